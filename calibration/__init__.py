@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: estimation, subset-sum selection, refinement. No I/O."""

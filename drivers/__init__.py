@@ -1,0 +1,1 @@
+"""Instrument drivers: wires and dialects, nothing of resistor selection."""

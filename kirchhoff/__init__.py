@@ -1,0 +1,1 @@
+"""The circuit law: the exact wire network of a crossbar. Nothing random, no I/O."""
