@@ -1,1 +1,24 @@
-"""The controller: bench, pipeline, products, validation, reports, command line."""
+"""The controller: opens a bench, calibrates, programs, multiplies, proves the precision.
+
+    from instrument import open_bench
+
+    with open_bench("sim:64x16") as bench:
+        program = bench.program(weights)
+        y = program @ x
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from instrument.bench import Bench, open_bench
+
+__all__ = ["Bench", "open_bench"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `ohmsum --help` does not wait for numerical libraries.
+    if name in __all__:
+        from instrument import bench
+
+        return getattr(bench, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

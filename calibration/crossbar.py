@@ -1,0 +1,92 @@
+"""What calibration needs of a board, however it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+NO_BRANCH = -1
+"""As the branch of a probe: every switch open."""
+
+
+class Crossbar(Protocol):
+    """A board whose outputs are on. Rows, columns and branches count from 0; an overloaded reading is NaN."""
+
+    @property
+    def rows(self) -> int: ...
+    @property
+    def columns(self) -> int: ...
+    @property
+    def branches(self) -> int: ...
+    @property
+    def nominal_ohms(self) -> NDArray[np.float64]:
+        """Nominal resistance of each branch of a crosspoint (branches,), ohm."""
+        ...
+
+    @property
+    def row_volts_limit(self) -> float:
+        """Largest voltage a row can be driven to, either sign."""
+        ...
+
+    @property
+    def ranges_amperes(self) -> NDArray[np.float64]:
+        """Full scales of the column amplifiers, ascending, ampere."""
+        ...
+
+    def configure(
+        self,
+        *,
+        range_amperes: float | None = None,
+        aperture_seconds: float | None = None,
+        delay_seconds: float | None = None,
+    ) -> None:
+        """Set the range, the integration time, the settling time; None leaves one as it is."""
+        ...
+
+    def apply(self, pattern: NDArray[np.bool_]) -> None:
+        """Set every switch from a pattern (rows, columns, branches)."""
+        ...
+
+    def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
+        """Drive vectors (vectors, rows) in turn, volts; return one reading of each (vectors, columns), ampere."""
+        ...
+
+    def scan(
+        self,
+        rows: NDArray[np.int_],
+        branches: NDArray[np.int_],
+        row_volts: NDArray[np.float64],
+        readings: int = 1,
+    ) -> NDArray[np.float64]:
+        """Probe points one after another: one row driven, one branch of it closed in every column, the rest open.
+
+        `rows`, `branches` (NO_BRANCH for none) and `row_volts` are (points,). Returns (points, readings, columns)
+        amperes.
+        """
+        ...
+
+
+Progress = Callable[[int, int], None]
+"""Told how many steps are done, and of how many."""
+
+
+def no_progress(done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def measuring_volts(row_volts_limit: float) -> float:
+    """Return the row voltage that measurements use: 15/16 of the limit.
+
+    Both +V and −V then are exact codes of a binary DAC of 5 bits or more; the limit itself is not, because +range
+    has no code.
+    """
+    return row_volts_limit * 15 / 16
+
+
+def smallest_range(ranges_amperes: NDArray[np.float64], amperes: float) -> float:
+    """Return the smallest range that holds a current, or the largest there is."""
+    index = int(np.searchsorted(ranges_amperes, amperes))
+    return float(ranges_amperes[min(index, len(ranges_amperes) - 1)])

@@ -1,0 +1,79 @@
+"""Targets: a signed matrix becomes conductance differences of column pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.branches import BranchCalibration
+
+REACH_FRACTION = 0.5
+"""Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half of their range."""
+
+
+class MatrixError(ValueError):
+    """A matrix that the board cannot take; the message says why."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the pairs of a board shall conduct."""
+
+    difference_siemens: NDArray[np.float64]
+    """(rows, outputs) of the matrix: wanted G₊ − G₋."""
+    scale_siemens: float
+    """Siemens for a weight of one."""
+    total_siemens: float
+    """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights."""
+
+
+def check_matrix(weights: object, rows: int, outputs: int) -> NDArray[np.float64]:
+    """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is wrong with it."""
+    matrix = np.asarray(weights)
+    if matrix.dtype.kind not in "biuf":
+        raise MatrixError(f"a matrix holds real numbers, not {matrix.dtype}")
+    if matrix.ndim != 2:
+        raise MatrixError(f"a matrix has 2 dimensions (rows, outputs), not {matrix.ndim}")
+    if 0 in matrix.shape:
+        raise MatrixError(f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} is empty")
+    if matrix.shape[0] > rows or matrix.shape[1] > outputs:
+        raise MatrixError(
+            f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} does not fit on the board, "
+            f"which takes up to {rows} rows and {outputs} outputs"
+        )
+    matrix = matrix.astype(np.float64)
+    if not np.isfinite(matrix).all():
+        row, output = np.argwhere(~np.isfinite(matrix))[0]
+        raise MatrixError(f"row {row}, output {output} is {matrix[row, output]}")
+    if not matrix.any():
+        raise MatrixError("all weights are zero: nothing to scale by")
+    return matrix
+
+
+def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:
+    """Choose the scale, and with it the conductance difference of every pair, for weights (rows, outputs).
+
+    The scale is the largest that keeps every weight within half of what its own pair reaches. Pairs that
+    have lost half of the usual reach or more do not count, lest one bad crosspoint cost all others their precision;
+    they are programmed as near as they come.
+
+    Raises MatrixError where no pair that is needed can reach anything.
+    """
+    rows, outputs = weights.shape
+    usable = np.where(calibration.usable, calibration.branch_siemens, 0.0)[:rows, : 2 * outputs]
+    sums = usable.sum(axis=2)
+    baseline = calibration.open_siemens[:rows, : 2 * outputs]
+    plus, minus = sums[:, 0::2], sums[:, 1::2]
+    shift = baseline[:, 0::2] - baseline[:, 1::2]
+    reach = np.where(weights > 0, plus + shift, minus - shift)
+    healthy = (weights != 0) & (reach > np.median(reach) / 2)
+    if not healthy.any():
+        raise MatrixError("no crosspoint under a weight has a working branch")
+    scale = REACH_FRACTION * float((reach[healthy] / np.abs(weights[healthy])).min())
+    return Targets(
+        difference_siemens=weights * scale,
+        scale_siemens=scale,
+        total_siemens=float(np.median(plus + minus)) / 2,
+    )

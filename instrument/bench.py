@@ -1,0 +1,136 @@
+"""The bench: opens the instruments, runs the steps, and leaves everything off, however it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from calibration import branches, refinement, targets
+from calibration.crossbar import Progress, measuring_volts, no_progress
+from drivers.crossbar_board import CrossbarBoard
+from instrument.config import BenchConfig, BoardConfig, load_bench_config
+from instrument.errors import UsageError
+from instrument.mvm import ProgrammedMatrix
+from instrument.store import BoardIdentity, Calibration
+
+SIMULATED = "sim:"
+Wire = Literal["socket", "serial"]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An open bench. Made by `open_bench`, usable until its context ends."""
+
+    board: CrossbarBoard
+    config: BenchConfig
+    name: str
+    """What the person called it: a file, or sim:PRESET."""
+
+    @property
+    def identity(self) -> BoardIdentity:
+        """Which board this is."""
+        board = self.board
+        return BoardIdentity(
+            board.type, board.identity.serial, board.rows, board.columns, board.branches
+        )
+
+    @property
+    def row_volts(self) -> float:
+        """Row voltage of the largest input, volts."""
+        return self.config.board.row_volts or measuring_volts(self.board.row_volts_limit)
+
+    def calibrate(self, progress: Progress = no_progress) -> Calibration:
+        """Measure every branch of the board. `progress` hears of rows done."""
+        started, began = time.perf_counter(), self.board.seconds()
+        moved = self.board.bytes_moved
+        measured = branches.characterize(self.board, progress=progress)
+        return Calibration(
+            board=self.identity,
+            branches=measured,
+            bytes_moved=self.board.bytes_moved - moved,
+            bench_seconds=self.board.seconds() - began,
+            wall_seconds=time.perf_counter() - started,
+        )
+
+    def program(
+        self,
+        weights: object,
+        calibration: Calibration | None = None,
+        *,
+        input_full_scale: float = 1.0,
+        progress: Progress = no_progress,
+    ) -> ProgrammedMatrix:
+        """Program a signed matrix (rows, outputs); multiply with `program @ x`.
+
+        `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that will be
+        asked for. Raises UsageError where the calibration is of another board, MatrixError where the matrix does
+        not fit.
+        """
+        if calibration is None:
+            calibration = self.calibrate()
+        calibration.require(self.identity)
+        matrix = targets.check_matrix(weights, self.board.rows, self.board.columns // 2)
+        wanted = targets.choose_targets(matrix, calibration.branches)
+        programmed = refinement.program(
+            self.board, calibration.branches, wanted, progress=progress
+        )
+        return ProgrammedMatrix(
+            board=self.board,
+            weights=matrix,
+            programmed=programmed,
+            volts_per_unit=self.row_volts / input_full_scale,
+            input_full_scale=input_full_scale,
+        )
+
+
+@contextmanager
+def open_bench(
+    bench: str | Path, *, seed: int = 1, link: Wire = "socket"
+) -> Iterator[Bench]:
+    """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real wire.
+
+    On the way out, by whichever way, the outputs are off and every switch is open. `seed` and `link` are those of
+    the simulated bench.
+
+    Raises UsageError for what is wrong with the file, InstrumentError where the board does not answer as one.
+    """
+    with ExitStack() as stack:
+        name = str(bench)
+        if name.startswith(SIMULATED):
+            resource = stack.enter_context(_simulated(name.removeprefix(SIMULATED), seed, link))
+            config = BenchConfig(board=BoardConfig(resource=resource))
+        else:
+            config = load_bench_config(Path(bench))
+        settings = config.board
+        board = CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds)
+        stack.callback(board.close)
+        if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
+            raise UsageError(
+                f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "
+                f"{board.identity.serial}, ±{board.row_volts_limit:g} V"
+            )
+        board.configure(
+            aperture_seconds=settings.nplc / board.line_hertz,
+            delay_seconds=settings.settle_seconds,
+        )
+        board.outputs_on(watchdog_seconds=settings.watchdog_seconds)
+        yield Bench(board, config, name)
+
+
+@contextmanager
+def _simulated(preset_name: str, seed: int, link: Wire) -> Iterator[str]:
+    from simulator.bench import serve_bench
+    from simulator.preset import PresetError, load_preset
+
+    try:
+        preset = load_preset(preset_name)
+    except PresetError as error:
+        raise UsageError(str(error)) from error
+    with serve_bench(preset, seed, (link,)) as simulated:
+        yield simulated.resources["board"][link]

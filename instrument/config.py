@@ -1,0 +1,61 @@
+"""bench.toml: which instruments make up a bench, and how they are used."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from instrument.errors import UsageError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class BoardConfig(_Section):
+    """The `[board]` section."""
+
+    resource: str = Field(min_length=1)
+    """VISA resource: TCPIP::host::port::SOCKET, or ASRL<port>::INSTR."""
+    timeout_seconds: float = Field(default=5.0, gt=0, le=600)
+    """How long an answer may take beyond the time that the board needs for its readings."""
+    row_volts: float | None = Field(default=None, gt=0)
+    """Row voltage that the largest input is given; 15/16 of the board's limit if left out."""
+    nplc: float = Field(default=1.0, ge=0.001, le=100)
+    """Aperture of every reading, in power-line cycles; whole numbers reject mains pickup."""
+    settle_seconds: float = Field(default=1e-3, ge=0, le=10)
+    """Between a change of switches or rows and the start of the aperture."""
+    watchdog_seconds: float = Field(default=60.0, ge=1, le=3600)
+    """Silence of the host after which the board opens everything by itself."""
+
+
+class BenchConfig(_Section):
+    """A whole bench.toml."""
+
+    board: BoardConfig
+
+
+def load_bench_config(path: Path) -> BenchConfig:
+    """Read and check a bench.toml. Raises UsageError that names the file and the key."""
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not a text file ({error.reason})") from error
+    try:
+        return BenchConfig.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        said = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower()
+        raise UsageError(f"{path}: {key}: {said}") from error
+
+
+def bench_toml(board_resource: str) -> str:
+    """Return the text of a bench.toml for a board at this resource."""
+    return f'[board]\nresource = "{board_resource}"\n'

@@ -1,0 +1,55 @@
+"""The demo's real input: a linear classifier of handwritten digits and the images held back from its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Digits:
+    """The classifier and its test images."""
+
+    weights: NDArray[np.float64]
+    """(64, 10): pixel to class score."""
+    images: NDArray[np.float64]
+    """(images, 64): pixels from 0 to 1."""
+    labels: NDArray[np.int64]
+    """(images,): the digit that was written."""
+
+
+def load_digits() -> Digits:
+    """Return the classifier and the test images that `instrument/digits/train.py` made."""
+    with (resources.files("instrument.digits") / "digits.npz").open("rb") as file, np.load(
+        file, allow_pickle=False
+    ) as data:
+        return Digits(
+            weights=data["weights"].astype(np.float64),
+            images=data["pixels"].astype(np.float64) / 16,
+            labels=data["labels"].astype(np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class Classification:
+    """What the analog products decide, beside what the digital ones do; fractions of all images."""
+
+    digital_accuracy: float
+    analog_accuracy: float
+    agreement: float
+    """Images on which both decide alike."""
+
+
+def classify(
+    exact: NDArray[np.float64], answered: NDArray[np.float64], labels: NDArray[np.int64]
+) -> Classification:
+    """Compare decisions: the class of the largest score of (images, classes) digital and analog scores."""
+    digital, analog = exact.argmax(axis=1), answered.argmax(axis=1)
+    return Classification(
+        digital_accuracy=float((digital == labels).mean()),
+        analog_accuracy=float((analog == labels).mean()),
+        agreement=float((digital == analog).mean()),
+    )

@@ -1,0 +1,57 @@
+"""The one-shot analog product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.pairs import differences
+from calibration.refinement import Programmed
+from calibration.transfer import OverloadError
+from drivers.crossbar_board import CrossbarBoard
+
+
+@dataclass(frozen=True)
+class ProgrammedMatrix:
+    """A matrix that stands on the board. `program @ x` drives x and reads every output once."""
+
+    board: CrossbarBoard
+    weights: NDArray[np.float64]
+    """(rows, outputs): the matrix that was asked for."""
+    programmed: Programmed
+    volts_per_unit: float
+    input_full_scale: float
+
+    def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives (vectors, outputs).
+
+        One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with ΔI the difference of
+        the pair's column currents and ΔI₀ the same at zero input, measured when the matrix was programmed. Nothing is
+        fitted afterwards.
+
+        Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale; OverloadError where a
+        column reads beyond its range.
+        """
+        inputs = np.asarray(x, dtype=np.float64)
+        rows, outputs = self.weights.shape
+        if inputs.ndim not in (1, 2) or inputs.shape[-1] != rows:
+            raise ValueError(f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows")
+        if not np.isfinite(inputs).all():
+            raise ValueError("inputs hold NaN or infinities")
+        largest = float(np.abs(inputs).max(initial=0.0))
+        if largest > self.input_full_scale * (1 + 1e-12):
+            raise ValueError(
+                f"an input of {largest:g} is beyond the full scale of {self.input_full_scale:g} "
+                "that the matrix was programmed for"
+            )
+        volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
+        volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
+        amperes = self.board.column_currents(volts)
+        if np.isnan(amperes).any():
+            column = np.flatnonzero(np.isnan(amperes).any(axis=0))[0]
+            raise OverloadError(f"column {column} overloads its range during a product")
+        pairs = differences(amperes - self.programmed.transfer.zero_amperes, outputs)
+        products = pairs / (self.volts_per_unit * self.programmed.targets.scale_siemens)
+        return products.reshape(*inputs.shape[:-1], outputs)

@@ -1,0 +1,83 @@
+"""The whole way of a matrix: calibrate, program, validate; each step kept on disk as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.coverage import Coverage, bits_against_branches
+from calibration.crossbar import Progress
+from calibration.targets import check_matrix
+from instrument.bench import Bench
+from instrument.mvm import ProgrammedMatrix
+from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
+from instrument.validation import Validation, validate
+
+Step = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a step by its name; what it yields hears of the step's progress."""
+
+CALIBRATION_FILE, PROGRAM_FILE, PRODUCTS_FILE = "calibration.npz", "program.npz", "products.npz"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the pipeline measured."""
+
+    board: BoardIdentity
+    resource: str
+    calibration: Calibration
+    program: ProgrammedMatrix
+    validation: Validation
+    coverage: Coverage
+
+
+def run_pipeline(
+    bench: Bench,
+    weights: object,
+    inputs: NDArray[np.float64],
+    folder: Path,
+    step: Step,
+    calibration: Calibration | None = None,
+) -> Run:
+    """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all inputs.
+
+    Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails. Raises
+    MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
+    """
+    # Everything that can be refused is refused before the long measurement, not after it.
+    matrix = check_matrix(weights, bench.board.rows, bench.board.columns // 2)
+    if calibration is None:
+        with step("calibrate") as progress:
+            calibration = bench.calibrate(progress)
+        save_calibration(calibration, folder / CALIBRATION_FILE)
+    else:
+        calibration.require(bench.identity)
+    with step("program") as progress:
+        program = bench.program(
+            matrix,
+            calibration,
+            input_full_scale=float(np.abs(inputs).max()),
+            progress=progress,
+        )
+    save_program(program, folder / PROGRAM_FILE)
+    with step("validate") as progress:
+        validation = validate(program, inputs, progress)
+    np.savez_compressed(
+        folder / PRODUCTS_FILE,
+        inputs=validation.inputs,
+        exact=validation.exact,
+        answered=validation.answered,
+    )
+    return Run(
+        board=bench.identity,
+        resource=bench.config.board.resource,
+        calibration=calibration,
+        program=program,
+        validation=validation,
+        coverage=bits_against_branches(matrix, calibration.branches),
+    )

@@ -1,0 +1,99 @@
+"""What is kept on disk: calibrations and programmed matrices, as .npz files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from calibration.branches import BranchCalibration
+from instrument.errors import UsageError
+from instrument.mvm import ProgrammedMatrix
+
+FORMAT = "ohmsum calibration 1"
+
+
+@dataclass(frozen=True)
+class BoardIdentity:
+    """Which board was measured."""
+
+    type: str
+    serial: str
+    rows: int
+    columns: int
+    branches: int
+
+    def __str__(self) -> str:
+        return f"board {self.type} {self.serial} ({self.rows} × {self.columns} × {self.branches})"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A board's measured branches, and what it took to measure them."""
+
+    board: BoardIdentity
+    branches: BranchCalibration
+    bytes_moved: int
+    bench_seconds: float
+    wall_seconds: float
+
+    def require(self, board: BoardIdentity) -> None:
+        """Raise UsageError unless this is a calibration of that board."""
+        if self.board != board:
+            raise UsageError(f"the calibration is of {self.board}, but on the bench is {board}")
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration to a .npz file."""
+    about = {
+        "format": FORMAT,
+        "board": asdict(calibration.board),
+        "bytes_moved": calibration.bytes_moved,
+        "bench_seconds": calibration.bench_seconds,
+        "wall_seconds": calibration.wall_seconds,
+    }
+    arrays = {field.name: getattr(calibration.branches, field.name) for field in fields(BranchCalibration)}
+    np.savez_compressed(path, about=json.dumps(about), **arrays)
+
+
+def load_calibration(path: Path) -> Calibration:
+    """Read a calibration. Raises UsageError that names the file where it is none."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            about = json.loads(str(data["about"]))
+            if about.get("format") != FORMAT:
+                raise UsageError(f"{path}: not a calibration of this version of ohmsum")
+            arrays = {field.name: data[field.name] for field in fields(BranchCalibration)}
+        for name in ("readings", "range_amperes", "row_volts"):
+            arrays[name] = arrays[name].item()
+        return Calibration(
+            board=BoardIdentity(**about["board"]),
+            branches=BranchCalibration(**arrays),
+            bytes_moved=about["bytes_moved"],
+            bench_seconds=about["bench_seconds"],
+            wall_seconds=about["wall_seconds"],
+        )
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
+        raise UsageError(f"{path}: not a calibration file ({error})") from error
+
+
+def save_program(program: ProgrammedMatrix, path: Path) -> None:
+    """Write the pattern, the measured transfer matrix and the scale of a programmed matrix to a .npz file."""
+    programmed = program.programmed
+    np.savez_compressed(
+        path,
+        weights=program.weights,
+        pattern=programmed.pattern,
+        transfer_siemens=programmed.transfer.siemens,
+        transfer_uncertainty_siemens=programmed.transfer.uncertainty_siemens,
+        zero_amperes=programmed.transfer.zero_amperes,
+        scale_siemens=programmed.targets.scale_siemens,
+        volts_per_unit=program.volts_per_unit,
+        range_amperes=programmed.range_amperes,
+        round_residuals=programmed.round_residuals,
+    )

@@ -1,0 +1,82 @@
+"""A simulated bench: one clock, one world, its instruments, served over real wires from a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from simulator.board import SimulatedBoard
+from simulator.clock import Clock
+from simulator.crossbar import SimulatedCrossbar
+from simulator.preset import Preset
+from simulator.servers import serve_pty, serve_tcp
+
+Wire = Literal["socket", "serial"]
+Answer = TypeVar("Answer")
+WATCH_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class SimulatedBench:
+    """What stands on the simulated bench, and where each instrument answers."""
+
+    crossbar: SimulatedCrossbar
+    board: SimulatedBoard
+    resources: Mapping[str, Mapping[Wire, str]]
+    """VISA resource of each instrument on each wire."""
+
+
+@contextmanager
+def serve_bench(
+    preset: Preset, seed: int, wires: tuple[Wire, ...], *, port: int = 0
+) -> Iterator[SimulatedBench]:
+    """Serve a bench drawn from `seed` on loopback until the context ends.
+
+    `port` is the TCP port of the board's socket, 0 for a free one. Raises OSError where a port is taken or the
+    platform has no pty.
+    """
+    crossbar = SimulatedCrossbar(preset, seed, Clock())
+    board = SimulatedBoard(crossbar, serial=f"B{seed:06d}")
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="simulated bench", daemon=True)
+    thread.start()
+    stack = AsyncExitStack()
+    try:
+        board_resources = _run(loop, _serve(board, stack, wires, port))
+        yield SimulatedBench(crossbar, board, {"board": board_resources})
+    finally:
+        _run(loop, stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> Answer:
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+
+async def _serve(
+    board: SimulatedBoard, stack: AsyncExitStack, wires: tuple[Wire, ...], port: int
+) -> dict[Wire, str]:
+    resources: dict[Wire, str] = {}
+    if "socket" in wires:
+        tcp = await serve_tcp(board, port=port)
+        stack.push_async_callback(tcp.close)
+        resources["socket"] = f"TCPIP::127.0.0.1::{tcp.port}::SOCKET"
+    if "serial" in wires:
+        pty = await serve_pty(board)
+        stack.push_async_callback(pty.close)
+        resources["serial"] = f"ASRL{pty.path}::INSTR"
+    watch = asyncio.create_task(_watch(board))
+    stack.callback(watch.cancel)
+    return resources
+
+
+async def _watch(board: SimulatedBoard) -> None:
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        board.watch()
