@@ -1,0 +1,64 @@
+"""Executes program messages against a table of commands."""
+
+import logging
+from collections.abc import Iterable
+
+from simulator.scpi.answers import encode_answer
+from simulator.scpi.commands import Command, CommandTree, Level
+from simulator.scpi.errors import ScpiError
+from simulator.scpi.mandatory import mandatory_commands
+from simulator.scpi.parser import is_blank, parse_elements, parse_unit, split_units
+from simulator.scpi.status import Status
+
+_logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """An instrument's command interpreter.
+
+    It adds the commands that concern its status alone: `*IDN?`, `*RST` and `*TST?` are the
+    instrument's. Raises ValueError if two commands claim the same header.
+    """
+
+    def __init__(self, commands: Iterable[Command], status: Status) -> None:
+        self._tree = CommandTree([*commands, *mandatory_commands(status)])
+        self._status = status
+
+    def execute(self, message: bytes) -> bytes:
+        """Carries out one program message (without its line feed); what fails is queued.
+
+        Returns the response message with its line feed, or nothing if no query answered.
+        """
+        if is_blank(message):
+            return b""
+        answers = []
+        level = self._tree.root
+        for unit in split_units(message):
+            answer, level = self._execute_unit(unit, level)
+            if answer is not None:
+                answers.append(answer)
+        return b";".join(answers) + b"\n" if answers else b""
+
+    def _execute_unit(self, unit: bytes, level: Level) -> tuple[bytes | None, Level]:
+        next_level = self._tree.root
+        try:
+            header, parameters = parse_unit(unit)
+            command, suffixes, next_level = self._tree.find(header, level)
+            return _run(command, suffixes, parameters), next_level
+        except ScpiError as error:
+            self._status.report(error)
+        except Exception as error:
+            _logger.exception("executing %r", unit[:80])
+            self._status.report(ScpiError(-310, type(error).__name__))
+        return None, next_level
+
+
+def _run(command: Command, suffixes: tuple[int, ...], parameters: bytes) -> bytes | None:
+    given = command.suffix_values(suffixes)
+    values = command.parameter_values(parse_elements(parameters))
+    answer = command.handler(*given, *values)
+    if command.query:
+        return encode_answer(answer)
+    if answer is not None:
+        raise TypeError(f"{command.header} is no query, yet its handler answers")
+    return None

@@ -1,0 +1,13 @@
+"""Keywords as the documents write them: `MEASure` is MEAS or MEASURE, and nothing between."""
+
+import re
+
+_SPELLING = re.compile(r"(\*?[A-Z_][A-Z0-9_]*)([a-z]*)")
+
+
+def forms(keyword: str) -> tuple[str, str]:
+    """Short and long form in upper case. Raises ValueError if the spelling does not show both."""
+    match = _SPELLING.fullmatch(keyword)
+    if match is None:
+        raise ValueError(f"not a keyword with its short form in capitals: {keyword!r}")
+    return match[1], keyword.upper()

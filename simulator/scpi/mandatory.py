@@ -1,0 +1,51 @@
+"""The commands every SCPI instrument has and that need nothing but its status."""
+
+from collections.abc import Callable
+
+from simulator.scpi.commands import Command
+from simulator.scpi.parameters import Integer
+from simulator.scpi.status import Register, Status
+
+_BYTE = (Integer(0, 255),)
+_WORD = (Integer(0, 65535),)
+
+
+def mandatory_commands(status: Status) -> list[Command]:
+    """IEEE 488.2 commands but `*IDN?`, `*RST`, `*TST?`; `SYSTem:ERRor`, `:VERSion`, `STATus`."""
+
+    def set_standard_enable(mask: int) -> None:
+        status.standard_enable = mask
+
+    def set_service_enable(mask: int) -> None:
+        status.service_enable = mask
+
+    return [
+        Command("*CLS", status.clear),
+        Command("*ESE", set_standard_enable, _BYTE),
+        Command("*ESE?", lambda: status.standard_enable),
+        Command("*ESR?", status.take_standard_event),
+        Command("*OPC", status.complete_operation),
+        Command("*OPC?", lambda: True),
+        Command("*SRE", set_service_enable, _BYTE),
+        Command("*SRE?", lambda: status.service_enable),
+        Command("*STB?", lambda: status.byte),
+        Command("*WAI", lambda: None),
+        Command("SYSTem:ERRor[:NEXT]?", status.next_error),
+        Command("SYSTem:ERRor:COUNt?", lambda: status.count),
+        Command("SYSTem:VERSion?", lambda: "1999.0"),
+        Command("STATus:PRESet", status.preset),
+        *_register_commands("STATus:QUEStionable", lambda: status.questionable),
+        *_register_commands("STATus:OPERation", lambda: status.operation),
+    ]
+
+
+def _register_commands(path: str, register: Callable[[], Register]) -> list[Command]:
+    def set_enable(mask: int) -> None:
+        register().enable = mask
+
+    return [
+        Command(f"{path}[:EVENt]?", lambda: register().take_event()),
+        Command(f"{path}:CONDition?", lambda: register().condition),
+        Command(f"{path}:ENABle", set_enable, _WORD),
+        Command(f"{path}:ENABle?", lambda: register().enable),
+    ]
