@@ -29,7 +29,7 @@ class Targets:
     """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights."""
 
 
-def check_matrix(weights: object, rows: int, outputs: int) -> NDArray[np.float64]:
+def check_matrix(weights: object) -> NDArray[np.float64]:
     """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is wrong with it."""
     matrix = np.asarray(weights)
     if matrix.dtype.kind not in "biuf":
@@ -38,11 +38,6 @@ def check_matrix(weights: object, rows: int, outputs: int) -> NDArray[np.float64
         raise MatrixError(f"a matrix has 2 dimensions (rows, outputs), not {matrix.ndim}")
     if 0 in matrix.shape:
         raise MatrixError(f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} is empty")
-    if matrix.shape[0] > rows or matrix.shape[1] > outputs:
-        raise MatrixError(
-            f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} does not fit on the board, "
-            f"which takes up to {rows} rows and {outputs} outputs"
-        )
     matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix).all():
         row, output = np.argwhere(~np.isfinite(matrix))[0]
@@ -50,6 +45,15 @@ def check_matrix(weights: object, rows: int, outputs: int) -> NDArray[np.float64
     if not matrix.any():
         raise MatrixError("all weights are zero: nothing to scale by")
     return matrix
+
+
+def check_fit(matrix: NDArray[np.float64], rows: int, outputs: int) -> None:
+    """Raise MatrixError unless a matrix fits on a board of `rows` rows and `outputs` differential pairs."""
+    if matrix.shape[0] > rows or matrix.shape[1] > outputs:
+        raise MatrixError(
+            f"a matrix of {matrix.shape[0]} rows × {matrix.shape[1]} outputs does not fit on the board, "
+            f"which takes up to {rows} × {outputs}"
+        )
 
 
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:

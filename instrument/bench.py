@@ -75,7 +75,8 @@ class Bench:
         if calibration is None:
             calibration = self.calibrate()
         calibration.require(self.identity)
-        matrix = targets.check_matrix(weights, self.board.rows, self.board.columns // 2)
+        matrix = targets.check_matrix(weights)
+        targets.check_fit(matrix, self.board.rows, self.board.columns // 2)
         wanted = targets.choose_targets(matrix, calibration.branches)
         programmed = refinement.program(
             self.board, calibration.branches, wanted, progress=progress

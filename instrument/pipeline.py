@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.coverage import Coverage, bits_against_branches
 from calibration.crossbar import Progress
-from calibration.targets import check_matrix
+from calibration.targets import check_fit, check_matrix
 from instrument.bench import Bench
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
@@ -50,7 +50,8 @@ def run_pipeline(
     MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
     """
     # Everything that can be refused is refused before the long measurement, not after it.
-    matrix = check_matrix(weights, bench.board.rows, bench.board.columns // 2)
+    matrix = check_matrix(weights)
+    check_fit(matrix, bench.board.rows, bench.board.columns // 2)
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)

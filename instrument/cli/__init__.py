@@ -1,0 +1,32 @@
+"""The command line. Heavy libraries are imported by the commands, not here, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from instrument.cli.demo import demo
+from instrument.cli.exits import run_to_exit_status
+from instrument.cli.run import run
+from instrument.cli.sim import sim
+
+app = typer.Typer(
+    name="ohmsum",
+    help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, program a matrix "
+    "into it, and prove the precision of its products.",
+    epilog="Exit status: 0 done and within specification; 1 specification not met; 2 bad usage, file or "
+    "configuration; 3 instrument, bus or board fault; 130 interrupted. In each case the outputs are off and what was "
+    "measured is kept.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(sim)
+app.command()(run)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    sys.exit(run_to_exit_status(app))

@@ -1,0 +1,73 @@
+"""Carry a job out: open the bench, run the pipeline, write the report, print the result."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrument.bench import Wire, open_bench
+from instrument.cli.console import print_result, step
+from instrument.cli.exits import OUT_OF_SPECIFICATION
+from instrument.digits import classify
+from instrument.errors import UsageError
+from instrument.inputs import random_inputs, random_matrix
+from instrument.pipeline import run_pipeline
+from instrument.results import Specification, result_document
+from instrument.store import Calibration
+
+RESULTS = Path("ohmsum-results")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a command was asked for."""
+
+    title: str
+    bench: str
+    seed: int
+    link: Wire
+    specification: Specification
+    name: str
+    """Of the folder that keeps the results."""
+    weights: NDArray[np.float64] | None = None
+    """(rows, outputs); None for random ones of the board's full size."""
+    inputs: NDArray[np.float64] | None = None
+    """(vectors, rows); None for random ones."""
+    labels: NDArray[np.int64] | None = None
+    """Right answers, where the products are scores of classes."""
+    calibration: Calibration | None = None
+
+
+def carry_out(job: Job, *, out: Path | None, as_json: bool) -> int:
+    """Do the job; return 0 where the specification is met, 1 where it is not."""
+    began = time.perf_counter()
+    folder = out or RESULTS / job.name
+    with open_bench(job.bench, seed=job.seed, link=job.link) as bench:
+        weights, inputs = job.weights, job.inputs
+        if weights is None:
+            weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
+        if inputs is None:
+            inputs = random_inputs(len(weights), job.seed)
+        _make(folder)
+        run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+    # The bench is closed and safe: what follows takes its time without it.
+    decided = None
+    if job.labels is not None:
+        decided = classify(run.validation.exact, run.validation.answered, job.labels)
+    document = result_document(run, job.specification, decided, report=folder / "report.html")
+    document["wall_seconds"] = time.perf_counter() - began
+    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    print_result(document, as_json=as_json)
+    return 0 if document["ok"] else OUT_OF_SPECIFICATION
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{folder}: {error.strerror or error}") from error

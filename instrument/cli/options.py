@@ -1,0 +1,35 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Link(StrEnum):
+    """The wire to a simulated board."""
+
+    SOCKET = "socket"
+    SERIAL = "serial"
+
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Seed of everything random: the simulated board, random inputs.")
+]
+LinkOption = Annotated[
+    Link, typer.Option("--link", help="Wire to a simulated board: TCP socket, or serial over a pty.")
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="DIR",
+        help="Folder for the report and all that was measured [default: a folder in ohmsum-results/]",
+    ),
+]

@@ -1,0 +1,72 @@
+"""Plan the job of `ohmsum run`: read and check every file before an instrument is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.targets import MatrixError, check_matrix
+from instrument.bench import SIMULATED, Wire
+from instrument.cli.job import Job
+from instrument.errors import UsageError
+from instrument.inputs import check_inputs, load_array
+from instrument.results import Specification
+from instrument.store import load_calibration
+
+RANDOM = "random"
+
+
+def plan(
+    bench: str,
+    matrix: str,
+    inputs: Path | None,
+    calibration: Path | None,
+    spec_bits: float,
+    seed: int,
+    link: Wire,
+) -> Job:
+    """Return the job. Raises UsageError that names the file and what is wrong in it."""
+    weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
+    vectors = None
+    if inputs is not None:
+        vectors = load_array(inputs)
+        rows = vectors.shape[-1] if weights is None else len(weights)
+        vectors = check_inputs(vectors, rows, str(inputs))
+    return Job(
+        title=f"{matrix} on {bench}",
+        bench=bench,
+        seed=seed,
+        link=link,
+        weights=weights,
+        inputs=vectors,
+        calibration=None if calibration is None else load_calibration(calibration),
+        specification=Specification(spec_bits),
+        name=_folder_name(bench, seed, weights, vectors, calibration),
+    )
+
+
+def _load_matrix(path: Path) -> NDArray[np.float64]:
+    try:
+        return check_matrix(load_array(path))
+    except MatrixError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _folder_name(
+    bench: str,
+    seed: int,
+    weights: NDArray[np.float64] | None,
+    inputs: NDArray[np.float64] | None,
+    calibration: Path | None,
+) -> str:
+    """Return a name that a repeated simulated run, which gives the same result, shares, and no other run."""
+    if not bench.startswith(SIMULATED):
+        return f"run-{Path(bench).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    digest = hashlib.sha256(repr(calibration).encode())
+    for array in (weights, inputs):
+        digest.update(RANDOM.encode() if array is None else repr(array.shape).encode() + array.tobytes())
+    return f"run-{Path(bench.removeprefix(SIMULATED)).stem}-seed{seed}-{digest.hexdigest()[:8]}"

@@ -1,0 +1,56 @@
+"""`ohmsum run`: the whole job for a person's own matrix, on any bench."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instrument.cli.options import Json, Link, LinkOption, Out, Seed
+
+
+def run(
+    *,
+    bench: Annotated[
+        str,
+        typer.Option(help="A bench.toml, or sim:PRESET (8x4, 64x16, 100x100, or a preset file)."),
+    ],
+    matrix: Annotated[
+        str,
+        typer.Option(
+            help="The weights, (rows, outputs): a .npy, .npz or .csv file, or `random` (uniform on "
+            "[-1, 1], the board's full size)."
+        ),
+    ],
+    inputs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Vectors to multiply, (vectors, rows): a .npy, .npz or .csv file "
+            "[default: 256 random ones, uniform on [-1, 1]]"
+        ),
+    ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            help="A calibration.npz of this board, measured before: nothing is measured anew."
+        ),
+    ] = None,
+    spec_bits: Annotated[
+        float, typer.Option(help="Bits of relative error that the products must reach.")
+    ] = 11.0,
+    seed: Seed = 1,
+    link: LinkOption = Link.SOCKET,
+    out: Out = None,
+    json: Json = False,
+) -> None:
+    """Calibrate a board, program a matrix, validate its products, write a report.
+
+    A matrix smaller than the board uses a part of it. Give `--bench sim:64x16` for a simulated board in this
+    process, or the bench.toml that `ohmsum sim` or you have written.
+    """
+    from instrument.cli.job import carry_out
+    from instrument.cli.plan import plan
+
+    job = plan(bench, matrix, inputs, calibration, spec_bits, seed, link.value)
+    raise typer.Exit(carry_out(job, out=out, as_json=json))

@@ -1,0 +1,32 @@
+"""`ohmsum sim`: serve a simulated bench for another terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instrument.cli.options import Json, Seed
+
+
+def sim(
+    *,
+    board: Annotated[
+        str, typer.Option(help="Preset: 8x4, 64x16, 100x100, or a preset file.")
+    ] = "64x16",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
+    bench: Annotated[
+        Path, typer.Option(help="Where to write the bench.toml that points at the simulated bench.")
+    ] = Path("bench.toml"),
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Serve a simulated bench on this machine's loopback until stopped (Ctrl-C, SIGTERM).
+
+    Prints where its instruments answer and writes a bench.toml, so that another terminal can say
+    `ohmsum run --bench bench.toml --matrix random`.
+    """
+    from instrument.cli.sim_server import serve
+
+    serve(board, seed=seed, port=port, bench=bench, as_json=json)

@@ -1,0 +1,63 @@
+"""Serve a simulated bench from this process until a signal stops it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from instrument.cli.exits import Interrupted
+from instrument.config import bench_toml
+from instrument.errors import UsageError
+from simulator.bench import Wire, serve_bench
+from simulator.preset import PresetError, load_preset
+
+MARK = "# Written by ohmsum sim: the next one replaces it.\n"
+
+
+def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool) -> None:
+    """Serve, print the resources, write the bench.toml, wait for SIGINT or SIGTERM."""
+    try:
+        preset = load_preset(preset_name)
+    except PresetError as error:
+        raise UsageError(str(error)) from error
+    _check_replaceable(bench)
+    wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
+    try:
+        with serve_bench(preset, seed, wires, port=port) as simulated:
+            board = simulated.resources["board"]
+            bench.write_text(MARK + bench_toml(board["socket"]), "utf-8")
+            announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
+            console = Console()
+            if as_json:
+                console.out(json.dumps(announcement), highlight=False)
+            else:
+                console.print(f"Simulated board {preset.name}, seed {seed}, until Ctrl-C:")
+                for wire, resource in board.items():
+                    console.print(f"  {wire:<7} {resource}", highlight=False, soft_wrap=True)
+                console.print(
+                    f"In another terminal:  ohmsum run --bench {bench} --matrix random",
+                    soft_wrap=True,
+                )
+            console.file.flush()
+            threading.Event().wait()
+    except Interrupted:
+        # Being stopped is how a server ends.
+        return
+    except OSError as error:
+        raise UsageError(f"cannot serve on port {port} or write {bench}: {error.strerror or error}") from error
+
+
+def _check_replaceable(bench: Path) -> None:
+    """Refuse to overwrite a file that a person may have written."""
+    try:
+        written = bench.read_text("utf-8")
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{bench}: cannot be replaced ({error})") from error
+    if not written.startswith(MARK):
+        raise UsageError(f"{bench} exists and is not from ohmsum sim; name another with --bench")

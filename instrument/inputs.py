@@ -1,0 +1,68 @@
+"""A person's own matrices and vectors, from .npy, .npz and .csv files."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instrument.errors import UsageError
+
+RANDOM_VECTORS = 256
+
+
+def load_array(path: Path) -> NDArray[np.generic]:
+    """Read one array. A .npz must hold exactly one. Raises UsageError that names the file."""
+    try:
+        if path.suffix == ".csv":
+            return np.loadtxt(path, delimiter=",", ndmin=2, comments="#")
+        if path.suffix not in {".npy", ".npz"}:
+            raise UsageError(f"{path}: a matrix file ends in .npy, .npz or .csv")
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = list(loaded)
+            if len(names) != 1:
+                raise UsageError(f"{path}: holds {len(names)} arrays ({', '.join(names)}), not one")
+            return np.asarray(loaded[names[0]])
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile, SyntaxError) as error:
+        raise UsageError(f"{path}: cannot be read as numbers ({error})") from error
+
+
+def check_inputs(inputs: NDArray[np.generic], rows: int, name: str) -> NDArray[np.float64]:
+    """Return input vectors (vectors, rows) as float64; a single vector (rows,) becomes a batch of one.
+
+    Raises UsageError that begins with `name`.
+    """
+    if inputs.dtype.kind not in "biuf":
+        raise UsageError(f"{name}: inputs are real numbers, not {inputs.dtype}")
+    vectors = np.atleast_2d(inputs.astype(np.float64))
+    if vectors.ndim != 2 or vectors.shape[1] != rows or not len(vectors):
+        raise UsageError(
+            f"{name}: inputs of shape {inputs.shape} are not vectors of the matrix's {rows} rows"
+        )
+    if not np.isfinite(vectors).all():
+        vector, row = np.argwhere(~np.isfinite(vectors))[0]
+        raise UsageError(f"{name}: vector {vector}, row {row} is {vectors[vector, row]}")
+    if not vectors.any():
+        raise UsageError(f"{name}: all inputs are zero: no product to validate")
+    return vectors
+
+
+def random_matrix(rows: int, outputs: int, seed: int) -> NDArray[np.float64]:
+    """Return weights (rows, outputs), uniform on [−1, 1]."""
+    return _stream(seed, 0).uniform(-1, 1, (rows, outputs))
+
+
+def random_inputs(rows: int, seed: int) -> NDArray[np.float64]:
+    """Return input vectors (RANDOM_VECTORS, rows), uniform on [−1, 1]."""
+    return _stream(seed, 1).uniform(-1, 1, (RANDOM_VECTORS, rows))
+
+
+def _stream(seed: int, child: int) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(child,)))
