@@ -4,13 +4,14 @@ All branches of a row are measured in parallel over the columns. A crosspoint co
 
     G = G_open + Σ s_k · g_k,
 
-`G_open` with every switch open (leakage, and whatever is stuck), `g_k` what closing switch k adds, `s_k` the
-pattern. So each branch is read as a difference against its own crosspoint with all switches open, which makes
-leakage drop out of the sum exactly. Every point is read with both polarities, (I₊ − I₋) / 2V, which removes
-all that does not follow the row voltage: amplifier offsets, and DAC offsets of this and all other rows.
+`G_open` with every switch open (leakage, and whatever is stuck), `g_k` what closing switch k adds,
+`s_k` the pattern. So each branch is read as a difference against its own crosspoint with all
+switches open, which makes leakage drop out of the sum exactly. Every point is read with both
+polarities, (I₊ − I₋) / 2V, which removes all that does not follow the row voltage: amplifier
+offsets, and DAC offsets of this and all other rows.
 
-Conductances are relative to the board's own converters: the gain of each row's DAC and of each column's
-amplifier and ADC is part of them.
+Conductances are relative to the board's own converters: the gain of each row's DAC and of each
+column's amplifier and ADC is part of them.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ from calibration.crossbar import (
     NO_BRANCH,
     Crossbar,
     Progress,
+    measuring_volts,
     no_progress,
     smallest_range,
-    measuring_volts,
 )
 
 RANGE_HEADROOM = 2.5
-"""Over the largest nominal branch current: tolerance, and a stuck neighbour in the same crosspoint."""
+"""Over the largest nominal branch current: tolerance, and a stuck neighbour in the same crosspoint.
+"""
 OPEN_BELOW, STUCK_ABOVE = 0.25, 0.25
-"""Fractions of the nominal conductance (of the branch; of the weakest branch) that tell a dead branch from a live one."""
+"""Fractions of the nominal conductance (of the branch; of the weakest branch) that tell a dead
+branch from a live one.
+"""
 FIRST_READINGS = 2
 MOST_READINGS = 64
 
@@ -70,18 +74,18 @@ class BranchCalibration:
     @property
     def usable(self) -> NDArray[np.bool_]:
         """(rows, columns, branches): branches that can be selected."""
-        return self.status == BranchStatus.OK
+        return np.asarray(self.status == BranchStatus.OK)
 
     def status_counts(self) -> dict[str, int]:
         """Return how many branches have each status, by its name."""
-        return {
-            status.name.lower(): int((self.status == status).sum()) for status in BranchStatus
-        }
+        return {status.name.lower(): int((self.status == status).sum()) for status in BranchStatus}
 
 
 @dataclass
 class _Tally:
-    """Sums of half differences (I₊ − I₋)/2 over the readings of each point, (rows, points, columns)."""
+    """Sums of half differences (I₊ − I₋)/2 over the readings of each point, (rows, points,
+    columns).
+    """
 
     count: NDArray[np.int64]
     total: NDArray[np.float64]
@@ -94,7 +98,9 @@ class _Tally:
         self.squares[row] += (half_differences**2).sum(axis=1)
 
     def scatter(self) -> NDArray[np.float64]:
-        """Return the standard deviation (columns,) of one half difference, pooled over rows and points."""
+        """Return the standard deviation (columns,) of one half difference, pooled over rows and
+        points.
+        """
         count = self.count[..., None]
         within = self.squares - self.total**2 / count
         freedom = np.where(np.isfinite(within), count - 1, 0).sum(axis=(0, 1))
@@ -107,13 +113,15 @@ def characterize(
 ) -> BranchCalibration:
     """Measure every branch of the board.
 
-    Two readings of each polarity at first; more, on the rows that need it and up to 64, until each working branch
-    is known to 2^−`wanted_bits` of a crosspoint's nominal total conductance. `progress` hears of rows done.
+    Two readings of each polarity at first; more, on the rows that need it and up to 64, until each
+    working branch is known to 2^−`wanted_bits` of a crosspoint's nominal total conductance.
+    `progress` hears of rows done.
 
-    Uncertainty, type A (JCGM 100:2008, 4.2): with s the pooled standard deviation of a half difference, n readings
-    of the branch and n₀ of the open crosspoint, u = s / V · √(1/n + 1/n₀). The open crosspoint enters every
-    difference, so it is read about √branches times as often as a branch, the best division of a given number of
-    readings between a control and what is compared with it (Dunnett 1955).
+    Uncertainty, type A (JCGM 100:2008, 4.2): with s the pooled standard deviation of a half
+    difference, n readings of the branch and n₀ of the open crosspoint, u = s / V · √(1/n + 1/n₀).
+    The open crosspoint enters every difference, so it is read about √branches times as often as a
+    branch, the best division of a given number of readings between a control and what is compared
+    with it (Dunnett 1955).
     """
     volts = measuring_volts(board.row_volts_limit)
     range_amperes = smallest_range(
@@ -157,7 +165,9 @@ def characterize(
 
 
 def _sequence(branches: int) -> NDArray[np.int_]:
-    """Return the order of probes of a row: every branch once, the open crosspoint spread evenly between them."""
+    """Return the order of probes of a row: every branch once, the open crosspoint spread evenly
+    between them.
+    """
     opens = max(2, round(np.sqrt(branches)))
     blocks = np.array_split(np.arange(branches), opens - 1)
     parts = [np.concatenate(([NO_BRANCH], block)) for block in blocks]
@@ -181,7 +191,9 @@ def _read_row(
 def _differences(
     tally: _Tally, sequence: NDArray[np.int_], volts: float, branches: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return branch conductances (rows, columns, branches) and open ones (rows, columns); NaN where overloaded."""
+    """Return branch conductances (rows, columns, branches) and open ones (rows, columns); NaN where
+    overloaded.
+    """
     mean = tally.total / tally.count[..., None] / volts
     opened = mean[:, sequence == NO_BRANCH].mean(axis=1)
     order = np.argsort(sequence[sequence != NO_BRANCH])
@@ -208,8 +220,8 @@ def _reread_beside_shorts(
 ) -> None:
     """Measure again, in place, the branches that were probed together with a short.
 
-    A short draws so much current that the row's voltage drops along its wire, and all columns of that probe read
-    low. The probe is repeated with the shorted switches left open.
+    A short draws so much current that the row's voltage drops along its wire, and all columns of
+    that probe read low. The probe is repeated with the shorted switches left open.
     """
     shorted = np.isnan(branch_siemens) & np.isfinite(open_siemens)[:, :, None]
     for row, branch in np.argwhere(shorted.any(axis=1)):

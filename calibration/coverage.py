@@ -1,4 +1,4 @@
-"""How much each further branch brings: precision of selection against the number of branches used."""
+"""How much each further branch brings: precision of selection against branches used."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ class Coverage:
     """The same for the worst weight of the matrix."""
 
 
-def bits_against_branches(
-    weights: NDArray[np.float64], calibration: BranchCalibration
-) -> Coverage:
-    """Select a matrix (rows, outputs) again and again from the measured branches, with fewer of them allowed.
+def bits_against_branches(weights: NDArray[np.float64], calibration: BranchCalibration) -> Coverage:
+    """Select a matrix (rows, outputs) again and again from the measured branches, with fewer of
+    them allowed.
 
-    Branches are left out evenly over their nominal values and alike on both sides of a pair, so that k of B per
-    crosspoint stand for a board built with k.
+    Branches are left out evenly over their nominal values and alike on both sides of a pair, so
+    that k of B per crosspoint stand for a board built with k.
     """
     branches = calibration.branch_siemens.shape[2]
     counts = np.arange(1, branches + 1)
@@ -51,5 +50,7 @@ def bits_against_branches(
             usable=bank.usable,
         ).residual_siemens
         error = np.abs(residual) / np.abs(targets.difference_siemens).max()
-        median[index], worst[index] = -np.log2(np.maximum([np.median(error), error.max()], 2.0**-60))
+        median[index], worst[index] = -np.log2(
+            np.maximum([np.median(error), error.max()], 2.0**-60)
+        )
     return Coverage(2 * counts, median, worst)

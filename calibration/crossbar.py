@@ -13,7 +13,9 @@ NO_BRANCH = -1
 
 
 class Crossbar(Protocol):
-    """A board whose outputs are on. Rows, columns and branches count from 0; an overloaded reading is NaN."""
+    """A board whose outputs are on. Rows, columns and branches count from 0; an overloaded reading
+    is NaN.
+    """
 
     @property
     def rows(self) -> int: ...
@@ -51,7 +53,9 @@ class Crossbar(Protocol):
         ...
 
     def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
-        """Drive vectors (vectors, rows) in turn, volts; return one reading of each (vectors, columns), ampere."""
+        """Drive vectors (vectors, rows) in turn, volts; return one reading of each (vectors,
+        columns), ampere.
+        """
         ...
 
     def scan(
@@ -61,10 +65,11 @@ class Crossbar(Protocol):
         row_volts: NDArray[np.float64],
         readings: int = 1,
     ) -> NDArray[np.float64]:
-        """Probe points one after another: one row driven, one branch of it closed in every column, the rest open.
+        """Probe points one after another: one row driven, one branch of it closed in every column,
+        the rest open.
 
-        `rows`, `branches` (NO_BRANCH for none) and `row_volts` are (points,). Returns (points, readings, columns)
-        amperes.
+        `rows`, `branches` (NO_BRANCH for none) and `row_volts` are (points,). Returns (points,
+        readings, columns) amperes.
         """
         ...
 
@@ -80,8 +85,8 @@ def no_progress(done: int, total: int) -> None:
 def measuring_volts(row_volts_limit: float) -> float:
     """Return the row voltage that measurements use: 15/16 of the limit.
 
-    Both +V and −V then are exact codes of a binary DAC of 5 bits or more; the limit itself is not, because +range
-    has no code.
+    Both +V and −V then are exact codes of a binary DAC of 5 bits or more; the limit itself is not,
+    because +range has no code.
     """
     return row_volts_limit * 15 / 16
 

@@ -1,7 +1,8 @@
 """Differential pairs: columns 2p and 2p + 1 of a row as one bank of signed branches.
 
-A pair of B + B branches is one subset-sum problem of 2B: plus side counted positive, minus side negative. Selecting
-both sides jointly is worth twice the bits of selecting them one after the other.
+A pair of B + B branches is one subset-sum problem of 2B: plus side counted positive, minus side
+negative. Selecting both sides jointly is worth twice the bits of selecting them one after the
+other.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def pair_banks(calibration: BranchCalibration, rows: int, outputs: int) -> PairB
 def board_pattern(
     chosen: NDArray[np.bool_], used: tuple[int, int], board_shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """Lay patterns of cells (cells, 2·branches) out on a board (rows, columns, branches); the rest stays open.
+    """Lay patterns of cells (cells, 2·branches) out on a board (rows, columns, branches); the rest
+    stays open.
 
     `used` is (rows, outputs) of the cells.
     """
@@ -58,5 +60,7 @@ def board_pattern(
 
 
 def differences(column_values: NDArray[np.float64], outputs: int) -> NDArray[np.float64]:
-    """Return plus column minus minus column of the first `outputs` pairs: (…, columns) to (…, outputs)."""
+    """Return plus column minus minus column of the first `outputs` pairs: (…, columns) to (…,
+    outputs).
+    """
     return column_values[..., 0 : 2 * outputs : 2] - column_values[..., 1 : 2 * outputs : 2]

@@ -1,10 +1,12 @@
-"""Program in the loop: select, measure the board, move the targets by what is missing, select again.
+"""Program in the loop: select, measure the board, move the targets by what is missing, select
+again.
 
-The wires couple all crosspoints: when a pair's total G₊ + G₋ changes, the currents along its row and its columns
-change, and with them what every neighbour contributes. So the loop makes small moves. It holds every
-pair's total near one common value, takes, among the subsets within a window of the target, the one whose total is
-nearest to the last, narrows the window from round to round, and touches only the cells that are still off,
-the worse half of them at a time. The best pattern measured is the one that stays.
+The wires couple all crosspoints: when a pair's total G₊ + G₋ changes, the currents along its row
+and its columns change, and with them what every neighbour contributes. So the loop makes small
+moves. It holds every pair's total near one common value, takes, among the subsets within a window
+of the target, the one whose total is nearest to the last, narrows the window from round to round,
+and touches only the cells that are still off, the worse half of them at a time. The best pattern
+measured is the one that stays.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from calibration.branches import BranchCalibration
 from calibration.crossbar import (
     Crossbar,
     Progress,
+    measuring_volts,
     no_progress,
     smallest_range,
-    measuring_volts,
 )
 from calibration.pairs import PairBanks, board_pattern, differences, pair_banks
 from calibration.selection import Selection, select_in_window
@@ -32,7 +34,9 @@ MOST_ROUNDS = 16
 PATIENCE = 3
 """Rounds without a better board after which the loop stops."""
 RANGE_HEADROOM = 1.1
-"""Over the largest current that any input can cause: gain errors, and totals that move during refinement."""
+"""Over the largest current that any input can cause: gain errors, and totals that move during
+refinement.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Programmed:
     transfer: TransferMeasurement
     range_amperes: float
     round_residuals: tuple[float, ...]
-    """Root mean square of (measured − wanted) difference after each round, over the largest wanted difference."""
+    """Root mean square of (measured − wanted) difference after each round, over the largest wanted
+    difference.
+    """
     unreachable: NDArray[np.bool_]
     """(rows, outputs): cells whose target lies beyond what their working branches reach."""
 
@@ -68,10 +74,11 @@ def program(
     *,
     progress: Progress = no_progress,
 ) -> Programmed:
-    """Select and apply patterns for the targets, refine them on the board until that stops helping, keep the best.
+    """Select and apply patterns for the targets, refine them on the board until that stops helping,
+    keep the best.
 
-    The board is left with the best pattern applied and in the range of use. `progress` hears of rounds done, of
-    MOST_ROUNDS at most. Raises OverloadError (see measure_transfer).
+    The board is left with the best pattern applied and in the range of use. `progress` hears of
+    rounds done, of MOST_ROUNDS at most. Raises OverloadError (see measure_transfer).
     """
     rows, outputs = targets.difference_siemens.shape
     bank = pair_banks(calibration, rows, outputs)
@@ -170,7 +177,9 @@ def _worth_moving(
     outputs: int,
     reachable: NDArray[np.bool_],
 ) -> NDArray[np.int_]:
-    """Return the worse half of the cells that are off by more than twice their measurement's uncertainty."""
+    """Return the worse half of the cells that are off by more than twice their measurement's
+    uncertainty.
+    """
     plus, minus = measured.uncertainty_siemens[: 2 * outputs].reshape(outputs, 2).T
     noise = np.tile(np.hypot(plus, minus), len(missing) // outputs)
     off = np.flatnonzero((np.abs(missing) > 2 * noise) & reachable)

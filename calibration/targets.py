@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from calibration.branches import BranchCalibration
 
 REACH_FRACTION = 0.5
-"""Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half of their range."""
+"""Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half
+of their range.
+"""
 
 
 class MatrixError(ValueError):
@@ -26,11 +28,14 @@ class Targets:
     scale_siemens: float
     """Siemens for a weight of one."""
     total_siemens: float
-    """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights."""
+    """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights.
+    """
 
 
 def check_matrix(weights: object) -> NDArray[np.float64]:
-    """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is wrong with it."""
+    """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is
+    wrong with it.
+    """
     matrix = np.asarray(weights)
     if matrix.dtype.kind not in "biuf":
         raise MatrixError(f"a matrix holds real numbers, not {matrix.dtype}")
@@ -48,20 +53,21 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
 
 
 def check_fit(matrix: NDArray[np.float64], rows: int, outputs: int) -> None:
-    """Raise MatrixError unless a matrix fits on a board of `rows` rows and `outputs` differential pairs."""
+    """Raise MatrixError unless a matrix fits on a board of `rows` rows and `outputs` pairs."""
     if matrix.shape[0] > rows or matrix.shape[1] > outputs:
         raise MatrixError(
-            f"a matrix of {matrix.shape[0]} rows × {matrix.shape[1]} outputs does not fit on the board, "
-            f"which takes up to {rows} × {outputs}"
+            f"a matrix of {matrix.shape[0]} rows × {matrix.shape[1]} outputs does not fit on the "
+            f"board, which takes up to {rows} × {outputs}"
         )
 
 
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:
-    """Choose the scale, and with it the conductance difference of every pair, for weights (rows, outputs).
+    """Choose the scale, and with it the conductance difference of every pair, for weights (rows,
+    outputs).
 
-    The scale is the largest that keeps every weight within half of what its own pair reaches. Pairs that
-    have lost half of the usual reach or more do not count, lest one bad crosspoint cost all others their precision;
-    they are programmed as near as they come.
+    The scale is the largest that keeps every weight within half of what its own pair reaches. Pairs
+    that have lost half of the usual reach or more do not count, lest one bad crosspoint cost all
+    others their precision; they are programmed as near as they come.
 
     Raises MatrixError where no pair that is needed can reach anything.
     """

@@ -1,8 +1,10 @@
-"""Measure what a programmed board really does: its transfer matrix and its zero, in the range of use.
+"""Measure what a programmed board really does: its transfer matrix and its zero, in the range of
+use.
 
-All rows are driven at once with orthogonal ±V vectors (a Hadamard weighing design) and then with their negatives:
-every reading carries every row, so the noise falls with the square root of the number of vectors, and the
-amplifiers work in the range and near the currents of real products (the gains of two ranges differ by 10 bits).
+All rows are driven at once with orthogonal ±V vectors (a Hadamard weighing design) and then with
+their negatives: every reading carries every row, so the noise falls with the square root of the
+number of vectors, and the amplifiers work in the range and near the currents of real products (the
+gains of two ranges differ by 10 bits).
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ def measure_transfer(board: Crossbar, used_rows: int, volts: float) -> TransferM
     """Measure the transfer matrix of the pattern that is applied, for the first `used_rows` rows.
 
     With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is
-    T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one reading, found from
-    the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane 1979, weighing designs).
+    T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one
+    reading, found from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane
+    1979, weighing designs).
 
     Raises OverloadError that names the first column beyond its range.
     """

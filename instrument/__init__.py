@@ -1,10 +1,10 @@
 """The controller: opens a bench, calibrates, programs, multiplies, proves the precision.
 
-    from instrument import open_bench
+from instrument import open_bench
 
-    with open_bench("sim:64x16") as bench:
-        program = bench.program(weights)
-        y = program @ x
+with open_bench("sim:64x16") as bench:
+    program = bench.program(weights)
+    y = program @ x
 """
 
 from typing import TYPE_CHECKING, Any

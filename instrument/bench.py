@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
+from drivers.crossbar_board import CrossbarBoard
 
 from calibration import branches, refinement, targets
 from calibration.crossbar import Progress, measuring_volts, no_progress
-from drivers.crossbar_board import CrossbarBoard
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
@@ -68,9 +67,9 @@ class Bench:
     ) -> ProgrammedMatrix:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
 
-        `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that will be
-        asked for. Raises UsageError where the calibration is of another board, MatrixError where the matrix does
-        not fit.
+        `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that
+        will be asked for. Raises UsageError where the calibration is of another board, MatrixError
+        where the matrix does not fit.
         """
         if calibration is None:
             calibration = self.calibrate()
@@ -78,9 +77,7 @@ class Bench:
         matrix = targets.check_matrix(weights)
         targets.check_fit(matrix, self.board.rows, self.board.columns // 2)
         wanted = targets.choose_targets(matrix, calibration.branches)
-        programmed = refinement.program(
-            self.board, calibration.branches, wanted, progress=progress
-        )
+        programmed = refinement.program(self.board, calibration.branches, wanted, progress=progress)
         return ProgrammedMatrix(
             board=self.board,
             weights=matrix,
@@ -91,15 +88,15 @@ class Bench:
 
 
 @contextmanager
-def open_bench(
-    bench: str | Path, *, seed: int = 1, link: Wire = "socket"
-) -> Iterator[Bench]:
-    """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real wire.
+def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Iterator[Bench]:
+    """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
+    wire.
 
-    On the way out, by whichever way, the outputs are off and every switch is open. `seed` and `link` are those of
-    the simulated bench.
+    On the way out, by whichever way, the outputs are off and every switch is open. `seed` and
+    `link` are those of the simulated bench.
 
-    Raises UsageError for what is wrong with the file, InstrumentError where the board does not answer as one.
+    Raises UsageError for what is wrong with the file, InstrumentError where the board does not
+    answer as one.
     """
     with ExitStack() as stack:
         name = str(bench)

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 
 class UsageError(Exception):
-    """A file, a key, an argument that cannot be used; the message names it and the way out. Exit status 2."""
+    """A file, a key, an argument that cannot be used; the message names it and the way out. Exit
+    status 2.
+    """

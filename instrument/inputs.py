@@ -35,7 +35,8 @@ def load_array(path: Path) -> NDArray[np.generic]:
 
 
 def check_inputs(inputs: NDArray[np.generic], rows: int, name: str) -> NDArray[np.float64]:
-    """Return input vectors (vectors, rows) as float64; a single vector (rows,) becomes a batch of one.
+    """Return input vectors (vectors, rows) as float64; a single vector (rows,) becomes a batch of
+    one.
 
     Raises UsageError that begins with `name`.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from drivers.crossbar_board import CrossbarBoard
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.pairs import differences
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
-from drivers.crossbar_board import CrossbarBoard
 
 
 @dataclass(frozen=True)
@@ -25,19 +25,22 @@ class ProgrammedMatrix:
     input_full_scale: float
 
     def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives (vectors, outputs).
+        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
+        (vectors, outputs).
 
-        One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with ΔI the difference of
-        the pair's column currents and ΔI₀ the same at zero input, measured when the matrix was programmed. Nothing is
-        fitted afterwards.
+        One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
+        ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
+        when the matrix was programmed. Nothing is fitted afterwards.
 
-        Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale; OverloadError where a
-        column reads beyond its range.
+        Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
+        OverloadError where a column reads beyond its range.
         """
         inputs = np.asarray(x, dtype=np.float64)
         rows, outputs = self.weights.shape
         if inputs.ndim not in (1, 2) or inputs.shape[-1] != rows:
-            raise ValueError(f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows")
+            raise ValueError(
+                f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows"
+            )
         if not np.isfinite(inputs).all():
             raise ValueError("inputs hold NaN or infinities")
         largest = float(np.abs(inputs).max(initial=0.0))

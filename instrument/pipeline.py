@@ -1,4 +1,6 @@
-"""The whole way of a matrix: calibrate, program, validate; each step kept on disk as soon as it is done."""
+"""The whole way of a matrix: calibrate, program, validate; each step kept on disk as soon as it is
+done.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,11 @@ def run_pipeline(
     step: Step,
     calibration: Calibration | None = None,
 ) -> Run:
-    """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all inputs.
+    """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
+    inputs.
 
-    Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails. Raises
-    MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
+    Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
+    Raises MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
     """
     # Everything that can be refused is refused before the long measurement, not after it.
     matrix = check_matrix(weights)

@@ -19,7 +19,7 @@ class Specification:
     """Least fraction of equal decisions, where something is classified."""
 
     def met(self, run: Run, classification: Classification | None) -> bool:
-        """Say whether a run reaches it; unreachable cells alone do not fail it, their error does."""
+        """Say whether a run reaches it."""
         decisions = (
             self.agreement is None
             or classification is None

@@ -55,7 +55,9 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "bench_seconds": calibration.bench_seconds,
         "wall_seconds": calibration.wall_seconds,
     }
-    arrays = {field.name: getattr(calibration.branches, field.name) for field in fields(BranchCalibration)}
+    arrays = {
+        field.name: getattr(calibration.branches, field.name) for field in fields(BranchCalibration)
+    }
     np.savez_compressed(path, about=json.dumps(about), **arrays)
 
 
@@ -83,7 +85,9 @@ def load_calibration(path: Path) -> Calibration:
 
 
 def save_program(program: ProgrammedMatrix, path: Path) -> None:
-    """Write the pattern, the measured transfer matrix and the scale of a programmed matrix to a .npz file."""
+    """Write the pattern, the measured transfer matrix and the scale of a programmed matrix to a
+    .npz file.
+    """
     programmed = program.programmed
     np.savez_compressed(
         path,

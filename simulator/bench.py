@@ -1,4 +1,6 @@
-"""A simulated bench: one clock, one world, its instruments, served over real wires from a thread of its own."""
+"""A simulated bench: one clock, one world, its instruments, served over real wires from a thread of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +38,8 @@ def serve_bench(
 ) -> Iterator[SimulatedBench]:
     """Serve a bench drawn from `seed` on loopback until the context ends.
 
-    `port` is the TCP port of the board's socket, 0 for a free one. Raises OSError where a port is taken or the
-    platform has no pty.
+    `port` is the TCP port of the board's socket, 0 for a free one. Raises OSError where a port is
+    taken or the platform has no pty.
     """
     crossbar = SimulatedCrossbar(preset, seed, Clock())
     board = SimulatedBoard(crossbar, serial=f"B{seed:06d}")

@@ -1,4 +1,6 @@
-"""The test board's command set, written from docs/board-protocol.md: SCPI in front of the electronics."""
+"""The test board's command set, written from docs/board-protocol.md: SCPI in front of the
+electronics.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ class SimulatedBoard:
         self.status.power_on()
 
     def execute(self, message: bytes) -> bytes:
-        """Execute one program message and return its response message, empty where it asks nothing."""
+        """Execute one program message; return its response message, empty where it asks nothing."""
         self.watch()
         self._last_heard = time.monotonic()
         answer = self._engine.execute(message)
@@ -91,9 +93,7 @@ class SimulatedBoard:
             Command("*TST?", lambda: 0),
             Command("SYSTem:TIME?", lambda: board.clock.seconds),
             Command("SYSTem:LFRequency?", lambda: hertz),
-            Command(
-                "SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)
-            ),
+            Command("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
             Command("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),
             Command("SYSTem:WATChdog", self._set_watchdog, (Real("S", 0, 3600, 0),)),
             Command("SYSTem:WATChdog?", lambda: self._watchdog_seconds),

@@ -1,7 +1,9 @@
-"""The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and the time they take.
+"""The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and the time
+they take.
 
-It has no language: `simulator.board` puts SCPI in front of it. It satisfies calibration's `Crossbar` protocol as
-well, so that Monte Carlo studies can calibrate a board without wires in between.
+It has no language: `simulator.board` puts SCPI in front of it. It satisfies calibration's
+`Crossbar` protocol as well, so that Monte Carlo studies can calibrate a board without wires in
+between.
 """
 
 from __future__ import annotations
@@ -24,9 +26,11 @@ NO_BRANCH = -1
 
 
 class SimulatedCrossbar:
-    """One board: what it is made of (drawn from the seed) and the state of its switches, drivers and settings.
+    """One board: what it is made of (drawn from the seed) and the state of its switches, drivers
+    and settings.
 
-    Rows, columns and branches count from 0. Nothing checks its arguments here: the language in front does.
+    Rows, columns and branches count from 0. Nothing checks its arguments here: the language in
+    front does.
     """
 
     def __init__(self, preset: Preset, seed: int, clock: Clock) -> None:
@@ -53,7 +57,9 @@ class SimulatedCrossbar:
         self.reset()
 
     def reset(self) -> None:
-        """Bring everything to the power-on state: outputs off, switches open, rows at 0 V, widest range."""
+        """Bring everything to the power-on state: outputs off, switches open, rows at 0 V, widest
+        range.
+        """
         self.outputs_on = False
         self.row_volts = np.zeros(self.rows)
         self.range_index = len(self.ranges_amperes) - 1
@@ -61,7 +67,7 @@ class SimulatedCrossbar:
         self.delay_seconds = 1e-3
         self.open_all()
 
-    # --- outputs and switches -----------------------------------------------------------------------------------
+    # outputs and switches
 
     def switch_outputs(self, on: bool) -> None:
         """Connect or disconnect the row drivers."""
@@ -87,12 +93,8 @@ class SimulatedCrossbar:
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         self.pattern = np.array(pattern, dtype=bool)
-        chosen = np.where(
-            self.pattern, self._branches.closed_siemens, self._branches.open_siemens
-        )
+        chosen = np.where(self.pattern, self._branches.closed_siemens, self._branches.open_siemens)
         self._set_crosspoints(chosen.sum(axis=2))
-
-    # --- readings -----------------------------------------------------------------------------------------------
 
     def configure(
         self,
@@ -101,7 +103,9 @@ class SimulatedCrossbar:
         aperture_seconds: float | None = None,
         delay_seconds: float | None = None,
     ) -> None:
-        """Set the range (the smallest that is not below the wanted one), the aperture, the settling delay."""
+        """Set the range (the smallest that is not below the wanted one), the aperture, the settling
+        delay.
+        """
         if range_amperes is not None:
             self.range_index = int(np.searchsorted(self.ranges_amperes * (1 + 1e-6), range_amperes))
         if aperture_seconds is not None:
@@ -136,7 +140,9 @@ class SimulatedCrossbar:
         row_volts: NDArray[np.float64],
         readings: int = 1,
     ) -> NDArray[np.float64]:
-        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns), ampere."""
+        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns),
+        ampere.
+        """
         answers = np.empty((len(rows), readings, self.columns))
         points = list(zip(range(len(rows)), rows, branches, strict=True))
         # Points that differ in voltage alone share one solution of the network.
@@ -154,8 +160,6 @@ class SimulatedCrossbar:
         self.open_all()
         return answers
 
-    # --- physics ------------------------------------------------------------------------------------------------
-
     def _probed_crosspoints(self, row: int, branch: int) -> NDArray[np.float64]:
         crosspoints = self._all_open_siemens.copy()
         if branch != NO_BRANCH:
@@ -170,10 +174,13 @@ class SimulatedCrossbar:
         self._touch()
 
     def _true_amperes(self, held_volts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the currents (vectors, columns) that flow for DAC settings (vectors, rows), noise apart."""
+        """Return the currents (vectors, columns) that flow for DAC settings (vectors, rows), noise
+        apart.
+        """
         volts = self._dacs.output(held_volts) if self.outputs_on else np.zeros_like(held_volts)
         offsets = self._readers.offset_amperes(self._column_siemens)
-        # The transfer matrix costs about as much as `rows` single solutions, and serves every later vector.
+        # The transfer matrix costs about as much as `rows` single solutions, and serves every later
+        # vector.
         if self._transfer is None and len(volts) * 2 > self.rows:
             self._transfer = transfer_matrix(self._crosspoint_siemens, self._wire)
         if self._transfer is not None:

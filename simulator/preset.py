@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from itertools import pairwise
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -87,7 +87,9 @@ class Environment(_Section):
 
 
 class Preset(_Section):
-    """Everything that a simulated board is made of; errors and tolerances are limits (±) unless said otherwise."""
+    """Everything that a simulated board is made of; errors and tolerances are limits (±) unless
+    said otherwise.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")
     shape: Shape
@@ -105,17 +107,22 @@ def preset_names() -> list[str]:
     """Return the names of the presets that come with the package."""
     folder = resources.files("simulator") / "presets"
     return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+        entry.name.removesuffix(".toml")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
     )
 
 
 def load_preset(name_or_path: str) -> Preset:
     """Return the preset of this name, or the one in this TOML file.
 
-    Raises PresetError that names what is wrong: no such preset, unreadable TOML, unknown or impossible keys.
+    Raises PresetError that names what is wrong: no such preset, unreadable TOML, unknown or
+    impossible keys.
     """
     if name_or_path in preset_names():
-        text = (resources.files("simulator") / "presets" / f"{name_or_path}.toml").read_text("utf-8")
+        text = (resources.files("simulator") / "presets" / f"{name_or_path}.toml").read_text(
+            "utf-8"
+        )
     else:
         try:
             text = Path(name_or_path).read_text("utf-8")

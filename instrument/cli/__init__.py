@@ -1,4 +1,6 @@
-"""The command line. Heavy libraries are imported by the commands, not here, so that --help answers at once."""
+"""The command line. Heavy libraries are imported by the commands, not here, so that --help answers
+at once.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from instrument.cli.sim import sim
 
 app = typer.Typer(
     name="ohmsum",
-    help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, program a matrix "
-    "into it, and prove the precision of its products.",
-    epilog="Exit status: 0 done and within specification; 1 specification not met; 2 bad usage, file or "
-    "configuration; 3 instrument, bus or board fault; 130 interrupted. In each case the outputs are off and what was "
-    "measured is kept.",
+    help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, "
+    "program a matrix into it, and prove the precision of its products.",
+    epilog="Exit status: 0 done and within specification; 1 specification not met; 2 bad usage, "
+    "file or configuration; 3 instrument, bus or board fault; 130 interrupted. In each case the "
+    "outputs are off and what was measured is kept.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

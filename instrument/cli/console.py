@@ -78,8 +78,8 @@ def _table(document: dict[str, Any]) -> Table:
         decided = document["classification"]
         table.add_row(
             "decisions",
-            f"{decided['analog_accuracy']:.2%} right, {decided['digital_accuracy']:.2%} in float64; "
-            f"{decided['agreement']:.2%} alike",
+            f"{decided['analog_accuracy']:.2%} right, {decided['digital_accuracy']:.2%} in "
+            f"float64; {decided['agreement']:.2%} alike",
         )
     agreement = "" if wanted["agreement"] is None else f", {wanted['agreement']:.1%} alike"
     table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits{agreement})")

@@ -19,10 +19,10 @@ def demo(
 ) -> None:
     """Classify handwritten digits on a simulated board, end to end.
 
-    Starts a simulated bench (64 rows, 32 columns, 20,480 branches), measures every branch over a real wire, programs the
-    weights of a linear classifier, runs all test images through the board one-shot, and reports the precision
-    of the products and the accuracy beside the digital one. Within specification: 11 bits, and 99.5 % of
-    the decisions as in float64.
+    Starts a simulated bench (64 rows, 32 columns, 20,480 branches), measures every branch over a
+    real wire, programs the weights of a linear classifier, runs all test images through the board
+    one-shot, and reports the precision of the products and the accuracy beside the digital one.
+    Within specification: 11 bits, and 99.5 % of the decisions as in float64.
     """
     from instrument.cli.job import Job, carry_out
     from instrument.digits import load_digits

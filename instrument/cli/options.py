@@ -23,13 +23,15 @@ Seed = Annotated[
     int, typer.Option(min=0, help="Seed of everything random: the simulated board, random inputs.")
 ]
 LinkOption = Annotated[
-    Link, typer.Option("--link", help="Wire to a simulated board: TCP socket, or serial over a pty.")
+    Link,
+    typer.Option("--link", help="Wire to a simulated board: TCP socket, or serial over a pty."),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder for the report and all that was measured [default: a folder in ohmsum-results/]",
+        help="Folder for the report and all that was measured "
+        "[default: a folder in ohmsum-results/]",
     ),
 ]

@@ -33,9 +33,9 @@ def plan(
     weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
     vectors = None
     if inputs is not None:
-        vectors = load_array(inputs)
-        rows = vectors.shape[-1] if weights is None else len(weights)
-        vectors = check_inputs(vectors, rows, str(inputs))
+        loaded = load_array(inputs)
+        rows = loaded.shape[-1] if weights is None else len(weights)
+        vectors = check_inputs(loaded, rows, str(inputs))
     return Job(
         title=f"{matrix} on {bench}",
         bench=bench,
@@ -63,10 +63,14 @@ def _folder_name(
     inputs: NDArray[np.float64] | None,
     calibration: Path | None,
 ) -> str:
-    """Return a name that a repeated simulated run, which gives the same result, shares, and no other run."""
+    """Return a name that a repeated simulated run, which gives the same result, shares, and no
+    other run.
+    """
     if not bench.startswith(SIMULATED):
         return f"run-{Path(bench).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     digest = hashlib.sha256(repr(calibration).encode())
     for array in (weights, inputs):
-        digest.update(RANDOM.encode() if array is None else repr(array.shape).encode() + array.tobytes())
+        digest.update(
+            RANDOM.encode() if array is None else repr(array.shape).encode() + array.tobytes()
+        )
     return f"run-{Path(bench.removeprefix(SIMULATED)).stem}-seed{seed}-{digest.hexdigest()[:8]}"

@@ -46,8 +46,8 @@ def run(
 ) -> None:
     """Calibrate a board, program a matrix, validate its products, write a report.
 
-    A matrix smaller than the board uses a part of it. Give `--bench sim:64x16` for a simulated board in this
-    process, or the bench.toml that `ohmsum sim` or you have written.
+    A matrix smaller than the board uses a part of it. Give `--bench sim:64x16` for a simulated
+    board in this process, or the bench.toml that `ohmsum sim` or you have written.
     """
     from instrument.cli.job import carry_out
     from instrument.cli.plan import plan

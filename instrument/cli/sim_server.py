@@ -48,7 +48,9 @@ def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool)
         # Being stopped is how a server ends.
         return
     except OSError as error:
-        raise UsageError(f"cannot serve on port {port} or write {bench}: {error.strerror or error}") from error
+        raise UsageError(
+            f"cannot serve on port {port} or write {bench}: {error.strerror or error}"
+        ) from error
 
 
 def _check_replaceable(bench: Path) -> None:

@@ -1,4 +1,6 @@
-"""The demo's real input: a linear classifier of handwritten digits and the images held back from its training."""
+"""The demo's real input: a linear classifier of handwritten digits and the images held back from
+its training.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,10 @@ class Digits:
 
 def load_digits() -> Digits:
     """Return the classifier and the test images that `instrument/digits/train.py` made."""
-    with (resources.files("instrument.digits") / "digits.npz").open("rb") as file, np.load(
-        file, allow_pickle=False
-    ) as data:
+    with (
+        (resources.files("instrument.digits") / "digits.npz").open("rb") as file,
+        np.load(file, allow_pickle=False) as data,
+    ):
         return Digits(
             weights=data["weights"].astype(np.float64),
             images=data["pixels"].astype(np.float64) / 16,
@@ -46,7 +49,9 @@ class Classification:
 def classify(
     exact: NDArray[np.float64], answered: NDArray[np.float64], labels: NDArray[np.int64]
 ) -> Classification:
-    """Compare decisions: the class of the largest score of (images, classes) digital and analog scores."""
+    """Compare decisions: the class of the largest score of (images, classes) digital and analog
+    scores.
+    """
     digital, analog = exact.argmax(axis=1), answered.argmax(axis=1)
     return Classification(
         digital_accuracy=float((digital == labels).mean()),

@@ -1,8 +1,10 @@
-"""Make digits.npz: train the demo's classifier. Run `python -m instrument.digits.train` (needs scikit-learn).
+"""Make digits.npz: train the demo's classifier. Run `python -m instrument.digits.train` (needs
+scikit-learn).
 
-The data are scikit-learn's bundled 8 × 8 digits (the test part of the UCI "Optical Recognition of Handwritten
-Digits" set, 1,797 images, pixels from 0 to 16). A quarter is held back, stratified by digit. The classifier is a
-multinomial logistic regression without intercept, so that its scores are a plain product.
+The data are scikit-learn's bundled 8 × 8 digits (the test part of the UCI "Optical Recognition of
+Handwritten Digits" set, 1,797 images, pixels from 0 to 16). A quarter is held back, stratified by
+digit. The classifier is a multinomial logistic regression without intercept, so that its scores are
+a plain product.
 """
 
 from __future__ import annotations

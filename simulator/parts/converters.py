@@ -11,7 +11,9 @@ from simulator.preset import Adc, Dac, Tia
 from simulator.streams import stream
 
 OVERLOAD_AMPERES = 9.9e37
-"""What SCPI-1999 (volume 1, 7.2.1.5) has an instrument answer for a reading beyond its range (positive infinity)."""
+"""What SCPI-1999 (volume 1, 7.2.1.5) has an instrument answer for a reading beyond its range
+(positive infinity).
+"""
 
 
 @dataclass(frozen=True)
@@ -25,15 +27,19 @@ class RowDacs:
     @property
     def step_volts(self) -> float:
         """One step of the code: the range spans 2^bits codes, zero in the middle."""
-        return self.spec.range_volts / 2 ** (self.spec.bits - 1)
+        return self.spec.range_volts * 2.0 ** (1 - self.spec.bits)
 
     def held(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the settings (…, rows) as the codes hold them: rounded, and +range one step lower, in volts."""
+        """Return the settings (…, rows) as the codes hold them: rounded, and +range one step lower,
+        in volts.
+        """
         top = 2 ** (self.spec.bits - 1)
         return np.clip(np.rint(volts / self.step_volts), -top, top - 1) * self.step_volts
 
     def output(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the DACs put out for settings (…, rows): `(1 + gain) · held + offset`, in volts."""
+        """Return what the DACs put out for settings (…, rows): `(1 + gain) · held + offset`, in
+        volts.
+        """
         return (1 + self.gain_error) * self.held(volts) + self.offset_volts
 
 
@@ -61,7 +67,8 @@ class ColumnReaders:
     """(columns,)"""
 
     def offset_amperes(self, column_siemens: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the current (columns,) that the amplifier's offset drives back through all that hangs on a column.
+        """Return the current (columns,) that the amplifier's offset drives back through all that
+        hangs on a column.
 
         `−V_os · ΣG`, with ΣG the column's total conductance (columns,) in siemens.
         """
@@ -70,7 +77,8 @@ class ColumnReaders:
     def codes_to_amperes(
         self, amperes: NDArray[np.float64], range_index: int
     ) -> NDArray[np.float64]:
-        """Return what the ADC answers for currents (…, columns), noise included by the caller, in amperes.
+        """Return what the ADC answers for currents (…, columns), noise included by the caller, in
+        amperes.
 
         Gains, quantization to 2^bits steps over ±overrange·range, and 9.9E37 beyond that.
         """

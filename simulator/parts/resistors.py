@@ -24,20 +24,22 @@ class Branches:
 def nominal_ohms(population: Population, branches: int) -> NDArray[np.float64]:
     """Return the nominal resistance of each branch of a crosspoint (branches,), in ohm.
 
-    `base_ohms · 10^(decades · k / branches)` for k = 0 … branches − 1: steps of equal ratio, so that the subset
-    sums of a crosspoint leave no gaps while the largest resistor stays far from the leakage of the switches.
+    `base_ohms · 10^(decades · k / branches)` for k = 0 … branches − 1: steps of equal ratio, so
+    that the subset sums of a crosspoint leave no gaps while the largest resistor stays far from the
+    leakage of the switches.
     """
     steps = np.arange(branches) / branches
     return population.base_ohms * 10.0 ** (population.decades * steps)
 
 
 def draw_branches(preset: Preset, seed: int) -> Branches:
-    """Draw a population: `R = nominal · (1 + tolerance)` in series with `R_on`, open switches leaking.
+    """Draw a population: `R = nominal · (1 + tolerance)` in series with `R_on`, open switches
+    leaking.
 
-    Tolerance is uniform on ±`tolerance`, `R_on` uniform on ±`on_spread` around its nominal. An open switch is
-    `off_ohms` in series with the resistor. Defects (fractions of all branches, at most one a branch): *open*
-    conducts never, *short* is a resistor of 0 Ω behind a working switch, *stuck on* and *stuck off* are
-    switches that do not move.
+    Tolerance is uniform on ±`tolerance`, `R_on` uniform on ±`on_spread` around its nominal. An open
+    switch is `off_ohms` in series with the resistor. Defects (fractions of all branches, at most
+    one a branch): *open* conducts never, *short* is a resistor of 0 Ω behind a working switch,
+    *stuck on* and *stuck off* are switches that do not move.
     """
     shape = preset.shape.rows, preset.shape.columns, preset.shape.branches
     ohms = nominal_ohms(preset.population, shape[2]) * (
