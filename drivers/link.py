@@ -1,0 +1,224 @@
+"""One wire between PyVISA and every driver: whole exchanges, deadlines, recovery, a trace.
+
+An exchange is one message and, if it asks, the one response to it. A link is dirty from the moment
+an exchange begins until it ends well; whatever cuts an exchange short (a timeout, rubbish,
+Ctrl-C) leaves it dirty, and the next exchange first recovers, so that no answer ever goes to
+another question than its own.
+"""
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, Self
+
+from drivers.errors import LinkGarbled, LinkLost, LinkTimeout
+from drivers.response import read_response
+from drivers.wires import Wire, open_wire
+
+Trace = Callable[[Literal["sent", "received"], float, bytes], None]
+
+_PIECE_BYTES = 1 << 18
+_NONCE_ANSWER_BYTES = 64
+
+
+class Link:
+    """A VISA resource as a sequence of exchanges; threads may share it.
+
+    `lock` makes one exchange atomic; hold it to make several so. `exchanges`, `bytes_sent` and
+    `bytes_received` count, recovery included. `trace` is called with the direction, the time of
+    time.monotonic() in seconds and the bytes of every message.
+    """
+
+    def __init__(
+        self, resource: str, *, timeout_seconds: float = 5.0, trace: Trace | None = None
+    ) -> None:
+        """Opens the resource.
+
+        Raises LinkLost if nobody is there, InstrumentError if the name is not that of a raw socket
+        or a serial port.
+        """
+        self.resource = resource
+        self.timeout_seconds = timeout_seconds
+        self.lock = threading.RLock()
+        self.bytes_sent = 0
+        self.bytes_received = 0
+        self.exchanges = 0
+        self._trace = trace
+        self._closed = False
+        self._busy_until = 0.0
+        self._unsent_bytes = 0
+        self._nonce = 1 + secrets.randbelow(255)
+        self._wire: Wire | None = open_wire(resource, time.monotonic() + timeout_seconds)
+        # A serial port may still carry answers to a program that has gone.
+        self._dirty = not self._wire.new_session_when_reopened
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def write(self, message: str | bytes, *, timeout_seconds: float | None = None) -> None:
+        """Sends a message that asks nothing. Raises LinkTimeout, LinkLost."""
+        self._exchange(message, timeout_seconds, answered=False)
+
+    def query(self, message: str | bytes, *, timeout_seconds: float | None = None) -> str:
+        """Sends a message, returns the response as text.
+
+        Raises LinkTimeout, LinkLost, LinkGarbled.
+        """
+        with self.lock:
+            elements = self._exchange(message, timeout_seconds, answered=True)
+            texts = [element for element in elements if isinstance(element, str)]
+            if len(texts) < len(elements):
+                raise self.garbled("a block where text was asked for")
+            return ";".join(texts)
+
+    def query_block(self, message: str | bytes, *, timeout_seconds: float | None = None) -> bytes:
+        """Sends a message, returns the one block it asks for.
+
+        Raises LinkTimeout, LinkLost, LinkGarbled.
+        """
+        with self.lock:
+            elements = self._exchange(message, timeout_seconds, answered=True)
+            if len(elements) != 1 or not isinstance(elements[0], bytes):
+                raise self.garbled("text where a block was asked for")
+            return elements[0]
+
+    def query_elements(
+        self, message: str | bytes, *, timeout_seconds: float | None = None
+    ) -> list[str | bytes]:
+        """Sends a message, returns the elements of the response: text as str, blocks as bytes.
+
+        Raises LinkTimeout, LinkLost, LinkGarbled.
+        """
+        return self._exchange(message, timeout_seconds, answered=True)
+
+    def garbled(self, text: str) -> LinkGarbled:
+        """Returns the error for an answer that makes no sense, and has the link recover."""
+        self._dirty = True
+        return LinkGarbled(self.resource, text)
+
+    def close(self) -> None:
+        """Closes the wire; the link cannot be used afterwards. May be called again."""
+        with self.lock:
+            self._closed = True
+            self._drop_wire()
+
+    def _exchange(
+        self, message: str | bytes, timeout_seconds: float | None, *, answered: bool
+    ) -> list[str | bytes]:
+        data = _framed(message)
+        allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        with self.lock:
+            try:
+                wire, deadline = self._ready_wire(allowed)
+                self._dirty = True
+                self._busy_until = deadline
+                self._send(wire, data, deadline)
+                elements = self._receive_response(wire, deadline) if answered else []
+            except LinkTimeout as error:
+                raise LinkTimeout(self.resource, f"{error.text} within {allowed:g} s") from error
+            except LinkLost:
+                self._drop_wire()
+                raise
+            self._dirty = False
+            self._busy_until = 0.0
+            self.exchanges += 1
+            return elements
+
+    def _ready_wire(self, allowed_seconds: float) -> tuple[Wire, float]:
+        """Returns a wire on which nothing is under way, and the deadline of the exchange."""
+        if self._closed:
+            raise LinkLost(self.resource, "the link is closed")
+        now = time.monotonic()
+        if self._wire is not None and not self._dirty and not self._wire.has_unread():
+            return self._wire, now + allowed_seconds
+        # The instrument may be at work on what was cut short for as long as that had.
+        deadline = max(now, self._busy_until) + allowed_seconds
+        self._dirty = True
+        if self._wire is not None and self._wire.new_session_when_reopened:
+            self._drop_wire()
+        if self._wire is None:
+            self._wire = open_wire(self.resource, deadline)
+        if not self._wire.new_session_when_reopened:
+            self._resynchronize(self._wire, deadline)
+        self._unsent_bytes = 0
+        return self._wire, deadline
+
+    def _resynchronize(self, wire: Wire, deadline: float) -> None:
+        """Asks for a number nobody else has asked for, and drops all that comes before it.
+
+        The instrument may be in the middle of a block of which the rest was never sent: as many
+        line feeds as are missing end it, and behind a message's end they are empty messages. The
+        errors this queues tell of a message whose sender knows that it failed: they are cleared.
+        """
+        self._nonce = (self._nonce + secrets.randbelow(254)) % 255 + 1
+        clear = "*CLS;" if self._unsent_bytes else ""
+        asking = f"{clear}*ESE?;*ESE {self._nonce};*ESE?\n".encode()
+        self._send(wire, b"\n" * self._unsent_bytes + asking, deadline)
+        answer = re.compile(rb"(?:\A|[^0-9])(\d{1,3});%d\r?\n\Z" % self._nonce)
+        last = b""
+        while (found := answer.search(last)) is None:
+            data = wire.receive(deadline)
+            self.bytes_received += len(data)
+            self._tell("received", data)
+            last = (last + data)[-_NONCE_ANSWER_BYTES:]
+        self._send(wire, b"*ESE %s\n" % found[1], deadline)
+
+    def _send(self, wire: Wire, data: bytes, deadline: float) -> None:
+        self._tell("sent", data)
+        # Counted down piece by piece, so that it is never less than what is missing.
+        self._unsent_bytes = len(data)
+        view = memoryview(data)
+        for start in range(0, len(data), _PIECE_BYTES):
+            piece = view[start : start + _PIECE_BYTES]
+            wire.send(piece, deadline)
+            self._unsent_bytes -= len(piece)
+            self.bytes_sent += len(piece)
+
+    def _receive_response(self, wire: Wire, deadline: float) -> list[str | bytes]:
+        received = bytearray()
+
+        def fill() -> None:
+            received.extend(wire.receive(deadline))
+
+        try:
+            return read_response(received, fill)
+        except ValueError as error:
+            raise LinkGarbled(self.resource, f"no valid answer: {error}") from error
+        except LinkTimeout as error:
+            if not received:
+                raise
+            text = f"only {len(received)} bytes of an answer"
+            raise LinkTimeout(self.resource, text) from error
+        finally:
+            self.bytes_received += len(received)
+            if received:
+                self._tell("received", bytes(received))
+
+    def _tell(self, direction: Literal["sent", "received"], data: bytes) -> None:
+        if self._trace is not None:
+            self._trace(direction, time.monotonic(), bytes(data))
+
+    def _drop_wire(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
+
+
+def _framed(message: str | bytes) -> bytes:
+    """The bytes of a program message. A line feed in text would begin a second message."""
+    if isinstance(message, bytes):
+        return message + b"\n"
+    if "\n" in message:
+        raise ValueError(f"a line feed inside a message: {message!r}")
+    return message.encode("ascii") + b"\n"

@@ -1,0 +1,153 @@
+"""What SCPI instruments share: identity, error queue, blocks, numbers. Functions on a Link."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from drivers.errors import CommandRefused
+from drivers.link import Link
+
+_ERROR_ENTRY = re.compile(r'([+-]?\d{1,6}),"(.*)"')
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
+_SHOWN_CHARACTERS = 80
+# Instruments keep some tens of entries; one that never says "No error" is broken.
+_QUEUE_LIMIT = 1000
+_ASK_ERROR = b";:SYST:ERR?"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The four fields of *IDN? (IEEE 488.2, 10.14)."""
+
+    manufacturer: str
+    model: str
+    serial: str
+    firmware: str
+
+
+def identity(link: Link) -> Identity:
+    """Asks *IDN?. Raises LinkGarbled if the answer is not four fields, LinkTimeout, LinkLost."""
+    answer = link.query("*IDN?")
+    fields = [field.strip() for field in answer.split(",")]
+    if len(fields) != 4 or not (fields[0] and fields[1]) or len(answer) > 256:
+        raise link.garbled(f"not an identity: {answer[:_SHOWN_CHARACTERS]!r}")
+    return Identity(*fields)
+
+
+def checked_write(
+    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
+) -> None:
+    """Sends a command and asks for the error queue in the same message: one exchange.
+
+    Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
+    """
+    if checked_query(link, command, timeout_seconds=timeout_seconds):
+        raise link.garbled(f"an answer to {shown(command)}, which asks nothing")
+
+
+def checked_query(
+    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
+) -> list[str | bytes]:
+    """Sends queries and asks for the error queue in the same message; returns their answers.
+
+    A query that is refused answers with the error alone, so that nobody waits for the rest.
+    Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
+    """
+    message = (command.encode("ascii") if isinstance(command, str) else command) + _ASK_ERROR
+    with link.lock:
+        *answers, last = link.query_elements(message, timeout_seconds=timeout_seconds)
+        first = _error_entry(link, last)
+        if first is None:
+            return answers
+        raise CommandRefused(link.resource, shown(command), *first, later=tuple(drain(link)))
+
+
+def checked_query_block(
+    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
+) -> bytes:
+    """checked_query for a command that is answered by one block, which it returns."""
+    with link.lock:
+        answers = checked_query(link, command, timeout_seconds=timeout_seconds)
+        if len(answers) != 1 or not isinstance(answers[0], bytes):
+            raise link.garbled(f"no block in answer to {shown(command)}")
+        return answers[0]
+
+
+def checked_query_text(
+    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
+) -> str:
+    """checked_query for a command that is answered by one text, which it returns."""
+    with link.lock:
+        answers = checked_query(link, command, timeout_seconds=timeout_seconds)
+        if len(answers) != 1 or not isinstance(answers[0], str):
+            raise link.garbled(f"no text in answer to {shown(command)}")
+        return answers[0]
+
+
+def drain(link: Link) -> list[tuple[int, str]]:
+    """Empties the error queue; returns its entries, oldest first."""
+    entries: list[tuple[int, str]] = []
+    while (entry := _error_entry(link, link.query(":SYST:ERR?"))) is not None:
+        entries.append(entry)
+        if len(entries) > _QUEUE_LIMIT:
+            raise link.garbled("an error queue without end")
+    return entries
+
+
+def wait_complete(link: Link, *, timeout_seconds: float | None = None) -> None:
+    """Waits with *OPC? until all that was sent before is done."""
+    answer = link.query("*OPC?", timeout_seconds=timeout_seconds)
+    if answer.strip() not in ("1", "+1"):
+        raise link.garbled(f"{answer[:_SHOWN_CHARACTERS]!r} in answer to *OPC?")
+
+
+def real(link: Link, text: str | bytes) -> float:
+    """Reads a finite decimal number. Raises LinkGarbled."""
+    if isinstance(text, str) and _NUMBER.fullmatch(text.strip()):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+    raise link.garbled(f"not a number: {text[:_SHOWN_CHARACTERS]!r}")
+
+
+def integer(link: Link, text: str | bytes) -> int:
+    """Reads a whole decimal number. Raises LinkGarbled."""
+    number = real(link, text)
+    if not number.is_integer():
+        raise link.garbled(f"not a whole number: {text!r}")
+    return int(number)
+
+
+def encode_block(data: bytes) -> bytes:
+    """Wraps bytes as a definite-length block: #, digits of the length, length, data."""
+    length = str(len(data))
+    if len(length) > 9:
+        raise ValueError(f"{length} bytes do not fit a block")
+    return f"#{len(length)}{length}".encode() + data
+
+
+def shown(command: str | bytes) -> str:
+    """A command as a message can show it: blocks by their length, the rest cut short."""
+    if isinstance(command, str):
+        command = command.encode("ascii", "replace")
+    parts: list[bytes] = []
+    at = 0
+    while (found := _BLOCK_START.search(command, at)) is not None:
+        start = found.end() + int(found[1])
+        length = command[found.end() : start]
+        if not length.isdigit():
+            break
+        parts += [command[at : found.start()], b"<%d bytes>" % int(length)]
+        at = start + int(length)
+    text = b"".join([*parts, command[at:]]).decode("ascii", "replace")
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+
+
+def _error_entry(link: Link, answer: str | bytes) -> tuple[int, str] | None:
+    """Reads one answer of SYSTem:ERRor?; None when the queue is empty."""
+    found = _ERROR_ENTRY.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    if found is None:
+        raise link.garbled(f"no entry of the error queue: {answer[:_SHOWN_CHARACTERS]!r}")
+    number = int(found[1])
+    return (number, found[2].replace('""', '"')) if number else None

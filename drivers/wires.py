@@ -1,0 +1,230 @@
+"""Bytes over the wires that PyVISA opens, each call with a deadline.
+
+PyVISA names and opens the resource; the bytes then go straight over the session's own socket or
+serial port, because its reads and writes cannot keep a deadline, read serial ports byte by byte
+and take a connection that is refused for one that is open.
+"""
+
+import errno
+import os
+import select
+import socket
+import time
+from typing import Any, ClassVar, Protocol, cast
+
+import pyvisa
+import serial
+from pyvisa import rname
+from pyvisa.constants import AccessModes
+
+from drivers.errors import InstrumentError, LinkLost, LinkTimeout
+
+_RECEIVE_BYTES = 1 << 18
+_SERIAL_PIECE_BYTES = 1 << 15
+_SERIAL_WAIT_SECONDS = 0.05
+
+
+class Wire(Protocol):
+    """A byte stream to one instrument. All deadlines are times of time.monotonic()."""
+
+    # True where a new connection leaves behind all that was under way on the old one.
+    new_session_when_reopened: ClassVar[bool]
+
+    def send(self, data: memoryview, deadline: float) -> None:
+        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+
+    def receive(self, deadline: float) -> bytes:
+        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+
+    def has_unread(self) -> bool:
+        """Whether bytes wait to be read. Raises LinkLost if the other end has gone."""
+
+    def close(self) -> None:
+        """Gives the resource back; called once."""
+
+
+def open_wire(resource: str, deadline: float) -> Wire:
+    """Opens a VISA resource. Raises LinkLost if nobody is there, InstrumentError for a bad name."""
+    try:
+        name = rname.parse_resource_name(resource)
+    except rname.InvalidResourceName as error:
+        raise InstrumentError(resource, f"not the name of a resource: {error}") from error
+    if isinstance(name, rname.TCPIPSocket):
+        return SocketWire(resource, name, deadline)
+    if isinstance(name, rname.ASRLInstr):
+        return SerialWire(resource, deadline)
+    raise InstrumentError(
+        resource, "only TCPIP::<host>::<port>::SOCKET and ASRL<port>::INSTR can be opened"
+    )
+
+
+def _open_session(resource: str, deadline: float) -> tuple[Any, int]:
+    """Opens a PyVISA session; returns the library that keeps it, and its number."""
+    manager = pyvisa.ResourceManager("@py")
+    library = cast(Any, manager.visalib)
+    milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
+    try:
+        session, _ = manager.open_bare_resource(resource, AccessModes.no_lock, milliseconds)
+    except Exception as error:  # pyvisa-py raises Exception itself
+        raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
+    return library, session
+
+
+class SocketWire:
+    """A raw TCP stream."""
+
+    new_session_when_reopened: ClassVar[bool] = True
+
+    def __init__(self, resource: str, name: rname.TCPIPSocket, deadline: float) -> None:
+        self._resource = resource
+        # PyVISA leaves its socket open when a name does not resolve: so ask before it does.
+        try:
+            port = int(name.port)
+            socket.getaddrinfo(name.host_address, port, socket.AF_INET, socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise LinkLost(resource, f"no host named {name.host_address}") from error
+        except (ValueError, OverflowError) as error:
+            raise InstrumentError(resource, f"not a port: {name.port}") from error
+        if not 0 < port < 1 << 16:
+            raise InstrumentError(resource, f"not a port: {name.port}")
+        self._library, self._session = _open_session(resource, deadline)
+        self._socket: socket.socket = self._library.sessions[self._session].interface
+        try:
+            self._check_connected()
+            # Otherwise a message sent in pieces waits 40 ms for the acknowledgement of the first.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setblocking(False)
+        except BaseException:
+            self.close()
+            raise
+
+    def _check_connected(self) -> None:
+        """Tells a connection from an attempt: PyVISA calls a refused one open."""
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        try:
+            if code:
+                raise OSError(code, "")
+            # A port of the ephemeral range with nobody behind it can connect to itself.
+            if self._socket.getpeername() == self._socket.getsockname():
+                raise ConnectionRefusedError
+        except ConnectionRefusedError as error:
+            raise LinkLost(self._resource, "nobody answers (connection refused)") from error
+        except OSError as error:
+            raise LinkLost(self._resource, f"nobody answers ({_reason(error)})") from error
+
+    def send(self, data: memoryview, deadline: float) -> None:
+        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+        while data:
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                remaining = max(0.0, deadline - time.monotonic())
+                if not select.select([], [self._socket], [], remaining)[1]:
+                    raise LinkTimeout(self._resource, "the message was not taken") from None
+            except OSError as error:
+                raise self._lost(error) from error
+
+    def receive(self, deadline: float) -> bytes:
+        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+        remaining = deadline - time.monotonic()
+        if remaining <= 0 or not select.select([self._socket], [], [], remaining)[0]:
+            raise LinkTimeout(self._resource, "no answer")
+        return self._received(0)
+
+    def has_unread(self) -> bool:
+        """Whether bytes wait to be read. Raises LinkLost if the other end has gone."""
+        if not select.select([self._socket], [], [], 0)[0]:
+            return False
+        return bool(self._received(socket.MSG_PEEK))
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._library.close(self._session)
+
+    def _received(self, flags: int) -> bytes:
+        try:
+            data = self._socket.recv(_RECEIVE_BYTES, flags)
+        except OSError as error:
+            raise self._lost(error) from error
+        if not data:
+            raise LinkLost(self._resource, "the instrument closed the connection")
+        return data
+
+    def _lost(self, error: OSError) -> LinkLost:
+        return LinkLost(self._resource, f"connection lost ({_reason(error)})")
+
+
+class SerialWire:
+    """A serial port: USB CDC-ACM, RS-232, a pty. 8 data bits, no parity, raw."""
+
+    # A serial port has no sessions: what was under way stays under way.
+    new_session_when_reopened: ClassVar[bool] = False
+
+    def __init__(self, resource: str, deadline: float) -> None:
+        self._resource = resource
+        self._library, self._session = _open_session(resource, deadline)
+        self._port: serial.Serial = self._library.sessions[self._session].interface
+        try:
+            # Two programs on one port would each read some of the other's answers.
+            self._port.exclusive = True
+            self._port.timeout = _SERIAL_WAIT_SECONDS
+        except OSError as error:
+            self.close()
+            if error.errno == errno.EWOULDBLOCK:
+                raise LinkLost(resource, "another program uses the port") from error
+            raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, data: memoryview, deadline: float) -> None:
+        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+        try:
+            for start in range(0, len(data), _SERIAL_PIECE_BYTES):
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    raise LinkTimeout(self._resource, "the message was not taken")
+                self._allow(remaining)
+                self._port.write(bytes(data[start : start + _SERIAL_PIECE_BYTES]))
+        except serial.SerialTimeoutException as error:
+            raise LinkTimeout(self._resource, "the message was not taken") from error
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _allow(self, seconds: float) -> None:
+        """Sets the port's own time for a write; only seldom, because it costs system calls."""
+        allowed = self._port.write_timeout
+        if allowed is None or not seconds <= allowed <= seconds + 1.0:
+            self._port.write_timeout = seconds + 0.5
+
+    def receive(self, deadline: float) -> bytes:
+        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+        try:
+            while time.monotonic() < deadline:
+                waiting = self._port.in_waiting
+                data = self._port.read(waiting or 1)
+                if data:
+                    return data if waiting else data + self._port.read(self._port.in_waiting)
+        except OSError as error:
+            raise self._lost(error) from error
+        raise LinkTimeout(self._resource, "no answer")
+
+    def has_unread(self) -> bool:
+        """Whether bytes wait to be read. Raises LinkLost if the port has gone."""
+        try:
+            return self._port.in_waiting > 0
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def close(self) -> None:
+        """Closes the port."""
+        self._library.close(self._session)
+
+    def _lost(self, error: OSError) -> LinkLost:
+        return LinkLost(self._resource, f"the port has gone ({_reason(error)})")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__

@@ -1,0 +1,207 @@
+"""The other end of the wire: threads with a real socket or a real pty that follow a script."""
+
+import contextlib
+import os
+import select
+import socket
+import threading
+import time
+import tty
+from collections.abc import Callable, Iterator
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the test is over
+    """The test is over, or the host has gone."""
+
+
+class Stream:
+    """What a script sees of its host: whole messages in, bytes out."""
+
+    def __init__(self, fileno: int, stopping: threading.Event) -> None:
+        self._fileno = fileno
+        self._stopping = stopping
+        self._unread = bytearray()
+        self.seen: list[bytes] = []
+
+    def message(self) -> bytes:
+        """The next program message, without its line feed; blocks may hold line feeds."""
+        while (end := _message_end(self._unread)) is None:
+            self._unread += self.some_bytes()
+        message = bytes(self._unread[:end])
+        del self._unread[: end + 1]
+        self.seen.append(message)
+        return message
+
+    def some_bytes(self) -> bytes:
+        while True:
+            if self._stopping.is_set():
+                raise Stopped
+            if not select.select([self._fileno], [], [], 0.02)[0]:
+                continue
+            try:
+                data = os.read(self._fileno, 1 << 18)
+            except OSError:
+                raise Stopped from None
+            if not data:
+                raise Stopped
+            return data
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            if self._stopping.is_set():
+                raise Stopped
+            if select.select([], [self._fileno], [], 0.02)[1]:
+                try:
+                    view = view[os.write(self._fileno, view[:65536]) :]
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    raise Stopped from None
+
+    def answer_nonce(self, message: bytes) -> None:
+        """Answers a host that resynchronizes."""
+        self.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])
+
+
+Script = Callable[[Stream], None]
+
+
+def _message_end(data: bytearray) -> int | None:
+    at = 0
+    while at < len(data):
+        if data[at] == ord("\n"):
+            return at
+        if data[at] == ord("#") and data[at + 1 : at + 2] in b"123456789":
+            if len(data) < at + 2:
+                return None
+            digits = data[at + 1] - ord("0")
+            length = bytes(data[at + 2 : at + 2 + digits])
+            if len(length) < digits:
+                return None
+            if length.isdigit():
+                at += 1 + digits + int(length)
+        at += 1
+    return None
+
+
+class Peer:
+    """A peer whose thread runs the scripts; `failure` is what a script raised."""
+
+    resource: str
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.failure: BaseException | None = None
+        self.streams: list[Stream] = []
+        self._thread = threading.Thread(target=self._guarded, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _guarded(self) -> None:
+        try:
+            self.run()
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - shown by stop()
+            self.failure = error
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self._thread.join(5)
+        assert not self._thread.is_alive()
+        if self.failure is not None:
+            raise self.failure
+
+    def seen(self) -> list[bytes]:
+        return [message for stream in self.streams for message in stream.seen]
+
+
+class SocketPeer(Peer):
+    """Listens; the n-th connection gets the n-th script, the last one all that come later."""
+
+    def __init__(self, *scripts: Script, port: int = 0) -> None:
+        super().__init__()
+        self._scripts = scripts
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener.settimeout(0.02)
+        self.port: int = self._listener.getsockname()[1]
+        self.resource = f"TCPIP::127.0.0.1::{self.port}::SOCKET"
+        self.start()
+
+    def run(self) -> None:
+        with self._listener:
+            number = 0
+            while not self.stopping.is_set():
+                try:
+                    connection, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                script = self._scripts[min(number, len(self._scripts) - 1)]
+                number += 1
+                with connection:
+                    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    connection.setblocking(False)
+                    stream = Stream(connection.fileno(), self.stopping)
+                    self.streams.append(stream)
+                    with contextlib.suppress(Stopped):
+                        script(stream)
+
+
+class PtyPeer(Peer):
+    """A pty whose slave the host opens; runs one script on its master."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__()
+        self._script = script
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        os.set_blocking(self._master, False)
+        self.port = os.ttyname(self._slave)
+        self.resource = f"ASRL{self.port}::INSTR"
+        self.start()
+
+    def run(self) -> None:
+        stream = Stream(self._master, self.stopping)
+        self.streams.append(stream)
+        try:
+            self._script(stream)
+        finally:
+            os.close(self._master)
+            os.close(self._slave)
+
+
+@contextlib.contextmanager
+def running(peer: Peer) -> Iterator[Peer]:
+    try:
+        yield peer
+    finally:
+        peer.stop()
+
+
+def serve(answer: Callable[[bytes], bytes | None]) -> Script:
+    """A script that answers every message with what `answer` returns; nonces by itself."""
+
+    def script(stream: Stream) -> None:
+        while True:
+            message = stream.message()
+            if b"*ESE?;*ESE " in message:
+                stream.answer_nonce(message)
+            elif message and not message.startswith(b"*ESE "):
+                reply = answer(message)
+                if reply is not None:
+                    stream.send(reply + b"\n")
+
+    return script
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for what another thread is about to do."""
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end, "never happened"
+        time.sleep(0.002)
