@@ -1,0 +1,85 @@
+"""Serves an instrument on a pseudo-terminal, which a host opens as it would a serial port."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from simulator.servers.session import CHUNK_BYTES, Instrument, converse
+
+
+class PtyUnavailableError(OSError):
+    """The platform has no pseudo-terminals."""
+
+
+@dataclass(frozen=True)
+class PtyServer:
+    """A serving pseudo-terminal; `path` is the device a host opens."""
+
+    path: str
+    _task: asyncio.Task[None]
+
+    async def close(self) -> None:
+        """Hangs up; the device disappears."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+async def serve_pty(instrument: Instrument) -> PtyServer:
+    """Opens a pseudo-terminal in raw mode and serves whoever opens its other end, again and again.
+
+    Raises PtyUnavailableError where there are none.
+    """
+    if sys.platform == "win32":
+        raise PtyUnavailableError("no pseudo-terminals on this platform: use the TCP link")
+    import tty  # noqa: PLC0415 - does not exist on Windows
+
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    os.set_blocking(master, False)
+    task = asyncio.create_task(_serve(instrument, master))
+    # Not in the task: one that is cancelled before it first runs closes nothing. The slave is held
+    # until then, since without it a host that closes its end would end the line.
+    task.add_done_callback(partial(_hang_up, master, slave))
+    return PtyServer(os.ttyname(slave), task)
+
+
+async def _serve(instrument: Instrument, master: int) -> None:
+    loop = asyncio.get_running_loop()
+
+    async def receive() -> bytes:
+        while True:
+            try:
+                return os.read(master, CHUNK_BYTES)
+            except BlockingIOError:
+                await _ready(master, loop.add_reader, loop.remove_reader)
+
+    async def send(response: bytes) -> None:
+        left = memoryview(response)
+        while left:
+            try:
+                left = left[os.write(master, left) :]
+            except BlockingIOError:
+                await _ready(master, loop.add_writer, loop.remove_writer)
+
+    await converse(instrument, receive, send)
+
+
+async def _ready(
+    descriptor: int,
+    watch: Callable[[int, Callable[[], None]], object],
+    unwatch: Callable[[int], object],
+) -> None:
+    ready = asyncio.Event()
+    watch(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        unwatch(descriptor)
+
+
+def _hang_up(master: int, slave: int, _session: asyncio.Task[None]) -> None:
+    os.close(master)
+    os.close(slave)

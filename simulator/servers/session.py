@@ -1,0 +1,59 @@
+"""One host's conversation with an instrument, whatever the wire."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from simulator.scpi import Framer, Overrun
+
+CHUNK_BYTES = 2**16
+
+_logger = logging.getLogger(__name__)
+
+Receive = Callable[[], Awaitable[bytes]]
+Send = Callable[[bytes], Awaitable[None]]
+
+
+class Instrument(Protocol):
+    """What a server needs of an instrument; several sessions share one."""
+
+    def execute(self, message: bytes) -> bytes:
+        """Carries out a program message; the response with its line feed, or nothing."""
+
+    def overrun(self) -> None:
+        """Takes note that a message was too long and has been thrown away (-363)."""
+
+
+async def converse(instrument: Instrument, receive: Receive, send: Send) -> None:
+    """Executes what `receive` brings and sends the answers, until the host has gone.
+
+    `receive` gives b"" at the end of the stream; both may raise OSError on a broken wire. While
+    `send` waits for a slow host nothing is received, so what is held for it stays bounded. The
+    commands of a host that has gone are carried out all the same. A faulty wire is a `send` that
+    delays, tears or garbles.
+    """
+    framer = Framer()
+    host_listens = True
+    try:
+        while data := await receive():
+            for message in framer.feed(data):
+                if isinstance(message, Overrun):
+                    instrument.overrun()
+                    continue
+                response = instrument.execute(message)
+                if response and host_listens:
+                    host_listens = await _deliver(response, send)
+            await asyncio.sleep(0)  # a host that never pauses must not keep the others waiting
+    except OSError as error:
+        _logger.debug("the host has gone: %s", error)
+    except Exception:
+        _logger.exception("a fault in the instrument ended a session")
+
+
+async def _deliver(response: bytes, send: Send) -> bool:
+    try:
+        await send(response)
+    except OSError:
+        return False
+    return True

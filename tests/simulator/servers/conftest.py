@@ -1,0 +1,93 @@
+"""A tiny instrument, and an event loop in a thread to serve it while the test is the client."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+import pytest
+
+from simulator.scpi import Block, Command, Engine, Integer, ScpiError, Status
+
+T = TypeVar("T")
+
+
+class EchoInstrument:
+    """Keeps one block and answers it; remembers in which order its marks were set."""
+
+    def __init__(self) -> None:
+        self.status = Status()
+        self.stored = b""
+        self.marks: list[int] = []
+        commands = [
+            Command("*IDN?", lambda: "OHMSUM,ECHO,0,1.0"),
+            Command("DATA", self._store, (Block(),)),
+            Command("DATA?", lambda: self.stored),
+            Command("MARK", self.marks.append, (Integer(0, 2**31),)),
+            Command("FILL?", bytes, (Integer(0, 2**26),)),
+        ]
+        self._engine = Engine(commands, self.status)
+
+    def _store(self, payload: bytes) -> None:
+        self.stored = payload
+
+    def execute(self, message: bytes) -> bytes:
+        return self._engine.execute(message)
+
+    def overrun(self) -> None:
+        self.status.report(ScpiError(-363))
+
+
+class BackgroundLoop:
+    """An event loop in a thread; what its callbacks and tasks fail with is kept in `faults`."""
+
+    def __init__(self) -> None:
+        self.faults: list[dict[str, Any]] = []
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(lambda _, context: self.faults.append(context))
+        self._thread = threading.Thread(target=self.loop.run_forever)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(timeout=30)
+
+    def tasks(self) -> int:
+        async def count() -> int:
+            return len(asyncio.all_tasks()) - 1
+
+        return self.run(count())
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+
+@pytest.fixture
+def background() -> Iterator[BackgroundLoop]:
+    loop = BackgroundLoop()
+    yield loop
+    tasks_left = loop.tasks()
+    loop.stop()
+    assert loop.faults == []
+    assert tasks_left == 0
+
+
+@pytest.fixture
+def instrument() -> EchoInstrument:
+    return EchoInstrument()
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool]], None]:
+    """Polls until something that another thread brings about has come about."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        paused = threading.Event()
+        for _ in range(2000):
+            if condition():
+                return
+            paused.wait(0.005)
+        pytest.fail("never came about")
+
+    return wait
