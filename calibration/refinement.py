@@ -30,7 +30,7 @@ from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement, measure_transfer
 
 WIDEST_WINDOW_BITS, NARROWEST_WINDOW_BITS = 11, 16
-MOST_ROUNDS = 16
+MOST_ROUNDS = 40
 PATIENCE = 3
 """Rounds without a better board after which the loop stops."""
 RANGE_HEADROOM = 1.1

@@ -43,9 +43,11 @@ class Job:
     calibration: Calibration | None = None
 
 
-def carry_out(job: Job, *, out: Path | None, as_json: bool) -> int:
-    """Do the job; return 0 where the specification is met, 1 where it is not."""
-    began = time.perf_counter()
+def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int:
+    """Do the job; return 0 where the specification is met, 1 where it is not.
+
+    `began` is when the command did, by `time.perf_counter`.
+    """
     folder = out or RESULTS / job.name
     with open_bench(job.bench, seed=job.seed, link=job.link) as bench:
         weights, inputs = job.weights, job.inputs

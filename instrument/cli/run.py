@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -49,8 +50,9 @@ def run(
     A matrix smaller than the board uses a part of it. Give `--bench sim:64x16` for a simulated
     board in this process, or the bench.toml that `ohmsum sim` or you have written.
     """
+    began = time.perf_counter()  # before the heavy imports: they are part of the wait
     from instrument.cli.job import carry_out
     from instrument.cli.plan import plan
 
     job = plan(bench, matrix, inputs, calibration, spec_bits, seed, link.value)
-    raise typer.Exit(carry_out(job, out=out, as_json=json))
+    raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

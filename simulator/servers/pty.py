@@ -34,7 +34,7 @@ async def serve_pty(instrument: Instrument) -> PtyServer:
     """
     if sys.platform == "win32":
         raise PtyUnavailableError("no pseudo-terminals on this platform: use the TCP link")
-    import tty  # noqa: PLC0415 - does not exist on Windows
+    import tty
 
     master, slave = os.openpty()
     tty.setraw(slave)
