@@ -134,6 +134,7 @@ def program(
             np.abs(has).sum(axis=1),
             full_scale * 2.0**-bits,
         ).pattern
+    progress(len(residuals), len(residuals))
     assert best is not None
     board.apply(best.pattern)
     return replace(best, round_residuals=tuple(residuals))
