@@ -1,0 +1,184 @@
+"""Compiled: one vector at a time, by conjugate gradients on the column nodes.
+
+Everything is written in resistances, so that a wire of zero ohms is an ordinary value: no step
+divides by anything smaller than 1.
+"""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Ohms = tuple[float, float, float, float]  # row, column, source, sense
+Ladders = tuple[Array, Array, Array, Ohms]  # conductances, row and column attenuations, wire
+
+# Rows advanced together along the row ladders: their recurrences are independent, which hides
+# the latency of each.
+ABREAST = 8
+
+
+@njit(cache=True, nogil=True)
+def _row_factors(G: Array, row_ohms: float, source_ohms: float) -> Array:
+    """Attenuation 1 / (1 + r Y) across the wire left of every crosspoint (rows, columns).
+
+    Y is the conductance of the row's ladder from that crosspoint to the right.
+    """
+    rows, columns = G.shape
+    factors = np.empty_like(G)
+    for i in range(rows):
+        Y = 0.0
+        for j in range(columns - 1, -1, -1):
+            Y += G[i, j]
+            f = 1.0 / (1.0 + (row_ohms if j else source_ohms) * Y)
+            factors[i, j] = f
+            Y *= f
+    return factors
+
+
+@njit(cache=True, nogil=True)
+def _column_factors(G: Array, column_ohms: float, sense_ohms: float) -> Array:
+    """Attenuation 1 / (1 + r Y) across the wire below every crosspoint (rows, columns).
+
+    Y is the conductance of the column's ladder from that crosspoint upwards.
+    """
+    rows, columns = G.shape
+    factors = np.empty_like(G)
+    Y = np.zeros(columns)
+    for i in range(rows):
+        r = column_ohms if i < rows - 1 else sense_ohms
+        for j in range(columns):
+            y = Y[j] + G[i, j]
+            f = 1.0 / (1.0 + r * y)
+            factors[i, j] = f
+            Y[j] = y * f
+    return factors
+
+
+@njit(cache=True, nogil=True)
+def _row_voltages(U: Array, injected: Array, v: Array, factors: Array, ohms: Ohms) -> None:
+    """U: the row nodes' voltages when row i is driven with v[i] and fed `injected` at its nodes."""
+    row_ohms, _, source_ohms, _ = ohms
+    rows, columns = U.shape
+    for first in range(0, rows, ABREAST):
+        last = min(first + ABREAST, rows)
+        for i in range(first, last):
+            U[i, columns - 1] = injected[i, columns - 1]
+        for j in range(columns - 2, -1, -1):
+            for i in range(first, last):
+                U[i, j] = injected[i, j] + factors[i, j + 1] * U[i, j + 1]
+        for i in range(first, last):
+            U[i, 0] = factors[i, 0] * (v[i] + source_ohms * U[i, 0])
+        for j in range(1, columns):
+            for i in range(first, last):
+                U[i, j] = factors[i, j] * (U[i, j - 1] + row_ohms * U[i, j])
+
+
+@njit(cache=True, nogil=True)
+def _column_voltages(W: Array, injected: Array, factors: Array, ohms: Ohms) -> None:
+    """W: the column nodes' voltages when fed `injected`, each crosspoint tied to 0 V."""
+    _, column_ohms, _, sense_ohms = ohms
+    rows, columns = W.shape
+    for j in range(columns):
+        W[0, j] = injected[0, j]
+    for i in range(1, rows):
+        for j in range(columns):
+            W[i, j] = injected[i, j] + factors[i - 1, j] * W[i - 1, j]
+    for j in range(columns):
+        W[rows - 1, j] *= factors[rows - 1, j] * sense_ohms
+    for i in range(rows - 2, -1, -1):
+        for j in range(columns):
+            W[i, j] = factors[i, j] * (W[i + 1, j] + column_ohms * W[i, j])
+
+
+@njit(cache=True, nogil=True)
+def _column_sums(sums: Array, A: Array, B: Array) -> None:
+    """sums: those over the rows of A B, element by element."""
+    sums[:] = 0.0
+    for i in range(len(A)):
+        for j in range(A.shape[1]):
+            sums[j] += A[i, j] * B[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _largest_current(G: Array, U: Array) -> float:
+    """The largest column's sum of |G U|."""
+    sums = np.zeros(G.shape[1])
+    for i in range(len(G)):
+        for j in range(G.shape[1]):
+            sums[j] += G[i, j] * abs(U[i, j])
+    return float(sums.max())
+
+
+@njit(cache=True, nogil=True)
+def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> int:
+    """Column currents (columns,) of one drive v (rows,); the number of steps, or -1 if too many.
+
+    The column nodes W obey (M - N) W = b: M is the column ladders with every crosspoint tied to
+    0 V, N = G K G couples the columns through the row ladders K, b is what the rows feed into
+    columns held at 0 V. M is the preconditioner; M p follows from the recurrence of p, so that
+    neither M nor the wires' conductances, which may be infinite, are ever needed themselves.
+    """
+    G, row_factors, column_factors, ohms = board
+    rows, columns = G.shape
+    idle = np.zeros(rows)
+    U, z = np.empty_like(G), np.empty_like(G)
+    p, Mp = np.zeros_like(G), np.zeros_like(G)
+
+    _row_voltages(U, p, v, row_factors, ohms)
+    residual = G * U
+    _column_sums(currents, G, U)
+    largest_fed = _largest_current(G, U)
+    power, taken = np.empty(columns), np.empty(columns)
+    rz = 0.0
+    for step in range(max_steps + 1):
+        _column_voltages(z, residual, column_factors, ohms)
+        # G |z| bounds what the next correction does to the currents.
+        if _largest_current(G, z) <= 1e-14 * np.abs(currents).max() + 1e-16 * largest_fed:
+            return step
+        _column_sums(power, residual, z)
+        last_rz, rz = rz, power.sum()
+        beta = rz / last_rz if step else 0.0
+        for i in range(rows):
+            for j in range(columns):
+                p[i, j] = z[i, j] + beta * p[i, j]
+                Mp[i, j] = residual[i, j] + beta * Mp[i, j]
+                z[i, j] = G[i, j] * p[i, j]
+        _row_voltages(U, z, idle, row_factors, ohms)
+        power[:] = 0.0
+        taken[:] = 0.0
+        for i in range(rows):
+            for j in range(columns):
+                Np = G[i, j] * U[i, j]
+                U[i, j] = Mp[i, j] - Np
+                power[j] += p[i, j] * U[i, j]
+                taken[j] += z[i, j] - Np
+        alpha = rz / power.sum()
+        for j in range(columns):
+            currents[j] -= alpha * taken[j]
+        for i in range(rows):
+            for j in range(columns):
+                residual[i, j] -= alpha * U[i, j]
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def ladders(G: Array, ohms: Ohms) -> Ladders:
+    """What `solve` needs to know of the board G and its wire."""
+    row_ohms, column_ohms, source_ohms, sense_ohms = ohms
+    row_factors = _row_factors(G, row_ohms, source_ohms)
+    return G, row_factors, _column_factors(G, column_ohms, sense_ohms), ohms
+
+
+@njit(cache=True, nogil=True)
+def solve(currents: Array, V: Array, board: Ladders, max_steps: int) -> int:
+    """Column currents (vectors, columns) of drives V (vectors, rows).
+
+    Returns the number of steps the hardest vector took, or -1 if one would have taken too many.
+    """
+    most = 0
+    for k in range(len(V)):
+        steps = _solve_vector(currents[k], V[k], board, max_steps)
+        if steps < 0:
+            return -1
+        most = max(most, steps)
+    return most
