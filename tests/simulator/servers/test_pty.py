@@ -155,7 +155,7 @@ def test_closing_hangs_up_even_in_the_middle_of_an_answer(background, instrument
         send(descriptor, b"FILL? 2000000\n")
         receive(descriptor, 10)
         background.run(server.close())
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match="Input/output error"):
             send(descriptor, b"*IDN?\n")
     assert not os.path.exists(server.path)
 
@@ -177,5 +177,5 @@ def test_opening_and_closing_leaves_no_descriptor_behind(background, instrument)
 
 def test_platform_without_pseudo_terminals_says_so(background, instrument, monkeypatch):
     monkeypatch.setattr("simulator.servers.pty.sys.platform", "win32")
-    with pytest.raises(PtyUnavailableError, match="no pseudo-terminals.*use the TCP link"):
+    with pytest.raises(PtyUnavailableError, match=r"^no pseudo-terminals .*: use the TCP link$"):
         background.run(serve_pty(instrument))
