@@ -81,7 +81,7 @@ class TinyInstrument:
         return Command(header, lambda value: self.told.update({header: value}), (parameter,))
 
     def _asker(self, header: str) -> Command:
-        return Command(header + "?", lambda: self.told[header])
+        return Command(header + "?", lambda: self.told.get(header, 0))
 
     def _refuse(self) -> None:
         raise ScpiError(101, 'door "A"')
