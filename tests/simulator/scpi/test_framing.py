@@ -75,6 +75,7 @@ def test_well_formed_messages_come_back_whole(parts, cuts):
         (b"A #10\r\n", [b"A #10"]),
         (b"A '#15'\nB\n", [b"A '#15'", b"B"]),
         (b"A 'forgotten\nB\n", [b"A 'forgotten", b"B"]),
+        (b'A "forgotten\nB\n', [b'A "forgotten', b"B"]),
         (b'A "it\'s #15"\nB\n', [b'A "it\'s #15"', b"B"]),
         (b"A #0ab#15\nB\n", [b"A #0ab#15", b"B"]),
         (b"A #H15\nB\n", [b"A #H15", b"B"]),
