@@ -26,13 +26,14 @@ class Stream:
     def message(self) -> bytes:
         """The next program message, without its line feed; blocks may hold line feeds."""
         while (end := _message_end(self._unread)) is None:
-            self._unread += self.some_bytes()
+            self.take_some()
         message = bytes(self._unread[:end])
         del self._unread[: end + 1]
         self.seen.append(message)
         return message
 
-    def some_bytes(self) -> bytes:
+    def take_some(self) -> None:
+        """Reads what comes next, be it a part of a message."""
         while True:
             if self._stopping.is_set():
                 raise Stopped
@@ -44,7 +45,8 @@ class Stream:
                 raise Stopped from None
             if not data:
                 raise Stopped
-            return data
+            self._unread += data
+            return
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
@@ -58,10 +60,6 @@ class Stream:
                     continue
                 except OSError:
                     raise Stopped from None
-
-    def answer_nonce(self, message: bytes) -> None:
-        """Answers a host that resynchronizes."""
-        self.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])
 
 
 Script = Callable[[Stream], None]
@@ -188,15 +186,19 @@ def serve(answer: Callable[[bytes], bytes | None]) -> Script:
 
     def script(stream: Stream) -> None:
         while True:
-            message = stream.message()
-            if b"*ESE?;*ESE " in message:
-                stream.answer_nonce(message)
-            elif message and not message.startswith(b"*ESE "):
-                reply = answer(message)
-                if reply is not None:
-                    stream.send(reply + b"\n")
+            serve_one(stream, stream.message(), answer)
 
     return script
+
+
+def serve_one(stream: Stream, message: bytes, answer: Callable[[bytes], bytes | None]) -> None:
+    if b"*ESE?;*ESE " in message:
+        # A host that resynchronizes: its own number comes back.
+        stream.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])
+    elif message and not message.startswith(b"*ESE "):
+        reply = answer(message)
+        if reply is not None:
+            stream.send(reply + b"\n")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
