@@ -37,7 +37,7 @@ class Stream:
         while True:
             if self._stopping.is_set():
                 raise Stopped
-            if not select.select([self._fileno], [], [], 0.02)[0]:
+            if not select.select([self._fileno], [], [], 0.005)[0]:
                 continue
             try:
                 data = os.read(self._fileno, 1 << 18)
@@ -53,7 +53,7 @@ class Stream:
         while view:
             if self._stopping.is_set():
                 raise Stopped
-            if select.select([], [self._fileno], [], 0.02)[1]:
+            if select.select([], [self._fileno], [], 0.005)[1]:
                 try:
                     view = view[os.write(self._fileno, view[:65536]) :]
                 except BlockingIOError:
@@ -126,7 +126,7 @@ class SocketPeer(Peer):
         super().__init__()
         self._scripts = scripts
         self._listener = socket.create_server(("127.0.0.1", port))
-        self._listener.settimeout(0.02)
+        self._listener.settimeout(0.005)
         self.port: int = self._listener.getsockname()[1]
         self.resource = f"TCPIP::127.0.0.1::{self.port}::SOCKET"
         self.start()

@@ -32,7 +32,7 @@ def _tiny() -> TinyBoard:
 def _board(request: pytest.FixtureRequest, tiny: TinyBoard) -> Iterator[CrossbarBoard]:
     with (
         running(request.param(serve(tiny.handle))) as peer,
-        CrossbarBoard.open(peer.resource, timeout_seconds=1.0) as board,
+        CrossbarBoard.open(peer.resource) as board,
     ):
         yield board
 
@@ -366,11 +366,11 @@ def test_ctrl_c_in_a_scan_leaves_a_safe_board(
     def handle(message: bytes) -> bytes | None:
         if message.startswith(b":MEAS:SCAN?"):
             signal.pthread_kill(main, signal.SIGINT)
-            time.sleep(0.5)
+            time.sleep(0.8)
         return tiny.handle(message)
 
     def scan(resource: str) -> None:
-        with CrossbarBoard.open(resource, timeout_seconds=0.2) as board:
+        with CrossbarBoard.open(resource, timeout_seconds=0.5) as board:
             board.configure(delay_seconds=1.0)
             board.outputs_on(watchdog_seconds=30)
             board.scan([0, 1], [0, 0], [0.5, 0.5])
@@ -396,7 +396,7 @@ def test_outputs_that_stay_on_are_told(board: CrossbarBoard, tiny: TinyBoard) ->
 
 def test_a_lost_board_is_told_when_closed_and_closed_all_the_same(tiny: TinyBoard) -> None:
     peer = SocketPeer(serve(tiny.handle))
-    board = CrossbarBoard.open(peer.resource, timeout_seconds=0.2)
+    board = CrossbarBoard.open(peer.resource)
     peer.stop()
     with pytest.raises(LinkLost):
         board.close()

@@ -65,10 +65,10 @@ def test_a_late_answer_goes_to_nobody(make_peer: MakePeer, with_next: bool) -> N
     late = Late(b"", b"LATE\n", with_next=with_next)
     with (
         running(make_peer(late)) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
     ):
         with pytest.raises(LinkTimeout, match=r"no answer within 0.15 s"):
-            link.query("LATE?")
+            link.query("LATE?", timeout_seconds=SHORT_SECONDS)
         late.come_late()
         assert [link.query(f"Q{k}?") for k in range(5)] == [f"Q{k}" for k in range(5)]
 
@@ -83,10 +83,10 @@ def test_the_rest_of_a_torn_block_goes_to_nobody(
     late = Late(block[:cut], block[cut:] + b"\n", with_next=with_next)
     with (
         running(make_peer(late)) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
     ):
         with pytest.raises(LinkTimeout, match=f"only {cut} bytes of an answer"):
-            link.query_block("LATE?")
+            link.query_block("LATE?", timeout_seconds=SHORT_SECONDS)
         late.come_late()
         assert link.query("NEXT?") == "NEXT"
         assert link.query_block("BLOCK?") == DATA
@@ -103,10 +103,10 @@ def test_an_answer_that_trickles_ends_at_the_deadline(make_peer: MakePeer) -> No
 
     with (
         running(make_peer(script)) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
         pytest.raises(LinkTimeout, match="only"),
     ):
-        link.query("TRICKLE?")
+        link.query("TRICKLE?", timeout_seconds=SHORT_SECONDS)
 
 
 def test_a_server_that_dies_is_lost_and_found_again() -> None:
@@ -114,7 +114,7 @@ def test_a_server_that_dies_is_lost_and_found_again() -> None:
         assert stream.message() == b"ONE?"
 
     peer = SocketPeer(dies)
-    with Link(peer.resource, timeout_seconds=1.0) as link:
+    with Link(peer.resource, timeout_seconds=5.0) as link:
         with pytest.raises(LinkLost, match=r"closed the connection|connection lost"):
             link.query("ONE?")
         peer.stop()
@@ -160,7 +160,7 @@ def test_a_port_that_dies_is_found_again_by_its_stable_name(tmp_path: pathlib.Pa
     name = tmp_path / "board"
     first = PtyPeer(dies)
     name.symlink_to(first.port)
-    with Link(f"ASRL{name}::INSTR", timeout_seconds=1.0) as link:
+    with Link(f"ASRL{name}::INSTR", timeout_seconds=5.0) as link:
         with pytest.raises(LinkLost, match="the port has gone"):
             link.query("ONE?")
         first.stop()
@@ -248,12 +248,12 @@ def test_ctrl_c_in_a_long_exchange_leaves_the_link_usable(make_peer: MakePeer) -
 
     with (
         running(make_peer(serve(answer))) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
     ):
         link.query("FIRST?")
         with pytest.raises(KeyboardInterrupt):
-            link.query("SCAN?", timeout_seconds=20 * SHORT_SECONDS)
-        assert link.query("NEXT?") == "NEXT"
+            link.query("SCAN?", timeout_seconds=5.0)
+        assert link.query("NEXT?", timeout_seconds=SHORT_SECONDS) == "NEXT"
 
 
 def torn_reader(then: Callable[[], None]) -> Script:
@@ -272,7 +272,7 @@ def torn_reader(then: Callable[[], None]) -> Script:
 def test_a_block_cut_by_ctrl_c_swallows_nothing_of_what_follows() -> None:
     """A serial port has no sessions: the instrument still waits for the rest of the block."""
     with running(PtyPeer(torn_reader(press_ctrl_c))) as peer:
-        with Link(peer.resource, timeout_seconds=2.0) as link:
+        with Link(peer.resource, timeout_seconds=5.0) as link:
             with pytest.raises(KeyboardInterrupt):
                 link.write(b"PATTERN " + encode_block(b"\xaa" * 300_000))
             assert link.query("NEXT?") == "NEXT"
@@ -289,22 +289,22 @@ def test_a_message_that_is_not_taken_times_out_and_is_recovered_from() -> None:
     script = torn_reader(lambda: assert_true(released.wait(5)))
     with (
         running(PtyPeer(script)) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
     ):
         with pytest.raises(LinkTimeout, match="not taken"):
-            link.write(b"PATTERN " + encode_block(b"\xaa" * 300_000))
+            link.write(b"PATTERN " + encode_block(b"\xaa" * 300_000), timeout_seconds=SHORT_SECONDS)
         released.set()
-        assert link.query("NEXT?", timeout_seconds=2.0) == "NEXT"
+        assert link.query("NEXT?") == "NEXT"
 
 
 def test_a_socket_that_is_not_read_times_out_and_is_recovered_from() -> None:
     released = threading.Event()
     with (
         running(SocketPeer(lambda _: assert_true(released.wait(5)), serve(echo))) as peer,
-        Link(peer.resource, timeout_seconds=SHORT_SECONDS) as link,
+        Link(peer.resource) as link,
     ):
         with pytest.raises(LinkTimeout, match="not taken"):
-            link.write(b"PATTERN " + encode_block(bytes(16_000_000)))
+            link.write(b"PATTERN " + encode_block(bytes(16_000_000)), timeout_seconds=SHORT_SECONDS)
         released.set()
         assert link.query("NEXT?") == "NEXT"
 
@@ -350,7 +350,7 @@ def test_bytes_that_nobody_asked_for_answer_nothing(make_peer: MakePeer) -> None
             sent.set()
         serve(echo)(stream)
 
-    with running(make_peer(script)) as peer, Link(peer.resource, timeout_seconds=1.0) as link:
+    with running(make_peer(script)) as peer, Link(peer.resource, timeout_seconds=5.0) as link:
         assert link.query("FIRST?") == "FIRST"
         answered.set()
         # The peer may be waiting for a message: an empty one lets it look up.
@@ -418,7 +418,7 @@ def test_reopening_leaves_no_descriptor_behind() -> None:
     def slams(stream: Stream) -> None:
         stream.message()
 
-    with running(SocketPeer(slams)) as peer, Link(peer.resource, timeout_seconds=1.0) as link:
+    with running(SocketPeer(slams)) as peer, Link(peer.resource, timeout_seconds=5.0) as link:
         before = len(os.listdir("/dev/fd"))
         for _ in range(10):
             with pytest.raises(LinkLost):

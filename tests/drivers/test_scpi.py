@@ -53,7 +53,7 @@ def _link(instrument: Instrument) -> Iterator[Link]:
 def _echo_link() -> Iterator[Link]:
     """Answers ECHO? with what follows it."""
     peer = SocketPeer(serve(lambda message: message.removeprefix(b"ECHO? ")))
-    with running(peer), Link(peer.resource, timeout_seconds=0.2) as link:
+    with running(peer), Link(peer.resource, timeout_seconds=0.1) as link:
         yield link
 
 
@@ -164,7 +164,8 @@ def test_what_python_would_take_for_a_number_is_garbled(link: Link, text: str) -
 @settings(deadline=None, max_examples=40)
 @given(st.binary(max_size=100_000))
 def test_blocks_round_trip_over_the_wire(echo_link: Link, data: bytes) -> None:
-    assert echo_link.query_block(b"ECHO? " + scpi.encode_block(data)) == data
+    message = b"ECHO? " + scpi.encode_block(data)
+    assert echo_link.query_block(message, timeout_seconds=5.0) == data
 
 
 @settings(deadline=None, max_examples=60)
@@ -175,7 +176,7 @@ def test_any_answer_is_read_or_refused_and_the_next_is_right(
     # What stands behind a line feed in the answer comes as an answer of its own.
     with contextlib.suppress(InstrumentError):
         echo_link.query_elements(b"ECHO? " + answer)
-    assert echo_link.query(f"ECHO? {nonce}") == str(nonce)
+    assert echo_link.query(f"ECHO? {nonce}", timeout_seconds=5.0) == str(nonce)
 
 
 def test_a_message_shows_blocks_by_their_length() -> None:
