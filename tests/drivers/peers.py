@@ -5,7 +5,6 @@ import os
 import select
 import socket
 import threading
-import time
 import tty
 from collections.abc import Callable, Iterator
 
@@ -199,11 +198,3 @@ def serve_one(stream: Stream, message: bytes, answer: Callable[[bytes], bytes | 
         reply = answer(message)
         if reply is not None:
             stream.send(reply + b"\n")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread is about to do."""
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end, "never happened"
-        time.sleep(0.002)
