@@ -141,8 +141,8 @@ def _double(K: Array, to_right: Seam, to_top: Seam) -> Array:
     out = np.empty((down // 2, across // 2, square, square, lanes))
     for i in range(0, down, 2):
         for j in range(0, across, 2):
-            _join(pair[0], K[i, j], K[i, j + 1], to_right)
-            _join(pair[1], K[i + 1, j], K[i + 1, j + 1], to_right)
+            for half in range(2):
+                _join(pair[half], K[i + half, j], K[i + half, j + 1], to_right)
             _join(out[i // 2, j // 2], pair[1], pair[0], to_top)
     return out
 
