@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from simulator.preset import Adc, Dac, Tia
 from simulator.streams import stream
 
+
 @dataclass(frozen=True)
 class RowDacs:
     """Gain and offset errors of the row DACs; arrays (rows,)."""
