@@ -107,7 +107,7 @@ class SimulatedCrossbar:
         delay.
         """
         if range_amperes is not None:
-            self.range_index = int(np.searchsorted(self.ranges_amperes * (1 + 1e-6), range_amperes))
+            self.range_index = int(np.searchsorted(self.ranges_amperes, range_amperes))
         if aperture_seconds is not None:
             self.aperture_seconds = aperture_seconds
         if delay_seconds is not None:
