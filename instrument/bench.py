@@ -137,10 +137,12 @@ def _close(board: CrossbarBoard, settings: BoardConfig) -> None:
 def _simulated(preset_name: str, seed: int, link: Wire) -> Iterator[str]:
     from simulator.bench import serve_bench
     from simulator.preset import PresetError, load_preset
+    from simulator.servers import PtyUnavailableError
 
-    try:
-        preset = load_preset(preset_name)
-    except PresetError as error:
-        raise UsageError(str(error)) from error
-    with serve_bench(preset, seed, (link,)) as simulated:
+    with ExitStack() as stack:
+        try:
+            preset = load_preset(preset_name)
+            simulated = stack.enter_context(serve_bench(preset, seed, (link,)))
+        except (PresetError, PtyUnavailableError) as error:
+            raise UsageError(str(error)) from error
         yield simulated.resources["board"][link]
