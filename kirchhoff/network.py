@@ -28,7 +28,7 @@ def column_currents(
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers, or a negative conductance.
     """
-    from kirchhoff import _lines, _tiles  # noqa: PLC0415 - numba is slow to load
+    from kirchhoff import _lines, _tiles
 
     G = _conductances(crosspoint_siemens)
     V = _real_matrix("row_volts", row_volts)
@@ -64,7 +64,7 @@ def transfer_matrix(crosspoint_siemens: ArrayLike, wire: Wire) -> NDArray[np.flo
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers >= 0.
     """
-    from kirchhoff import _tiles  # noqa: PLC0415 - numba is slow to load
+    from kirchhoff import _tiles
 
     return _tiles.transfer(_conductances(crosspoint_siemens), _ohms(wire))
 
