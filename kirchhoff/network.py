@@ -23,7 +23,7 @@ def column_currents(
 
     crosspoint_siemens (rows, columns) are the crosspoints' conductances, >= 0; row_volts
     (vectors, rows) the voltages of the rows' drivers. Few vectors are solved one at a time, many
-    through the transfer matrix; both ways are exact to 1e-11 of the largest current (docs/network.md).
+    through the transfer matrix; both ways are exact to 1e-11 of the largest current.
 
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers, or a negative conductance.
@@ -60,6 +60,7 @@ def transfer_matrix(crosspoint_siemens: ArrayLike, wire: Wire) -> NDArray[np.flo
 
     crosspoint_siemens (rows, columns) are the crosspoints' conductances, >= 0. With a wire of
     zero ohms throughout it is their own matrix. Column currents are `row_volts @ transfer`.
+    Exact to 1e-11 of the largest entry.
 
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers >= 0.
