@@ -34,14 +34,19 @@ class SimulatedBench:
 
 @contextmanager
 def serve_bench(
-    preset: Preset, seed: int, wires: tuple[Wire, ...], *, port: int = 0
+    preset: Preset,
+    seed: int,
+    wires: tuple[Wire, ...],
+    *,
+    port: int = 0,
+    realtime: bool = False,
 ) -> Iterator[SimulatedBench]:
     """Serve a bench drawn from `seed` on loopback until the context ends.
 
-    `port` is the TCP port of the board's socket, 0 for a free one. Raises OSError where a port is
-    taken or the platform has no pty.
+    `port` is the TCP port of the board's socket, 0 for a free one. In `realtime` the board's clock
+    is the wall's. Raises OSError where a port is taken or the platform has no pty.
     """
-    crossbar = SimulatedCrossbar(preset, seed, Clock())
+    crossbar = SimulatedCrossbar(preset, seed, Clock(realtime))
     board = SimulatedBoard(crossbar, serial=f"B{seed:06d}")
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated bench", daemon=True)

@@ -41,6 +41,7 @@ class SimulatedBoard:
         self._serial = serial
         self._scan = np.zeros(0, SCAN_POINT)
         self._watchdog_seconds = 0.0
+        self._talked_seconds = 0.0
         self._last_heard = time.monotonic()
         self.status = Status(DEVICE_ERRORS)
         self._engine = Engine(self._commands(), self.status)
@@ -51,6 +52,9 @@ class SimulatedBoard:
         self.watch()
         self._last_heard = time.monotonic()
         answer = self._engine.execute(message)
+        link = self.crossbar.preset.host_link
+        moved = len(message) + 1 + len(answer)
+        self._talked_seconds += link.message_seconds + moved / link.bytes_per_second
         self._last_heard = time.monotonic()
         return answer
 
@@ -95,6 +99,10 @@ class SimulatedBoard:
             Command("*RST", self._reset),
             Command("*TST?", lambda: 0),
             Command("SYSTem:TIME?", lambda: board.clock.seconds),
+            Command("SYSTem:TIME:SETTling?", lambda: board.clock.spent_seconds["settling"]),
+            Command("SYSTem:TIME:INTegrating?", lambda: board.clock.spent_seconds["integrating"]),
+            Command("SYSTem:TIME:TALKing?", lambda: self._talked_seconds),
+            Command("SYSTem:TEMPerature?", board.sensed_kelvin),
             Command("SYSTem:LFRequency?", lambda: hertz),
             Command("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
             Command("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),

@@ -13,14 +13,17 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kirchhoff import Wire, column_currents, transfer_matrix
+from kirchhoff import Wire
 from simulator.clock import Clock
+from simulator.network import Network
 from simulator.parts.converters import draw_dacs, draw_readers
-from simulator.parts.noise import adc_amperes, amplifier_amperes, johnson_amperes
-from simulator.parts.resistors import draw_branches, nominal_ohms
+from simulator.parts.environment import Ambient
+from simulator.parts.noise import ReadingNoise
+from simulator.parts.resistors import Conductances, combine, draw_branches, nominal_ohms
+from simulator.parts.settling import Residue
 from simulator.preset import Preset
-from simulator.streams import stream
 
+Floats = NDArray[np.float64]
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
 
@@ -34,6 +37,7 @@ class SimulatedCrossbar:
     """
 
     def __init__(self, preset: Preset, seed: int, clock: Clock) -> None:
+        preset = preset.in_force()
         self.preset = preset
         self.clock = clock
         self.rows, self.columns, self.branches = (
@@ -48,11 +52,13 @@ class SimulatedCrossbar:
         self._branches = draw_branches(preset, seed)
         self._dacs = draw_dacs(preset.dac, self.rows, seed)
         self._readers = draw_readers(preset.tia, preset.adc, self.columns, seed)
-        self._johnson = stream(seed, "johnson noise")
-        self._amplifier = stream(seed, "amplifier noise")
-        self._adc_noise = stream(seed, "adc noise")
-        # What a probe leaves in the rows that it does not touch.
-        self._all_open_siemens = self._branches.open_siemens.sum(axis=2)
+        self._noise = ReadingNoise(preset, seed)
+        self.ambient = Ambient(preset.environment, seed)
+        self._residue = Residue(preset.settling, self.columns)
+        self._settled_amperes = np.zeros(self.columns)
+        # What a probe leaves in the rows that it does not touch, and what closing adds in its own.
+        self._all_open = combine(lambda a: a.sum(axis=2), self._branches.open)
+        self._closing = combine(np.subtract, self._branches.closed, self._branches.open)
         self.interlock_closed = True
         self.reset()
 
@@ -67,17 +73,15 @@ class SimulatedCrossbar:
         self.delay_seconds = 1e-3
         self.open_all()
 
-    # outputs and switches
-
     def switch_outputs(self, on: bool) -> None:
         """Connect or disconnect the row drivers."""
         self.outputs_on = on
-        self._touch()
+        self._touch(by_dac=True)
 
-    def set_row_volts(self, volts: NDArray[np.float64]) -> None:
+    def set_row_volts(self, volts: Floats) -> None:
         """Set all rows (rows,), in volts, as their DAC codes hold them."""
         self.row_volts = self._dacs.held(volts)
-        self._touch()
+        self._touch(by_dac=True)
 
     def open_all(self) -> None:
         """Open every switch."""
@@ -93,8 +97,13 @@ class SimulatedCrossbar:
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         self.pattern = np.array(pattern, dtype=bool)
-        chosen = np.where(self.pattern, self._branches.closed_siemens, self._branches.open_siemens)
-        self._set_crosspoints(chosen.sum(axis=2))
+
+        def summed(closed: Floats, opened: Floats) -> Floats:
+            return np.asarray(np.where(self.pattern, closed, opened).sum(axis=2, dtype=np.float64))
+
+        crosspoints = combine(summed, self._branches.closed, self._branches.open)
+        self._network = Network(crosspoints, self._wire)
+        self._touch(by_dac=False)
 
     def configure(
         self,
@@ -118,18 +127,19 @@ class SimulatedCrossbar:
         """The range in force, ampere."""
         return float(self.ranges_amperes[self.range_index])
 
-    def read(self, count: int = 1) -> NDArray[np.float64]:
-        """Read all columns `count` times in the present state: (count, columns), ampere."""
-        return self._read(self._true_amperes(self.row_volts[None, :])[0], count)
+    def sensed_kelvin(self) -> float:
+        """Return the reading of the board's temperature sensor, kelvin."""
+        return self.ambient.sensed_kelvin(self.clock.seconds)
 
-    def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
+    def read(self, count: int = 1) -> Floats:
+        """Read all columns `count` times in the present state: (count, columns), ampere."""
+        return self._acquire(self.row_volts[None, :], count)
+
+    def column_currents(self, row_volts: ArrayLike) -> Floats:
         """Drive vectors (vectors, rows) in turn and read each once: (vectors, columns), ampere."""
-        vectors = np.asarray(row_volts, dtype=np.float64)
-        true = self._true_amperes(self._dacs.held(vectors))
-        readings = np.empty_like(true)
-        for index, amperes in enumerate(true):
-            self._touch()
-            readings[index] = self._read(amperes, 1)[0]
+        held = self._dacs.held(np.asarray(row_volts, dtype=np.float64))
+        self._touch(by_dac=True)
+        readings = self._acquire(held, 1)
         self.set_row_volts(np.zeros(self.rows))
         return readings
 
@@ -137,78 +147,94 @@ class SimulatedCrossbar:
         self,
         rows: NDArray[np.int_],
         branches: NDArray[np.int_],
-        row_volts: NDArray[np.float64],
+        row_volts: Floats,
         readings: int = 1,
-    ) -> NDArray[np.float64]:
-        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns),
-        ampere.
-        """
+    ) -> Floats:
+        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns)."""
         answers = np.empty((len(rows), readings, self.columns))
         points = list(zip(range(len(rows)), rows, branches, strict=True))
-        # Points that differ in voltage alone share one solution of the network.
+        # Points that differ in voltage alone share one network.
         for (row, branch), group in groupby(points, key=lambda point: (point[1], point[2])):
             indices = [point[0] for point in group]
             vectors = np.zeros((len(indices), self.rows))
             vectors[:, row] = row_volts[indices]
-            self._set_crosspoints(self._probed_crosspoints(int(row), int(branch)))
-            for index, amperes in zip(
-                indices, self._true_amperes(self._dacs.held(vectors)), strict=True
-            ):
-                self._touch()
-                answers[index] = self._read(amperes, readings)
+            self._network = Network(self._probed(int(row), int(branch)), self._wire)
+            self._touch(by_dac=True)
+            read = self._acquire(self._dacs.held(vectors), readings)
+            answers[indices] = read.reshape(len(indices), readings, self.columns)
         self.set_row_volts(np.zeros(self.rows))
         self.open_all()
         return answers
 
-    def _probed_crosspoints(self, row: int, branch: int) -> NDArray[np.float64]:
-        crosspoints = self._all_open_siemens.copy()
-        if branch != NO_BRANCH:
-            gain = self._branches.closed_siemens - self._branches.open_siemens
-            crosspoints[row] += gain[row, :, branch]
-        return crosspoints
+    def _probed(self, row: int, branch: int) -> Conductances:
+        def with_branch(opened: Floats, closing: Floats) -> Floats:
+            crosspoints = opened.copy()
+            if branch != NO_BRANCH:
+                crosspoints[row] += closing[row, :, branch]
+            return crosspoints
 
-    def _set_crosspoints(self, crosspoint_siemens: NDArray[np.float64]) -> None:
-        self._crosspoint_siemens = crosspoint_siemens
-        self._column_siemens = crosspoint_siemens.sum(axis=0)
-        self._transfer: NDArray[np.float64] | None = None
-        self._touch()
+        return combine(with_branch, self._all_open, self._closing)
 
-    def _true_amperes(self, held_volts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the currents (vectors, columns) that flow for DAC settings (vectors, rows), noise
-        apart.
-        """
-        volts = self._dacs.output(held_volts) if self.outputs_on else np.zeros_like(held_volts)
-        offsets = self._readers.offset_amperes(self._column_siemens)
-        # The transfer matrix costs about as much as `rows` single solutions, and serves every later
-        # vector.
-        if self._transfer is None and len(volts) * 2 > self.rows:
-            self._transfer = transfer_matrix(self._crosspoint_siemens, self._wire)
-        if self._transfer is not None:
-            return volts @ self._transfer + offsets
-        return column_currents(self._crosspoint_siemens, volts, self._wire) + offsets
-
-    def _touch(self) -> None:
+    def _touch(self, *, by_dac: bool) -> None:
         """Note that a switch or a row has moved: the settling delay starts anew."""
         self._moved_at_seconds = self.clock.seconds
+        self._moved_by_dac = by_dac
 
-    def _read(self, true_amperes: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-        """Wait out the delay, integrate `count` times: (count, columns), as the ADCs answer."""
-        since = self.clock.seconds - self._moved_at_seconds
-        self.clock.advance(max(0.0, self.delay_seconds - since) + count * self.aperture_seconds)
-        shape = count, self.columns
+    def _acquire(self, held_volts: Floats, count: int) -> Floats:
+        """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
+
+        Returns what the ADCs answer, (vectors · count, columns), ampere.
+        """
+        waits, centres = self._schedule(len(held_volts), count)
+        kelvin = self.ambient.deviation_kelvin(centres)
+        decades = float(np.log10(1 + centres.mean() / 3600))
+        if self.outputs_on:
+            volts = self._dacs.output(held_volts, float(kelvin.mean()))
+        else:
+            volts = np.zeros_like(held_volts)
+        final = self._network.currents(volts, count, kelvin, decades)
+        final += self._readers.offset_amperes(self._network.column_siemens)
         seen = (
-            true_amperes
-            + self._johnson.standard_normal(shape)
-            * johnson_amperes(
-                self._column_siemens, self.preset.environment.kelvin, self.aperture_seconds
-            )
-            + self._amplifier.standard_normal(shape)
-            * amplifier_amperes(
-                self._column_siemens,
-                self.preset.tia.noise_volts_per_root_hertz,
+            final
+            + self._unsettled(final, waits, count)
+            + self._noise.amperes(
+                self._network,
+                np.repeat(volts, count, axis=0),
+                centres,
+                kelvin,
                 self.aperture_seconds,
+                self.range_amperes,
+                self.outputs_on,
             )
-            + self._adc_noise.standard_normal(shape)
-            * adc_amperes(self.preset.adc, self.range_amperes, self.aperture_seconds)
         )
-        return self._readers.codes_to_amperes(seen, self.range_index)
+        return self._readers.codes_to_amperes(seen, self.range_index, kelvin)
+
+    def _schedule(self, vectors: int, count: int) -> tuple[Floats, Floats]:
+        """Spend the time of a block of readings.
+
+        Returns the wait before each vector's first aperture (vectors,), and the centres of all
+        apertures (vectors · count,), in seconds since power-on.
+        """
+        since_move = self.clock.seconds - self._moved_at_seconds
+        waits = np.full(vectors, self.delay_seconds)
+        waits[0] = max(0.0, self.delay_seconds - since_move)
+        ends = self.clock.seconds + np.cumsum(waits + count * self.aperture_seconds)
+        backwards = (count - np.arange(count) - 0.5) * self.aperture_seconds
+        centres = (ends[:, None] - backwards).ravel()
+        self.clock.advance(float(waits.sum()), "settling")
+        self.clock.advance(vectors * count * self.aperture_seconds, "integrating")
+        return waits, centres
+
+    def _unsettled(self, final: Floats, waits: Floats, count: int) -> Floats:
+        """Return by how much readings (vectors · count, columns) miss their final currents."""
+        missing = np.empty_like(final)
+        for index, wait in enumerate(waits):
+            first = index * count
+            self._residue.move(
+                final[first] - self._settled_amperes, by_dac=self._moved_by_dac or index > 0
+            )
+            self._settled_amperes = final[first]
+            self._residue.wait(float(wait))
+            for reading in range(count):
+                missing[first + reading] = self._residue.average(self.aperture_seconds)
+        return missing

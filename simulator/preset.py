@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+EFFECTS: Mapping[str, tuple[str, ...]] = {
+    "tolerance": ("population.tolerance",),
+    "tcr": ("population.tcr_per_kelvin", "population.tcr_spread_per_kelvin"),
+    "ageing": ("population.ageing_per_decade",),
+    "self_heating": ("population.kelvin_per_watt",),
+    "excess_noise": ("population.excess_noise_per_decade",),
+    "switch_resistance": ("switches.on_spread", "switches.on_per_kelvin"),
+    "leakage": ("switches.leakage",),
+    "wire": ("wire.row_ohms", "wire.column_ohms", "wire.source_ohms", "wire.sense_ohms"),
+    "dac_quantization": ("dac.quantization",),
+    "dac_gain": ("dac.gain", "dac.gain_per_kelvin"),
+    "dac_offset": ("dac.offset_volts",),
+    "dac_inl": ("dac.inl_steps",),
+    "dac_noise": ("dac.noise_volts_per_root_hertz",),
+    "tia_gain": ("tia.gain", "tia.gain_per_kelvin"),
+    "tia_offset": ("tia.offset_volts",),
+    "amplifier_noise": ("tia.noise_volts_per_root_hertz",),
+    "flicker": ("tia.flicker_volts",),
+    "adc_quantization": ("adc.quantization",),
+    "adc_gain": ("adc.gain", "adc.gain_per_kelvin"),
+    "adc_inl": ("adc.inl",),
+    "adc_noise": ("adc.noise",),
+    "johnson": ("environment.johnson",),
+    "ambient": ("environment.ambient_kelvin",),
+    "sensor": ("environment.sensor_kelvin",),
+    "mains": ("environment.mains_volts",),
+    "settling": ("settling.residue",),
+}
+"""Every effect that a preset can scale or switch off in its [effects] section, and the magnitudes
+that make it up.
+"""
 
 
 class PresetError(ValueError):
@@ -28,13 +62,23 @@ class Shape(_Section):
 class Population(_Section):
     base_ohms: float = Field(gt=0)
     decades: float = Field(ge=0, le=4)
+    series: Literal["none", "E6", "E12", "E24", "E48", "E96"] = "none"
+    distribution: Literal["uniform", "normal", "lognormal"] = "uniform"
     tolerance: float = Field(ge=0, lt=1)
+    batch_share: float = Field(default=0.0, ge=0, le=1)
+    tcr_per_kelvin: float = Field(default=0.0, ge=-0.01, le=0.01)
+    tcr_spread_per_kelvin: float = Field(default=0.0, ge=0, le=0.01)
+    ageing_per_decade: float = Field(default=0.0, ge=0, le=0.1)
+    kelvin_per_watt: float = Field(default=0.0, ge=0)
+    excess_noise_per_decade: float = Field(default=0.0, ge=0, le=1e-2)
 
 
 class Switches(_Section):
     on_ohms: float = Field(gt=0)
     on_spread: float = Field(ge=0, lt=1)
+    on_per_kelvin: float = Field(default=0.0, ge=-0.1, le=0.1)
     off_ohms: float = Field(gt=0)
+    leakage: float = Field(default=1.0, ge=0)
 
 
 class Defects(_Section):
@@ -62,15 +106,21 @@ class WireSegments(_Section):
 class Dac(_Section):
     bits: int = Field(ge=4, le=24)
     range_volts: float = Field(gt=0)
+    quantization: float = Field(default=1.0, ge=0)
     gain: float = Field(ge=0, lt=0.5)
+    gain_per_kelvin: float = Field(default=0.0, ge=0)
     offset_volts: float = Field(ge=0)
+    inl_steps: float = Field(default=0.0, ge=0)
+    noise_volts_per_root_hertz: float = Field(default=0.0, ge=0)
 
 
 class Tia(_Section):
     ranges_amperes: tuple[float, ...] = Field(min_length=1)
     gain: float = Field(ge=0, lt=0.5)
+    gain_per_kelvin: float = Field(default=0.0, ge=0)
     offset_volts: float = Field(ge=0)
     noise_volts_per_root_hertz: float = Field(ge=0)
+    flicker_volts: float = Field(default=0.0, ge=0)
 
     @field_validator("ranges_amperes")
     @classmethod
@@ -82,15 +132,36 @@ class Tia(_Section):
 
 class Adc(_Section):
     bits: int = Field(ge=8, le=32)
+    quantization: float = Field(default=1.0, ge=0)
     overrange: float = Field(ge=1)
     gain: float = Field(ge=0, lt=0.5)
+    gain_per_kelvin: float = Field(default=0.0, ge=0)
+    inl: float = Field(default=0.0, ge=0)
+    noise: float = Field(default=1.0, ge=0)
     noise_free_bits: float = Field(gt=0)
     noise_free_at_seconds: float = Field(gt=0)
 
 
 class Environment(_Section):
     kelvin: float = Field(ge=0)
+    johnson: float = Field(default=1.0, ge=0)
+    ambient_kelvin: float = Field(default=0.0, ge=0)
+    ambient_seconds: float = Field(default=600.0, gt=0)
+    sensor_kelvin: float = Field(default=0.0, ge=0)
     line_hertz: float = Field(gt=0)
+    mains_volts: float = Field(default=0.0, ge=0)
+    mains_deviation_hertz: float = Field(default=0.0, ge=0)
+
+
+class Settling(_Section):
+    residue: float = Field(default=1.0, ge=0)
+    switch_seconds: float = Field(gt=0)
+    dac_seconds: float = Field(gt=0)
+
+
+class HostLink(_Section):
+    bytes_per_second: float = Field(gt=0)
+    message_seconds: float = Field(ge=0)
 
 
 class Preset(_Section):
@@ -108,6 +179,36 @@ class Preset(_Section):
     tia: Tia
     adc: Adc
     environment: Environment
+    settling: Settling = Settling(residue=0.0, switch_seconds=20e-6, dac_seconds=50e-6)
+    host_link: HostLink = HostLink(bytes_per_second=1e6, message_seconds=0.0)
+    effects: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("effects")
+    @classmethod
+    def _known(cls, effects: dict[str, float]) -> dict[str, float]:
+        for name, factor in effects.items():
+            if name not in EFFECTS:
+                raise ValueError(f"{name} is no effect; there are {', '.join(EFFECTS)}")
+            if not (math.isfinite(factor) and factor >= 0):
+                raise ValueError(f"{name} takes a factor of 0 or more, not {factor}")
+        return effects
+
+    def in_force(self) -> Preset:
+        """Return the preset with every effect's magnitudes multiplied by its factor (0 for none of
+        it), and no factors left.
+        """
+        sections = self.model_dump()
+        for name, factor in sections.pop("effects").items():
+            for path in EFFECTS[name]:
+                section, key = path.split(".")
+                sections[section][key] *= factor
+        return Preset.model_validate(sections)
+
+    def with_effects(self, **factors: float) -> Preset:
+        """Return the preset with the factors of some effects replaced."""
+        sections = self.model_dump()
+        sections["effects"] |= factors
+        return Preset.model_validate(sections)
 
 
 def preset_names() -> list[str]:

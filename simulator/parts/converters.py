@@ -10,32 +10,69 @@ from numpy.typing import NDArray
 from simulator.preset import Adc, Dac, Tia
 from simulator.streams import stream
 
+Floats = NDArray[np.float64]
+BENDS = 4
+
+
+@dataclass(frozen=True)
+class Bow:
+    """Smooth integral nonlinearity, one curve for each channel: zero at both ends, at most ±1.
+
+    `Σ_k c_k sin(kπ(u + 1)/2)` for u from −1 to 1, k = 1 … 4: a deviation from the line through the
+    end points, as converter datasheets define it.
+    """
+
+    coefficients: Floats
+    """(channels, BENDS)"""
+
+    def __call__(self, u: Floats) -> Floats:
+        """Return the deviation at positions (…, channels) in the range."""
+        turns = np.arange(1, BENDS + 1) * np.pi / 2
+        return np.asarray((self.coefficients * np.sin((u[..., None] + 1) * turns)).sum(axis=-1))
+
+
+def draw_bows(random: np.random.Generator, channels: int) -> Bow:
+    """Draw curves whose largest deviation is 1."""
+    bow = Bow(random.standard_normal((channels, BENDS)) / np.arange(1, BENDS + 1))
+    u = np.linspace(-1, 1, 401)[:, None]
+    return Bow(bow.coefficients / np.abs(bow(np.repeat(u, channels, axis=1))).max(axis=0)[:, None])
+
 
 @dataclass(frozen=True)
 class RowDacs:
-    """Gain and offset errors of the row DACs; arrays (rows,)."""
+    """Errors of the row DACs; arrays (rows,)."""
 
     spec: Dac
-    gain_error: NDArray[np.float64]
-    offset_volts: NDArray[np.float64]
+    gain_error: Floats
+    gain_per_kelvin: Floats
+    offset_volts: Floats
+    bow: Bow
 
     @property
     def step_volts(self) -> float:
         """One step of the code: the range spans 2^bits codes, zero in the middle."""
         return self.spec.range_volts * 2.0 ** (1 - self.spec.bits)
 
-    def held(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
+    def held(self, volts: Floats) -> Floats:
         """Return the settings (…, rows) as the codes hold them: rounded, and +range one step lower,
         in volts.
         """
-        top = 2 ** (self.spec.bits - 1)
-        return np.clip(np.rint(volts / self.step_volts), -top, top - 1) * self.step_volts
+        top = self.spec.range_volts - self.step_volts * min(self.spec.quantization, 1.0)
+        return np.asarray(
+            np.clip(
+                _rounded(volts, self.step_volts * self.spec.quantization),
+                -self.spec.range_volts,
+                top,
+            )
+        )
 
-    def output(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the DACs put out for settings (…, rows): `(1 + gain) · held + offset`, in
-        volts.
+    def output(self, held_volts: Floats, deviation_kelvin: float = 0.0) -> Floats:
+        """Return what the DACs put out for settings (…, rows) that their codes hold, in volts:
+        `(1 + gain + tc·ΔT) · held + offset + INL`.
         """
-        return (1 + self.gain_error) * self.held(volts) + self.offset_volts
+        gain = 1 + self.gain_error + self.gain_per_kelvin * deviation_kelvin
+        bent = self.spec.inl_steps * self.step_volts * self.bow(held_volts / self.spec.range_volts)
+        return np.asarray(gain * held_volts + self.offset_volts + bent)
 
 
 def draw_dacs(spec: Dac, rows: int, seed: int) -> RowDacs:
@@ -45,6 +82,8 @@ def draw_dacs(spec: Dac, rows: int, seed: int) -> RowDacs:
         spec,
         gain_error=spec.gain * random.uniform(-1, 1, rows),
         offset_volts=spec.offset_volts * random.uniform(-1, 1, rows),
+        gain_per_kelvin=spec.gain_per_kelvin * stream(seed, "dac drift").uniform(-1, 1, rows),
+        bow=draw_bows(stream(seed, "dac nonlinearity"), rows),
     )
 
 
@@ -54,14 +93,19 @@ class ColumnReaders:
 
     tia: Tia
     adc: Adc
-    tia_gain_error: NDArray[np.float64]
+    tia_gain_error: Floats
     """(ranges, columns)"""
-    tia_offset_volts: NDArray[np.float64]
-    """(columns,): how far the virtual ground is from ground."""
-    adc_gain_error: NDArray[np.float64]
+    tia_gain_per_kelvin: Floats
     """(columns,)"""
+    tia_offset_volts: Floats
+    """(columns,): how far the virtual ground is from ground."""
+    adc_gain_error: Floats
+    """(columns,)"""
+    adc_gain_per_kelvin: Floats
+    """(columns,)"""
+    bow: Bow
 
-    def offset_amperes(self, column_siemens: NDArray[np.float64]) -> NDArray[np.float64]:
+    def offset_amperes(self, column_siemens: Floats) -> Floats:
         """Return the current (columns,) that the amplifier's offset drives back through all that
         hangs on a column.
 
@@ -70,27 +114,42 @@ class ColumnReaders:
         return -self.tia_offset_volts * column_siemens
 
     def codes_to_amperes(
-        self, amperes: NDArray[np.float64], range_index: int
-    ) -> NDArray[np.float64]:
-        """Return what the ADC answers for currents (…, columns), noise included by the caller, in
-        amperes.
+        self, amperes: Floats, range_index: int, deviation_kelvin: Floats | float = 0.0
+    ) -> Floats:
+        """Return what the ADC answers for currents (n, columns) at temperatures (n,), in amperes.
 
-        Gains, quantization to 2^bits steps over ±overrange·range, and NaN beyond that.
+        Noise is the caller's to include. Gains and their drift, INL, quantization to 2^bits steps
+        over ±overrange·range, and NaN beyond that: the reading is flagged, never clipped.
         """
-        range_amperes = self.tia.ranges_amperes[range_index]
-        full_scale = self.adc.overrange * range_amperes
-        step = 2 * full_scale / 2**self.adc.bits
-        seen = amperes * (1 + self.tia_gain_error[range_index]) * (1 + self.adc_gain_error)
-        return np.where(np.abs(seen) > full_scale, np.nan, np.rint(seen / step) * step)
+        full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
+        step = 2 * full_scale / 2**self.adc.bits * self.adc.quantization
+        warm = np.atleast_1d(deviation_kelvin)[:, None]
+        seen = (
+            amperes
+            * (1 + self.tia_gain_error[range_index] + self.tia_gain_per_kelvin * warm)
+            * (1 + self.adc_gain_error + self.adc_gain_per_kelvin * warm)
+        )
+        inside = np.abs(seen) <= full_scale
+        bent = self.adc.inl * full_scale * self.bow(np.where(inside, seen, 0.0) / full_scale)
+        return np.where(inside, _rounded(seen + bent, step), np.nan)
 
 
 def draw_readers(tia: Tia, adc: Adc, columns: int, seed: int) -> ColumnReaders:
     """Draw the errors of `columns` amplifiers and ADCs, uniform within the limits of the parts."""
     amplifiers = stream(seed, "tia")
+    drift = stream(seed, "column drift")
     return ColumnReaders(
         tia,
         adc,
         tia_gain_error=tia.gain * amplifiers.uniform(-1, 1, (len(tia.ranges_amperes), columns)),
         tia_offset_volts=tia.offset_volts * amplifiers.uniform(-1, 1, columns),
+        tia_gain_per_kelvin=tia.gain_per_kelvin * drift.uniform(-1, 1, columns),
         adc_gain_error=adc.gain * stream(seed, "adc gain").uniform(-1, 1, columns),
+        adc_gain_per_kelvin=adc.gain_per_kelvin * drift.uniform(-1, 1, columns),
+        bow=draw_bows(stream(seed, "adc nonlinearity"), columns),
     )
+
+
+def _rounded(values: Floats, step: float) -> Floats:
+    """Return values rounded to whole steps; a step of zero rounds nothing."""
+    return np.rint(values / step) * step if step else values

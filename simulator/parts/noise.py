@@ -1,4 +1,6 @@
-"""Noise of one reading: thermal, of the amplifier, of the ADC."""
+"""Noise of readings: thermal, of the amplifier, of the ADC, of the DACs, of the resistors, of the
+mains.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.constants import k as boltzmann_joules_per_kelvin
 
-from simulator.preset import Adc
+from simulator.network import Network
+from simulator.parts.flicker import Flicker
+from simulator.parts.mains import Mains
+from simulator.preset import Adc, Preset
+from simulator.streams import stream
+
+Floats = NDArray[np.float64]
 
 PEAK_TO_PEAK_SIGMAS = 6.6
 """Noise-free bits count the peak-to-peak noise, 6.6 standard deviations (as converter datasheets
@@ -47,5 +55,70 @@ def adc_amperes(spec: Adc, range_amperes: float, aperture_seconds: float) -> flo
     as 1/√T.
     """
     peak_to_peak = 2 * spec.overrange * range_amperes / 2**spec.noise_free_bits
-    at_seconds = spec.noise_free_at_seconds
-    return float(peak_to_peak / PEAK_TO_PEAK_SIGMAS * np.sqrt(at_seconds / aperture_seconds))
+    longer = np.sqrt(spec.noise_free_at_seconds / aperture_seconds)
+    return float(spec.noise * peak_to_peak / PEAK_TO_PEAK_SIGMAS * longer)
+
+
+class ReadingNoise:
+    """All noise of the columns' readings; each kind draws from a stream of its own."""
+
+    def __init__(self, preset: Preset, seed: int) -> None:
+        self._preset = preset
+        columns = preset.shape.columns
+        self._johnson = stream(seed, "johnson noise")
+        self._amplifier = stream(seed, "amplifier noise")
+        self._adc = stream(seed, "adc noise")
+        self._dac = stream(seed, "dac noise")
+        self._flicker = Flicker(stream(seed, "amplifier flicker"), columns)
+        self._excess = Flicker(stream(seed, "excess noise"), columns)
+        self._mains = Mains(preset.environment, columns, seed)
+
+    def amperes(
+        self,
+        network: Network,
+        volts: Floats,
+        centres_seconds: Floats,
+        deviation_kelvin: Floats,
+        aperture_seconds: float,
+        range_amperes: float,
+        outputs_on: bool,
+    ) -> Floats:
+        """Return the noise (n, columns) of readings, ampere.
+
+        `volts` (n, rows) drive the rows, apertures are centred on `centres_seconds` (n,), the board
+        is `deviation_kelvin` (n,) away from its reference temperature.
+
+        Excess noise of thick film: the branches' resistances fluctuate independently with a power
+        density `A/f`, `A = NI²/ln 10` with NI the noise index as a fraction per decade
+        (IEC 60195). A column's sum is taken as one process with the branches' root sum
+        square as its size; that vectors which share branches share fluctuations is left out.
+        """
+        preset, siemens = self._preset, network.column_siemens
+        shape = len(volts), preset.shape.columns
+        kelvin = preset.environment.kelvin + float(deviation_kelvin.mean())
+        seen = (
+            preset.environment.johnson
+            * self._johnson.standard_normal(shape)
+            * johnson_amperes(siemens, kelvin, aperture_seconds)
+        )
+        seen += self._amplifier.standard_normal(shape) * amplifier_amperes(
+            siemens, preset.tia.noise_volts_per_root_hertz, aperture_seconds
+        )
+        seen += self._adc.standard_normal(shape) * adc_amperes(
+            preset.adc, range_amperes, aperture_seconds
+        )
+        if preset.dac.noise_volts_per_root_hertz and outputs_on:
+            sigma = preset.dac.noise_volts_per_root_hertz * np.sqrt(
+                bandwidth_hertz(aperture_seconds)
+            )
+            seen += network.spread(sigma * self._dac.standard_normal(volts.shape))
+        if preset.tia.flicker_volts:
+            flicker = self._flicker.sample(centres_seconds, aperture_seconds)
+            seen += preset.tia.flicker_volts * flicker * siemens
+        if preset.population.excess_noise_per_decade:
+            amplitude = preset.population.excess_noise_per_decade / np.sqrt(np.log(10))
+            excess = self._excess.sample(centres_seconds, aperture_seconds)
+            seen += amplitude * excess * network.excess_amperes(volts)
+        if preset.environment.mains_volts:
+            seen += self._mains.volts(centres_seconds, aperture_seconds) * siemens
+        return np.asarray(seen)

@@ -2,50 +2,126 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.preset import Population, Preset, Switches
+from simulator.preset import Population, Preset
 from simulator.streams import stream
+
+Floats = NDArray[np.float64]
+LARGEST_DEVIATION = 0.95
+"""A normal draw is cut here, so that no resistor is negative."""
+
+
+@dataclass(frozen=True)
+class Conductances:
+    """Conductances and how they move; arrays of one shape, (…, branches) or summed over them.
+
+    With ΔT the deviation from the reference temperature and L = log10(1 + hours since power-on),
+
+        g(ΔT, L) = siemens + first·ΔT + second·ΔT² + aged·L
+
+    is the expansion of `1/(R(1 + αΔT + aL) + R_on(1 + βΔT))`; what it leaves out is below
+    1e-10 of g for ΔT up to 5 K. The current through a branch at V volts heats it by R_th·V²·g,
+    which adds `heating·V³`.
+    """
+
+    siemens: Floats
+    first: Floats
+    """S/K"""
+    second: Floats
+    """S/K²"""
+    aged: Floats
+    """S for a decade of hours"""
+    heating: Floats
+    """S/V²"""
+    squared: Floats
+    """S²: sum of squares, for noise that is independent from branch to branch."""
+
+    def at(self, deviation_kelvin: float, decades: float) -> Floats:
+        """Return the conductances, siemens, at a temperature and an age."""
+        return (
+            self.siemens
+            + self.first * deviation_kelvin
+            + self.second * deviation_kelvin**2
+            + self.aged * decades
+        )
 
 
 @dataclass(frozen=True)
 class Branches:
-    """What the branches really are; arrays (rows, columns, branches), siemens."""
+    """What the branches really are, (rows, columns, branches): told to close, and told to open."""
 
-    closed_siemens: NDArray[np.float64]
-    """Conductance when the switch is told to close."""
-    open_siemens: NDArray[np.float64]
-    """Conductance when the switch is told to open: leakage."""
+    closed: Conductances
+    open: Conductances
+
+    @property
+    def closed_siemens(self) -> Floats:
+        """(rows, columns, branches): closed, at the reference temperature, new."""
+        return self.closed.siemens
+
+    @property
+    def open_siemens(self) -> Floats:
+        """(rows, columns, branches): open, leakage."""
+        return self.open.siemens
 
 
-def nominal_ohms(population: Population, branches: int) -> NDArray[np.float64]:
+def nominal_ohms(population: Population, branches: int) -> Floats:
     """Return the nominal resistance of each branch of a crosspoint (branches,), in ohm.
 
     `base_ohms · 10^(decades · k / branches)` for k = 0 … branches − 1: steps of equal ratio, so
     that the subset sums of a crosspoint leave no gaps while the largest resistor stays far from the
-    leakage of the switches.
+    leakage of the switches. With a series, the nearest value (in ratio) that one can buy: the
+    steps of IEC 60063, 10^(m/n) rounded to two digits (three from E48 on), with the standard's
+    own exceptions.
     """
     steps = np.arange(branches) / branches
-    return population.base_ohms * 10.0 ** (population.decades * steps)
+    ohms: Floats = population.base_ohms * 10.0 ** (population.decades * steps)
+    if population.series == "none":
+        return ohms
+    values = preferred_values(population.series)
+    decade = 10.0 ** np.floor(np.log10(ohms))
+    offered = decade[:, None] * np.append(values, 10.0)
+    nearest = np.abs(np.log(offered / ohms[:, None])).argmin(axis=1)
+    return np.asarray(offered[np.arange(branches), nearest])
+
+
+def preferred_values(series: str) -> Floats:
+    """Return the preferred numbers of an E series from 1 up to 10, as IEC 60063 lists them."""
+    count = int(series.removeprefix("E"))
+    if count > 24:
+        rounded = np.round(10.0 ** (np.arange(count) / count), 2)
+        return np.asarray(np.where(rounded == 9.19, 9.2, rounded))
+    values = np.round(10.0 ** (np.arange(24) / 24), 1)
+    # The standard keeps these eight from before it became a rule.
+    history = {2.6: 2.7, 2.9: 3.0, 3.2: 3.3, 3.5: 3.6, 3.8: 3.9, 4.2: 4.3, 4.6: 4.7, 8.3: 8.2}
+    values = np.array([history.get(float(value), float(value)) for value in values])
+    return values[:: 24 // count]
 
 
 def draw_branches(preset: Preset, seed: int) -> Branches:
     """Draw a population: `R = nominal · (1 + tolerance)` in series with `R_on`, open switches
     leaking.
 
-    Tolerance is uniform on ±`tolerance`, `R_on` uniform on ±`on_spread` around its nominal. An open
-    switch is `off_ohms` in series with the resistor. Defects (fractions of all branches, at most
-    one a branch): *open* conducts never, *short* is a resistor of 0 Ω behind a working switch,
-    *stuck on* and *stuck off* are switches that do not move.
+    `R_on` is uniform on ±`on_spread` around its nominal. An open switch is `off_ohms` in series
+    with the resistor. TCR is uniform on ±`tcr_spread_per_kelvin` around its nominal, ageing normal
+    with standard deviation `ageing_per_decade`. Defects (fractions of all branches, at most one a
+    branch): *open* conducts never, *short* is a resistor of 0 Ω behind a working switch, *stuck on*
+    and *stuck off* are switches that do not move.
     """
     shape = preset.shape.rows, preset.shape.columns, preset.shape.branches
-    ohms = nominal_ohms(preset.population, shape[2]) * (
-        1 + preset.population.tolerance * stream(seed, "resistor tolerance").uniform(-1, 1, shape)
+    population, switches = preset.population, preset.switches
+    ohms = nominal_ohms(population, shape[2]) * _deviations(population, shape, seed)
+    on_ohms = switches.on_ohms * (
+        1 + switches.on_spread * stream(seed, "switch resistance").uniform(-1, 1, shape)
     )
-    on_ohms = _on_ohms(preset.switches, stream(seed, "switch resistance"), shape)
+    tcr = population.tcr_per_kelvin + population.tcr_spread_per_kelvin * stream(
+        seed, "temperature coefficient"
+    ).uniform(-1, 1, shape)
+    ageing = population.ageing_per_decade * stream(seed, "ageing").standard_normal(shape)
 
     defects = preset.defects
     lot = stream(seed, "defects").random(shape)
@@ -54,15 +130,76 @@ def draw_branches(preset: Preset, seed: int) -> Branches:
     is_open, is_short, is_stuck_on, is_stuck_off = (kind == i for i in range(4))
 
     ohms = np.where(is_short, 0.0, ohms)
-    closed = 1 / (ohms + on_ohms)
-    opened = 1 / (ohms + preset.switches.off_ohms)
+    closed = _series(ohms, on_ohms, tcr, ageing, preset)
+    opened = _leaking(ohms, preset)
+    nothing = _chosen(is_open, _scaled(closed, 0.0), closed)
     return Branches(
-        closed_siemens=np.where(is_open, 0.0, np.where(is_stuck_off, opened, closed)),
-        open_siemens=np.where(is_open, 0.0, np.where(is_stuck_on, closed, opened)),
+        closed=_chosen(is_stuck_off, opened, nothing),
+        open=_chosen(is_open, _scaled(opened, 0.0), _chosen(is_stuck_on, closed, opened)),
     )
 
 
-def _on_ohms(
-    switches: Switches, random: np.random.Generator, shape: tuple[int, int, int]
-) -> NDArray[np.float64]:
-    return switches.on_ohms * (1 + switches.on_spread * random.uniform(-1, 1, shape))
+def _deviations(population: Population, shape: tuple[int, int, int], seed: int) -> Floats:
+    """Return `1 + tolerance` factors: a share common to the batch, the rest each branch's own.
+
+    `tolerance` is the limit of the uniform distribution, three standard deviations of the normal
+    and of the lognormal one. A batch is all branches of one nominal value.
+    """
+    own, batch = stream(seed, "resistor tolerance"), stream(seed, "resistor batch")
+    share = population.batch_share
+    if population.distribution == "uniform":
+        drawn = (1 - share) * own.uniform(-1, 1, shape) + share * batch.uniform(-1, 1, shape[2])
+        return np.asarray(1 + population.tolerance * drawn)
+    normal = np.sqrt(1 - share**2) * own.standard_normal(shape) + share * batch.standard_normal(
+        shape[2]
+    )
+    sigma = population.tolerance / 3
+    if population.distribution == "lognormal":
+        return np.asarray(np.exp(sigma * normal))
+    return np.asarray(1 + np.clip(sigma * normal, -LARGEST_DEVIATION, None))
+
+
+def _series(
+    ohms: Floats, on_ohms: Floats, tcr: Floats, ageing: Floats, preset: Preset
+) -> Conductances:
+    """Return closed branches: a resistor and a switch in series, and how they move."""
+    total = ohms + on_ohms
+    per_kelvin = ohms * tcr + on_ohms * preset.switches.on_per_kelvin
+    siemens = 1 / total
+    first = -per_kelvin * siemens**2
+    return Conductances(
+        siemens=siemens,
+        first=first,
+        second=per_kelvin**2 * siemens**3,
+        aged=-ohms * ageing * siemens**2,
+        heating=first * preset.population.kelvin_per_watt * siemens,
+        squared=siemens**2,
+    )
+
+
+def _leaking(ohms: Floats, preset: Preset) -> Conductances:
+    """Return open branches: leakage that neither drifts nor heats."""
+    siemens = preset.switches.leakage / (ohms + preset.switches.off_ohms)
+    nothing = np.zeros_like(siemens)
+    return Conductances(siemens, nothing, nothing, nothing, nothing, nothing)
+
+
+def _chosen(where: NDArray[np.bool_], one: Conductances, other: Conductances) -> Conductances:
+    def choose(first: Floats, second: Floats) -> Floats:
+        return np.asarray(np.where(where, first, second))
+
+    return combine(choose, one, other)
+
+
+def _scaled(conductances: Conductances, factor: float) -> Conductances:
+    return combine(lambda a: a * factor, conductances)
+
+
+def combine(function: Callable[..., Floats], *parts: Conductances) -> Conductances:
+    """Return the conductances that a function makes of each array of some."""
+    return Conductances(
+        **{
+            field.name: function(*(getattr(part, field.name) for part in parts))
+            for field in fields(Conductances)
+        }
+    )
