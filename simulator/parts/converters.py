@@ -116,14 +116,15 @@ class ColumnReaders:
     def codes_to_amperes(
         self, amperes: Floats, range_index: int, deviation_kelvin: Floats | float = 0.0
     ) -> Floats:
-        """Return what the ADC answers for currents (n, columns) at temperatures (n,), in amperes.
+        """Return what the ADC answers for currents (…, columns) at temperatures (…), in
+        amperes.
 
         Noise is the caller's to include. Gains and their drift, INL, quantization to 2^bits steps
         over ±overrange·range, and NaN beyond that: the reading is flagged, never clipped.
         """
         full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
         step = 2 * full_scale / 2**self.adc.bits * self.adc.quantization
-        warm = np.atleast_1d(deviation_kelvin)[:, None]
+        warm = np.asarray(deviation_kelvin)[..., None]
         seen = (
             amperes
             * (1 + self.tia_gain_error[range_index] + self.tia_gain_per_kelvin * warm)

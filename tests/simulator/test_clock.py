@@ -23,12 +23,13 @@ def cost(board, action):
 def test_time_adds_up_and_never_runs_backwards():
     clock = Clock()
     assert clock.seconds == 0
-    clock.advance(1.5)
-    clock.advance(0)
-    clock.advance(0.25)
+    clock.advance(1.5, "settling")
+    clock.advance(0, "integrating")
+    clock.advance(0.25, "integrating")
     assert clock.seconds == 1.75
+    assert clock.spent_seconds == {"settling": 1.5, "integrating": 0.25}
     with pytest.raises(ValueError, match="forward"):
-        clock.advance(-1e-9)
+        clock.advance(-1e-9, "settling")
     assert clock.seconds == 1.75
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.parts.converters import draw_dacs, draw_readers
-from simulator.preset import load_preset
+from tests.simulator.boards import small
 
-PRESET = load_preset("8x4")
+PRESET = small()
 DAC, TIA, ADC = PRESET.dac, PRESET.tia, PRESET.adc
 STEP_VOLTS = 2.0**-15
 EXACT_TIA = TIA.model_copy(update={"gain": 0.0, "offset_volts": 0.0})

@@ -1,5 +1,6 @@
 """Presets: what comes with the package loads, what cannot be is refused by file and key."""
 
+import json
 import re
 
 import pytest
@@ -17,7 +18,7 @@ def write(folder, changes=()):
     sections = small().model_dump(mode="json")
     text = [f'name = "{sections.pop("name")}"']
     for section, values in sections.items():
-        text += [f"[{section}]", *(f"{key} = {value}" for key, value in values.items())]
+        text += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
     whole = "\n".join(text)
     for old, new in changes:
         whole, count = re.subn(old, new, whole, flags=re.MULTILINE)
@@ -41,7 +42,7 @@ def test_names_are_those_of_the_package():
 
 
 def test_a_file_is_as_good_as_a_name(tmp_path):
-    assert load_preset(str(write(tmp_path))) == load_preset("8x4")
+    assert load_preset(str(write(tmp_path))) == small()
 
 
 @pytest.mark.parametrize(
