@@ -23,7 +23,7 @@ def column_currents(
 
     crosspoint_siemens (rows, columns) are the crosspoints' conductances, >= 0; row_volts
     (vectors, rows) the voltages of the rows' drivers. Few vectors are solved one at a time, many
-    through the transfer matrix; both ways are exact to about 1e-13 of the largest current.
+    through the transfer matrix; both ways are exact to 1e-11 of the largest current (docs/network.md).
 
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers, or a negative conductance.

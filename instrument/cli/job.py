@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.targets import MatrixError
 from instrument.bench import Wire, open_bench
 from instrument.cli.console import print_result, step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.digits import classify
 from instrument.errors import UsageError
-from instrument.inputs import random_inputs, random_matrix
+from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
@@ -41,6 +42,9 @@ class Job:
     labels: NDArray[np.int64] | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
+    matrix_name: str = "the matrix"
+    inputs_name: str = "the inputs"
+    """What a complaint about them begins with: their files."""
 
 
 def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int:
@@ -55,8 +59,12 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
         if inputs is None:
             inputs = random_inputs(len(weights), job.seed)
+        inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
-        run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+        try:
+            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+        except MatrixError as error:
+            raise UsageError(f"{job.matrix_name}: {error}") from error
     # The bench is closed and safe: what follows takes its time without it.
     decided = None
     if job.labels is not None:
