@@ -1,4 +1,4 @@
-"""Characterization tells dead branches from live ones, and live ones do not suffer from dead ones."""
+"""Characterization tells dead branches from live ones, which do not suffer from the dead."""
 
 from dataclasses import replace
 
