@@ -1,7 +1,7 @@
 """How fast a board is measured: branches a second and bytes a branch, against one branch at a time.
 
-`python -m benchmarks.calibration`; one run, the default board, over TCP. The peer is the plain way: close one
-switch, read its column with both polarities, open it again, on one row of the same board.
+`python -m benchmarks.calibration`; one run, the default board, over TCP. The peer is the plain way:
+close one switch, read its column with both polarities, open it again, on one row of the same board.
 """
 
 from __future__ import annotations
@@ -40,8 +40,12 @@ def main() -> None:
 
     print(f"{PRESET}, {branches:,} branches, {calibration.branches.readings:,} readings, TCP")
     print(f"  rows in parallel   {1 / seconds:10,.0f} branches/s {moved:8.1f} bytes/branch")
-    print(f"  one at a time      {1 / plain_seconds:10,.0f} branches/s {plain_bytes:8.1f} bytes/branch")
-    print(f"  ratio              {plain_seconds / seconds:10.1f} times    {plain_bytes / moved:8.1f} times")
+    print(
+        f"  one at a time      {1 / plain_seconds:10,.0f} branches/s {plain_bytes:8.1f} bytes/branch"
+    )
+    print(
+        f"  ratio              {plain_seconds / seconds:10.1f} times    {plain_bytes / moved:8.1f} times"
+    )
     share = simulation_seconds / calibration.wall_seconds
     print(f"  of the time, {share:.0%} is the simulated board itself")
     print(f"  on the bench's clock {calibration.bench_seconds:.1f} s")

@@ -12,13 +12,11 @@ from io import StringIO
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from calibration.coverage import Coverage
-from calibration.pairs import differences
 from calibration.refinement import Programmed
 from instrument.validation import Validation
 
@@ -146,7 +144,14 @@ def error_histogram(validation: Validation) -> str:
             )
             for side in (-rms, rms):
                 axes.axvline(side, color=VERMILION, linewidth=1.1, linestyle=(0, (4, 2)))
-        axes.plot([], [], color=VERMILION, linewidth=1.1, linestyle=(0, (4, 2)), label=f"± rms = {rms:,.3g} ppm")
+        axes.plot(
+            [],
+            [],
+            color=VERMILION,
+            linewidth=1.1,
+            linestyle=(0, (4, 2)),
+            label=f"± rms = {rms:,.3g} ppm",
+        )
         axes.set_ylim(0, None)
         axes.margins(y=0.3)
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -167,12 +172,23 @@ def error_map(programmed: Programmed) -> str:
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
         image = axes.imshow(
-            residual, cmap=DIVERGING, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest"
+            residual,
+            cmap=DIVERGING,
+            vmin=-limit,
+            vmax=limit,
+            aspect="auto",
+            interpolation="nearest",
         )
         if programmed.unreachable.any():
             rows, outputs = np.nonzero(programmed.unreachable)
             axes.plot(
-                outputs, rows, "x", color=INK, markersize=5, markeredgewidth=1.4, label="beyond reach"
+                outputs,
+                rows,
+                "x",
+                color=INK,
+                markersize=5,
+                markeredgewidth=1.4,
+                label="beyond reach",
             )
             figure.legend(loc="outside upper right")
         axes.grid(visible=False)
@@ -194,7 +210,14 @@ def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(branches, branches, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label="one bit per branch")
+        axes.plot(
+            branches,
+            branches,
+            color=MUTED,
+            linewidth=1,
+            linestyle=(0, (1, 2)),
+            label="one bit per branch",
+        )
         axes.plot(branches, coverage.median_bits, "o-", color=BLUE, label="median weight")
         axes.plot(
             branches,
