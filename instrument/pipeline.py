@@ -16,6 +16,7 @@ from calibration.coverage import Coverage, bits_against_branches
 from calibration.crossbar import Progress
 from calibration.targets import check_fit, check_matrix
 from instrument.bench import Bench
+from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
 from instrument.validation import Validation, validate
@@ -55,6 +56,8 @@ def run_pipeline(
     # Everything that can be refused is refused before the long measurement, not after it.
     matrix = check_matrix(weights)
     check_fit(matrix, bench.board.rows, bench.board.columns // 2)
+    if not (inputs @ matrix).any():
+        raise UsageError("every product of these inputs is zero: no relative error to state")
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)
