@@ -32,8 +32,8 @@ from calibration.transfer import TransferMeasurement, measure_transfer
 FIRST_WINDOW, LEAST_WINDOW = 2.0**-11, 2.0**-16
 """Half widths of the first and of the narrowest window, over the largest wanted difference."""
 WINDOW_SHARE = 0.25
-"""Half width of a later window, over what its cell is off by: wide enough to hold a subset of nearly
-the same total.
+"""Half width of a later window, over what its cell is off by: wide enough to hold a subset of
+nearly the same total.
 """
 MOST_ROUNDS = 40
 PATIENCE = 3

@@ -155,7 +155,10 @@ def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> 
                 U[i, j] = Mp[i, j] - Np
                 power[j] += p[i, j] * U[i, j]
                 taken[j] += z[i, j] - Np
-        alpha = rz / power.sum()
+        used = power.sum()
+        if not (rz > 0.0 and used > 0.0):
+            return -1  # rounding is all that is left, and more than is tolerated
+        alpha = rz / used
         for j in range(columns):
             currents[j] -= alpha * taken[j]
         for i in range(rows):

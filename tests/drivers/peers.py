@@ -9,7 +9,7 @@ import tty
 from collections.abc import Callable, Iterator
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the test is over
+class Stopped(Exception):
     """The test is over, or the host has gone."""
 
 

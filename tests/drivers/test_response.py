@@ -15,7 +15,7 @@ TEXTS = st.one_of(PLAIN, QUOTED.map(lambda text: f'-113,"{text}"'))
 ELEMENTS = st.lists(st.one_of(TEXTS, st.binary()), min_size=1, max_size=5)
 
 
-class OutOfBytes(Exception):  # noqa: N818 - what a wire says when nothing more comes
+class OutOfBytes(Exception):
     pass
 
 

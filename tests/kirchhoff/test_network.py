@@ -165,6 +165,20 @@ def test_a_large_board_of_good_conductors_on_thin_wire() -> None:
     assert_agree(currents, V @ T, np.abs(currents).max())
 
 
+@pytest.mark.parametrize("rows", [60, 300])
+def test_iteration_that_can_only_round(rows: int) -> None:
+    """Equal conductances on ideal lines: one step is exact, and nothing but rounding is left."""
+    G = np.full((rows, rows), 0.1)
+    wire = Wire(row_ohms=0, column_ohms=0, source_ohms=100, sense_ohms=100)
+    V = drives(7, 5, rows)
+    # Every line is one node and all columns are alike: u = v - 100 load (u - w), w = 100 c.
+    load = 0.1 * rows
+    expected = 0.1 * V.sum(1) / (1 + 2 * 100 * load)
+    for v, current in zip(V, expected, strict=True):
+        currents = column_currents(G, v[None], wire)
+        assert_agree(currents, np.full((1, rows), current), np.abs(expected).max())
+
+
 def test_same_input_same_bytes() -> None:
     G = np.random.default_rng(0).uniform(1e-6, 1e-4, (40, 50))
     V = drives(0, 100, 40)

@@ -1,7 +1,12 @@
-"""Presets for tests: the small one with sections changed, or with everything ideal."""
+"""Boards for tests: presets with sections changed, and the bytes that go over the wire."""
 
+import struct
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.board import SimulatedBoard
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
 from simulator.preset import Preset, load_preset
@@ -33,8 +38,66 @@ def small(*changes: dict[str, dict[str, Any]], **more: dict[str, Any]) -> Preset
     return changed(load_preset("8x4"), *changes, **more)
 
 
+TINY = small(shape={"rows": 3, "columns": 5, "branches": 2})
+"""Sides that cannot be mistaken for one another, and 30 switches: two bits of padding."""
+
+
 def switched_on(preset: Preset, seed: int) -> SimulatedCrossbar:
     """Return a board with its outputs on."""
     board = SimulatedCrossbar(preset, seed, Clock())
     board.switch_outputs(True)
     return board
+
+
+def on_the_wire(preset: Preset = TINY, seed: int = 4) -> SimulatedBoard:
+    """Return a board in front of its language, as after power-on."""
+    return SimulatedBoard(SimulatedCrossbar(preset, seed, Clock()), "B000004")
+
+
+def ask(board: SimulatedBoard, message: bytes) -> bytes:
+    """Return the response message without its line feed."""
+    answer = board.execute(message)
+    assert answer.endswith(b"\n"), (message, board.execute(b":SYST:ERR?"))
+    return answer[:-1]
+
+
+def tell(board: SimulatedBoard, message: bytes) -> None:
+    """Execute a message that asks nothing and is not refused."""
+    assert board.execute(message) == b""
+    assert errors(board) == []
+
+
+def errors(board: SimulatedBoard) -> list[int]:
+    """Return the numbers of all queued errors, oldest first; the queue is empty afterwards."""
+    numbers = []
+    while (number := int(ask(board, b"SYST:ERR?").split(b",")[0])) != 0:
+        numbers.append(number)
+    return numbers
+
+
+def block(payload: bytes) -> bytes:
+    """Return a definite-length block."""
+    return b"#%d%d" % (len(str(len(payload))), len(payload)) + payload
+
+
+def payload(answer: bytes) -> bytes:
+    """Return what is in an answer that is one definite-length block."""
+    assert answer[:1] == b"#"
+    start = 2 + int(answer[1:2])
+    assert len(answer) == start + int(answer[2:start])
+    return answer[start:]
+
+
+def floats(values: ArrayLike) -> bytes:
+    """Return a block of f32."""
+    return block(np.asarray(values, "<f4").tobytes())
+
+
+def floats_of(answer: bytes) -> NDArray[np.float32]:
+    """Return the f32 of a block."""
+    return np.frombuffer(payload(answer), "<f4")
+
+
+def scan_list(*points: tuple[int, int, float]) -> bytes:
+    """Return a block of scan points: row, branch (0 for none), volts."""
+    return block(b"".join(struct.pack("<HHf", *point) for point in points))

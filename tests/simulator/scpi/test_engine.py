@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.scpi import Command, Engine, Framer, Overrun, Status, encode_block
+from simulator.scpi.engine import UNIT_LIMIT
 
 VALID = [
     b"*IDN?",
@@ -139,13 +140,20 @@ def test_depth_and_length_do_no_harm(instrument, message):
     is_right(instrument)
 
 
-def test_thousands_of_units(instrument):
+def test_hundreds_of_units(instrument):
     units = b";".join(
-        b":SOUR%d %d MV;:SOUR%d?" % (n % 8 + 1, n % 999, n % 8 + 1) for n in range(5000)
+        b":SOUR%d %d MV;:SOUR%d?" % (n % 8 + 1, n % 999, n % 8 + 1) for n in range(512)
     )
     answers = instrument.execute(units).removesuffix(b"\n").split(b";")
-    assert [round(1000 * float(answer)) for answer in answers] == [n % 999 for n in range(5000)]
+    assert [round(1000 * float(answer)) for answer in answers] == [n % 999 for n in range(512)]
     assert instrument.errors() == []
+
+
+def test_units_beyond_the_limit_are_not_carried_out(instrument):
+    message = b";".join([b"*OPC?"] * (UNIT_LIMIT + 5))
+    assert instrument.execute(message) == b";".join([b"1"] * UNIT_LIMIT) + b"\n"
+    assert instrument.execute(b"SYST:ERR?").startswith(b"-223,")
+    assert instrument.execute(b"SYST:ERR?") == b'0,"No error"\n'
 
 
 @pytest.mark.parametrize("blank", [b"", b" ", b"\r", b"\t\0 "])

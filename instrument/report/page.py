@@ -1,0 +1,199 @@
+"""The report's page: what the template needs to know of a run, and the template filled with it."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from calibration.branches import BranchCalibration, BranchStatus
+from instrument.digits import Classification
+from instrument.pipeline import Run
+from instrument.report import pictures, wording
+from instrument.results import Specification
+
+MOST_LISTED = 60
+"""Entries of a list of faults that are printed; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a report says of a run beyond what was measured."""
+
+    title: str
+    seed: int | None = None
+    """Of the simulated bench; None for a real one."""
+    wall_seconds: float | None = None
+    date: str | None = None
+    """As it shall be printed. Left out, the page depends on nothing but the run."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """The headline figures."""
+
+    relative_error: float
+    bits: float
+    worst_bits: float
+    rms_of_full_scale: float
+    worst_of_full_scale: float
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One demand of the specification."""
+
+    name: str
+    required: str
+    reached: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of refinement."""
+
+    number: int
+    residual: float
+    bits: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The first of several faults, and how many more there are."""
+
+    entries: tuple[str, ...]
+    more: int
+
+
+def render(
+    run: Run,
+    specification: Specification,
+    classification: Classification | None,
+    circumstances: Circumstances,
+) -> str:
+    """Return the page as HTML."""
+    # An error of exactly zero has infinitely many bits, which is what the page then says.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision = _precision(run)
+        met = specification.met(run, classification)
+    programmed, branches = run.program.programmed, run.calibration.branches
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        bits=wording.bits,
+        count=wording.count,
+        duration=wording.duration,
+        percent=wording.percent,
+        ppm=wording.ppm,
+        quantity=wording.quantity,
+        scientific=wording.scientific,
+    )
+    template = (resources.files("instrument.report") / "template.html").read_text("utf-8")
+    return environment.from_string(template).render(
+        run=run,
+        circumstances=circumstances,
+        classification=classification,
+        met=met,
+        criteria=_criteria(precision, specification, classification),
+        precision=precision,
+        branch_uncertainty=_branch_uncertainty(branches),
+        faults=_faults(branches),
+        rounds=_rounds(run),
+        measuring_noise=pictures.measuring_noise(programmed),
+        unreachable=_unreachable(run),
+        fonts=pictures.READER_FONTS,
+        pictures={
+            name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
+            for name, svg in {
+                "predicted": pictures.predicted_against_measured(run.validation),
+                "histogram": pictures.error_histogram(run.validation),
+                "map": pictures.error_map(programmed),
+                "branches": pictures.bits_against_branches(run.coverage, precision.bits),
+                "convergence": pictures.convergence(programmed),
+            }.items()
+        },
+    )
+
+
+def _precision(run: Run) -> Precision:
+    validation = run.validation
+    of_full_scale = validation.error / validation.full_scale
+    return Precision(
+        relative_error=validation.relative_error,
+        bits=validation.bits,
+        worst_bits=validation.worst_bits,
+        rms_of_full_scale=float(np.sqrt((of_full_scale**2).mean())),
+        worst_of_full_scale=float(np.abs(of_full_scale).max()),
+    )
+
+
+def _criteria(
+    precision: Precision, specification: Specification, classification: Classification | None
+) -> list[Criterion]:
+    criteria = [
+        Criterion(
+            "Bits of relative error",
+            f"at least {specification.bits:g}",
+            wording.bits(precision.bits),
+            precision.bits >= specification.bits,
+        )
+    ]
+    if specification.agreement is not None and classification is not None:
+        criteria.append(
+            Criterion(
+                "Decisions equal to the digital ones",
+                f"at least {wording.percent(specification.agreement)}",
+                wording.percent(classification.agreement),
+                classification.agreement >= specification.agreement,
+            )
+        )
+    return criteria
+
+
+def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | None:
+    """Return the median standard uncertainty of a working branch, siemens and relative to itself."""
+    usable = branches.usable
+    if not usable.any():
+        return None
+    uncertainty, siemens = branches.uncertainty_siemens[usable], branches.branch_siemens[usable]
+    return float(np.median(uncertainty)), float(np.median(uncertainty / siemens))
+
+
+def _faults(branches: BranchCalibration) -> Listing:
+    found = np.argwhere(~branches.usable)
+    return Listing(
+        tuple(
+            f"{row}, {column}, {branch}: {BranchStatus(branches.status[row, column, branch]).name.lower()}"
+            for row, column, branch in found[:MOST_LISTED].tolist()
+        ),
+        max(0, len(found) - MOST_LISTED),
+    )
+
+
+def _unreachable(run: Run) -> Listing:
+    programmed, weights = run.program.programmed, run.program.weights
+    missing = programmed.residual_siemens / programmed.targets.scale_siemens
+    found = np.argwhere(programmed.unreachable)
+    return Listing(
+        tuple(
+            f"{row}, {output}: {weights[row, output]:.4g}, is {weights[row, output] + missing[row, output]:.4g}"
+            for row, output in found[:MOST_LISTED].tolist()
+        ),
+        max(0, len(found) - MOST_LISTED),
+    )
+
+
+def _rounds(run: Run) -> list[Round]:
+    residuals = np.array(run.program.programmed.round_residuals)
+    bits = pictures.as_bits(residuals)
+    kept = int(residuals.argmin())
+    return [
+        Round(index + 1, float(residual), float(bits[index]), index == kept)
+        for index, residual in enumerate(residuals)
+    ]

@@ -1,0 +1,78 @@
+"""How the report writes numbers: rounded for a reader, with units, never in a locale's way."""
+
+from __future__ import annotations
+
+import math
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NONE = "–"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+
+
+def bits(value: float) -> str:
+    """Write bits with two decimals; ∞ where the error is exactly zero."""
+    if math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    return f"{value:.2f}".replace("-", "−")
+
+
+def scientific(value: float) -> str:
+    """Write a small number as 1.95 × 10⁻⁴."""
+    if not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a value with its unit, prefixed to between 1 and 1000: 3.162 µS."""
+    if not math.isfinite(value):
+        return NONE
+    # Rounded first: 999.96 is 1.000 of the next prefix.
+    rounded = float(f"{value:.3e}")
+    exponent = 3 * math.floor(math.log10(abs(rounded)) / 3) if rounded else 0
+    exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+    number = f"{rounded / 10.0**exponent:.4g}".replace("-", "−")
+    return f"{number}{THIN}{_PREFIXES[exponent]}{unit}"
+
+
+def ppm(fraction: float) -> str:
+    """Write a fraction in parts per million."""
+    if not math.isfinite(fraction):
+        return NONE
+    return f"{significant(fraction * 1e6)}{THIN}ppm"
+
+
+def significant(value: float) -> str:
+    """Write a number with three significant digits, thousands apart."""
+    rounded = float(f"{value:.2e}")
+    text = f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
+    return text.replace(",", THIN).replace("-", "−")
+
+
+def count(value: int) -> str:
+    """Write a whole number, thousands apart."""
+    return f"{value:,}".replace(",", THIN)
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction in percent; never rounded up to 100 %, nor down to 0."""
+    hundredths = fraction * 1e4
+    hundredths = math.floor(hundredths + 1e-9) if fraction > 0.5 else math.ceil(hundredths - 1e-9)
+    return f"{hundredths / 100:.4g}{THIN}%"
+
+
+def duration(seconds: float) -> str:
+    """Write a time in seconds, in minutes and seconds, or in hours and minutes."""
+    if seconds < 120:
+        return f"{seconds:.1f}{THIN}s"
+    whole = round(seconds)
+    if whole < 7200:
+        return f"{whole // 60}{THIN}min {whole % 60}{THIN}s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
