@@ -143,10 +143,8 @@ def test_without_a_calibration_one_is_measured(served, tmp_path):
 
 def test_bench_toml_is_obeyed(served, tmp_path):
     path = tmp_path / "bench.toml"
-    path.write_text(
-        path.read_text()
-        + "row_volts = 0.5\nnplc = 2\nsettle_seconds = 0.01\nwatchdog_seconds = 7\n"
-    )
+    more = ["row_volts = 0.5", "nplc = 2", "settle_seconds = 0.01", "watchdog_seconds = 7"]
+    path.write_text(path.read_text() + "\n".join(more))
     with open_bench(path) as bench:
         assert served.crossbar.aperture_seconds == pytest.approx(2 / 50)
         assert served.crossbar.delay_seconds == pytest.approx(0.01)
@@ -164,6 +162,7 @@ def test_the_same_seed_is_the_same_board():
 
 
 def test_a_board_that_is_gone_is_told_by_its_resource(tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text('[board]\nresource = "TCPIP::127.0.0.1::9::SOCKET"\n')
     with pytest.raises(InstrumentError, match=r"TCPIP::127\.0\.0\.1::9::SOCKET"):
-        (tmp_path / "bench.toml").write_text('[board]\nresource = "TCPIP::127.0.0.1::9::SOCKET"\n')
-        open_bench(tmp_path / "bench.toml").__enter__()
+        open_bench(path).__enter__()

@@ -102,7 +102,7 @@ def test_inputs():
     assert check_inputs(np.array([1, 2, 3]), 3, "X").shape == (1, 3)
     assert check_inputs(np.array([True, False]), None, "X").dtype == np.float64
     for bad in (batch.astype(complex), batch * np.nan, np.zeros((2, 3)), np.ones((2, 4))):
-        with pytest.raises(UsageError, match="^X: "):
+        with pytest.raises(UsageError, match=r"^X: "):
             check_inputs(bad, 3, "X")
 
 
