@@ -27,6 +27,10 @@ Step = Callable[[str], AbstractContextManager[Progress]]
 CALIBRATION_FILE, PROGRAM_FILE, PRODUCTS_FILE = "calibration.npz", "program.npz", "products.npz"
 
 
+SQUARABLE = 1e-60, 1e60
+"""Weights and inputs whose products float64 can square: their norms are stated."""
+
+
 @dataclass(frozen=True)
 class Run:
     """What one run of the pipeline measured."""
@@ -56,8 +60,7 @@ def run_pipeline(
     # Everything that can be refused is refused before the long measurement, not after it.
     matrix = check_matrix(weights)
     check_fit(matrix, bench.board.rows, bench.board.columns // 2)
-    if not (inputs @ matrix).any():
-        raise UsageError("every product of these inputs is zero: no relative error to state")
+    _check_products(matrix, inputs)
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)
@@ -88,3 +91,16 @@ def run_pipeline(
         validation=validation,
         coverage=bits_against_branches(matrix, calibration.branches),
     )
+
+
+def _check_products(matrix: NDArray[np.float64], inputs: NDArray[np.float64]) -> None:
+    """Raise UsageError where the precision of these products could not be stated."""
+    least, most = SQUARABLE
+    for name, values in (("weight", matrix), ("input", inputs)):
+        largest = float(np.abs(values).max())
+        if not least <= largest <= most:
+            raise UsageError(
+                f"the largest {name} is {largest:g}: between {least:g} and {most:g} is computed"
+            )
+    if not (inputs @ matrix).any():
+        raise UsageError("every product of these inputs is zero: no relative error to state")
