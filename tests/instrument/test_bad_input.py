@@ -100,6 +100,26 @@ def test_products_that_are_all_zero(one_line, tmp_path):
     assert "every product of these inputs is zero" in said
 
 
+@pytest.mark.parametrize(
+    ("weight", "x", "complaint"),
+    [
+        (1e300, 1, "the largest weight is 1e+300"),
+        (1e-310, 1, "the largest weight is 1e-310"),
+        (1, 1e305, "the largest input is 1e+305"),
+        (1, 1e-320, "the largest input is"),
+    ],
+)
+def test_numbers_that_cannot_be_squared(one_line, tmp_path, weight, x, complaint):
+    np.save(tmp_path / "W.npy", [[weight]])
+    np.save(tmp_path / "X.npy", [[x]])
+    assert complaint in one_line(2, *SIMULATED, "--matrix", "W.npy", "--inputs", "X.npy")
+
+
+@pytest.mark.parametrize("bits", ["nan", "inf"])
+def test_specifications_that_are_no_number(one_line, bits):
+    assert "--spec-bits" in one_line(2, *SIMULATED, *RANDOM, "--spec-bits", bits)
+
+
 def npz(path, **arrays):
     np.savez(path, **arrays)
 

@@ -1,6 +1,9 @@
 """What a command prints at its end: one JSON document, or a table with the same figures."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,6 +130,25 @@ def test_the_table_has_the_figures_of_the_document(ohmsum, tmp_path):
         f"Report: {document['report']}",
     ):
         assert figure in said
+
+
+def test_a_terminal_without_our_characters(start_environment, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "from instrument.cli import main; main()", *RANDOM_RUN],
+        cwd=tmp_path,
+        env=start_environment | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        encoding="ascii",
+        check=True,
+    )
+    assert "8 ? 4 weights" in ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+def test_names_are_shown_as_they_are(ohmsum, tmp_path):
+    outcome = ohmsum(*RANDOM_RUN, "--out", "[bold]:smile:")
+    assert outcome.status == 0
+    assert f"Report: {Path('[bold]:smile:') / 'report.html'}" in outcome.out
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "csv"])
