@@ -79,60 +79,71 @@ def _nearest_in_window(
 
 
 @njit(cache=True, nogil=True)
+def _second_weights(
+    cells: Cells, c: int, weights: Ints, criterion: SecondCriterion, seconds: Floats
+) -> float:
+    """Fill `seconds`, complemented like the weights; returns the second target to match them."""
+    wanted = criterion.target[c]
+    for k in range(weights.size):
+        seconds[k] = criterion.weight[c, k]
+        if complemented(cells.branch[c, k], weights[k]):
+            wanted -= seconds[k]
+            seconds[k] = -seconds[k]
+    return float(wanted)
+
+
+@njit(cache=True, nogil=True)
+def _window(cells: Cells, c: int, window: float, exponent: int) -> int:
+    """The window around the clipped target, fixed point; negative where it misses the range.
+
+    What the target lies beyond the reachable range is taken off the window.
+    """
+    low = high = 0.0
+    for k in range(cells.branch.shape[1]):
+        if cells.usable[c, k]:
+            low += min(cells.branch[c, k], 0.0)
+            high += max(cells.branch[c, k], 0.0)
+    beyond = max(cells.target[c] - high, low - cells.target[c], 0.0)
+    return to_fixed(min(window - beyond, high - low), exponent) if window >= beyond else -1
+
+
+@njit(cache=True, nogil=True)
 def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> None:
     """Nearest second sum within the window where there is a subset, else the nearest sum."""
     n = cells.branch.shape[1]
     most = n - n // 2
     weights = np.empty(n, np.int64)
+    seconds = np.empty(n)
     packed = np.empty(n, np.int64)
-    used = np.empty(n, np.int64)
-    second_weights = np.empty(n)
     chosen = np.empty(n, np.bool_)
     levels = np.empty((2, (2 << most) - 1), np.int64)
     by_mask = np.empty(1 << most)
     sorted_seconds = np.empty((2, 1 << most))
     for c in range(cells.target.size):
         target, exponent, answer.status[c] = fixed_point(cells, c, weights)
-        wanted = criterion.target[c]
-        low = high = 0.0
-        count = 0
-        for k in range(n):
-            # Unusable branches are left out: as zeros they would double the subsets to look at.
-            if cells.usable[c, k]:
-                low += min(cells.branch[c, k], 0.0)
-                high += max(cells.branch[c, k], 0.0)
-                second = criterion.weight[c, k]
-                if complemented(cells.branch[c, k], weights[k]):
-                    wanted -= second
-                    second = -second
-                second_weights[count] = second
-                packed[count] = weights[k]
-                used[count] = k
-                count += 1
-        half = count // 2
-        mask_bits = count - half
-        for side in range(2):
-            part = slice(0, half) if side == 0 else slice(half, count)
-            bits = half if side == 0 else mask_bits
-            _pack(packed[part].copy(), mask_bits, packed[part])
-            merge_levels(packed[part], levels[side])
-            _second_sums(second_weights[part], by_mask)
-            for i in range(1 << bits):
-                entry = levels[side, (1 << bits) - 1 + i]
+        reach = _window(cells, c, criterion.window[c], exponent)
+        wanted = _second_weights(cells, c, weights, criterion, seconds)
+        # Unusable branches are left out: as zeros they would double the subsets to look at.
+        used = np.flatnonzero(cells.usable[c])
+        half = used.size // 2
+        mask_bits = used.size - half
+        for side, part in enumerate((used[:half], used[half:])):
+            _pack(weights[part], mask_bits, packed)
+            merge_levels(packed[: part.size], levels[side])
+            _second_sums(seconds[part], by_mask)
+            for i in range(1 << part.size):
+                entry = levels[side, (1 << part.size) - 1 + i]
                 sorted_seconds[side, i] = by_mask[entry & ((1 << mask_bits) - 1)]
-        sums = (
-            levels[0, (1 << half) - 1 : (2 << half) - 1],
-            levels[1, (1 << mask_bits) - 1 : (2 << mask_bits) - 1],
-        )
-        # `target` is clipped to the range: what lies beyond is taken off the window.
-        beyond = max(cells.target[c] - high, low - cells.target[c], 0.0)
-        reach = to_fixed(min(criterion.window[c] - beyond, high - low), exponent)
+        first = levels[0, (1 << half) - 1 : (2 << half) - 1]
+        second = levels[1, (1 << mask_bits) - 1 : (2 << mask_bits) - 1]
         # Packing drops less than one step of every weight and adds the masks, below two steps.
         step = 1 << mask_bits
-        edges = (target - reach - count * step, target + reach + 2 * step)
+        edges = (target - reach - used.size * step, target + reach + 2 * step)
         i = j = -1
-        if criterion.window[c] >= beyond:
-            i, j = _nearest_in_window(sums, (sorted_seconds[0], sorted_seconds[1]), edges, wanted)
+        if reach >= 0:
+            i, j = _nearest_in_window(
+                (first, second), (sorted_seconds[0], sorted_seconds[1]), edges, wanted
+            )
         if i < 0:
             one = slice(c, c + 1)
             nearest_one_by_one(
@@ -141,7 +152,7 @@ def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> 
             )
             continue
         chosen[:] = False
-        for u in range(count):
-            entry = sums[0][i] >> u if u < half else sums[1][j] >> (u - half)
+        for u in range(used.size):
+            entry = first[i] >> u if u < half else second[j] >> (u - half)
             chosen[used[u]] = entry & 1
         write_answer(cells, c, weights, chosen, answer)

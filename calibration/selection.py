@@ -17,7 +17,7 @@ from calibration._subset_window import SecondCriterion, nearest_second
 MAX_BRANCHES = 40
 
 # Up to here eight cells side by side are faster than one after another.
-_MOST_ABREAST = 28
+_MOST_ABREAST = 30
 
 # Below this many switch states over all cells a thread costs more than it saves.
 _THREADED_WORK = 1 << 15
@@ -137,7 +137,7 @@ def _real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> 
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = np.asarray(array, dtype=np.float64, order="C")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite")
     return array
