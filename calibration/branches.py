@@ -148,7 +148,7 @@ def characterize(
             readings = max(1, min(needed, MOST_READINGS) - had)
 
     branch_siemens, open_siemens = _differences(tally, sequence, volts, board.branches)
-    _reread_beside_shorts(board, branch_siemens, open_siemens, volts)
+    reread = _reread_beside_shorts(board, branch_siemens, open_siemens, tally.count[:, 0], volts)
     status = _judge(branch_siemens, open_siemens, 1 / board.nominal_ohms)
     ok = status == BranchStatus.OK
     return BranchCalibration(
@@ -158,7 +158,7 @@ def characterize(
         ),
         open_siemens=np.nan_to_num(open_siemens, nan=0.0),
         status=status,
-        readings=int(2 * tally.count.sum() * board.columns),
+        readings=int(2 * (tally.count.sum() + reread) * board.columns),
         range_amperes=range_amperes,
         row_volts=volts,
     )
@@ -216,24 +216,29 @@ def _reread_beside_shorts(
     board: Crossbar,
     branch_siemens: NDArray[np.float64],
     open_siemens: NDArray[np.float64],
+    count: NDArray[np.int64],
     volts: float,
-) -> None:
+) -> int:
     """Measure again, in place, the branches that were probed together with a short.
 
     A short draws so much current that the row's voltage drops along its wire, and all columns of
-    that probe read low. The probe is repeated with the shorted switches left open.
+    that probe read low. The probe is repeated with the shorted switches left open, as often as the
+    row was read before (`count`, (rows,)), so that its uncertainty stays as it was. Returns how
+    many readings of each polarity that took.
     """
     shorted = np.isnan(branch_siemens) & np.isfinite(open_siemens)[:, :, None]
-    for row, branch in np.argwhere(shorted.any(axis=1)):
+    probes = np.argwhere(shorted.any(axis=1))
+    for row, branch in probes:
         pattern = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
         pattern[row, :, branch] = ~shorted[row, :, branch]
         board.apply(pattern)
-        vectors = np.zeros((2 * FIRST_READINGS, board.rows))
+        vectors = np.zeros((2 * count[row], board.rows))
         vectors[0::2, row], vectors[1::2, row] = volts, -volts
         amperes = board.column_currents(vectors)
         siemens = (amperes[0::2] - amperes[1::2]).mean(axis=0) / (2 * volts)
         again = pattern[row, :, branch]
         branch_siemens[row, again, branch] = (siemens - open_siemens[row])[again]
+    return int(count[probes[:, 0]].sum())
 
 
 def _judge(

@@ -29,7 +29,12 @@ from calibration.selection import Selection, select_in_window
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement, measure_transfer
 
-WIDEST_WINDOW_BITS, NARROWEST_WINDOW_BITS = 11, 16
+FIRST_WINDOW, LEAST_WINDOW = 2.0**-11, 2.0**-16
+"""Half widths of the first and of the narrowest window, over the largest wanted difference."""
+WINDOW_SHARE = 0.25
+"""Half width of a later window, over what its cell is off by: wide enough to hold a subset of
+nearly the same total.
+"""
 MOST_ROUNDS = 40
 PATIENCE = 3
 """Rounds without a better board after which the loop stops."""
@@ -93,10 +98,10 @@ def program(
         every,
         wanted,
         np.full(wanted.size, targets.total_siemens),
-        full_scale * 2.0**-WIDEST_WINDOW_BITS,
+        full_scale * FIRST_WINDOW,
     )
     chosen = first.pattern.copy()
-    unreachable = np.abs(first.residual_siemens) > full_scale * 2.0**-WIDEST_WINDOW_BITS
+    unreachable = np.abs(first.residual_siemens) > full_scale * FIRST_WINDOW
     range_amperes = _range_of_use(board, calibration, chosen, (rows, outputs), volts)
     board.configure(range_amperes=range_amperes)
 
@@ -126,13 +131,12 @@ def program(
         if rounds_since_best == PATIENCE or not len(off):
             break
         has = chosen[off] * bank.signed_siemens[off]
-        bits = min(WIDEST_WINDOW_BITS + 1 + round_number, NARROWEST_WINDOW_BITS)
         chosen[off] = _choose(
             bank,
             off,
             bank.open_difference_siemens[off] + has.sum(axis=1) + missing[off],
             np.abs(has).sum(axis=1),
-            full_scale * 2.0**-bits,
+            np.maximum(WINDOW_SHARE * np.abs(missing[off]), full_scale * LEAST_WINDOW),
         ).pattern
     progress(len(residuals), len(residuals))
     assert best is not None
@@ -145,7 +149,7 @@ def _choose(
     cells: NDArray[np.int_],
     aim_siemens: NDArray[np.float64],
     total_siemens: NDArray[np.float64],
-    window_siemens: float,
+    window_siemens: float | NDArray[np.float64],
 ) -> Selection:
     """Select patterns of some cells for wanted differences and totals (cells,)."""
     return select_in_window(

@@ -350,7 +350,7 @@ class CrossbarBoard:
             )
         # Rounding must not carry a voltage over the limit.
         limit = np.float32(self.row_volts_limit)
-        if limit > self.row_volts_limit:
+        if float(limit) > self.row_volts_limit:
             limit = np.nextafter(limit, np.float32(0))
         rounded: NDArray[np.float32] = np.clip(volts.astype("<f4"), -limit, limit)
         return rounded

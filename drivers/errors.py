@@ -1,7 +1,5 @@
 """What can go wrong with an instrument: one family, every message names the resource."""
 
-# ruff: noqa: N818 - the names say what happened; all are caught as InstrumentError
-
 
 class InstrumentError(Exception):
     """Something went wrong between the host and the instrument behind `resource`."""

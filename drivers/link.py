@@ -20,7 +20,7 @@ from drivers.wires import Wire, open_wire
 
 Trace = Callable[[Literal["sent", "received"], float, bytes], None]
 
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 15
 _NONCE_ANSWER_BYTES = 64
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from drivers.errors import CommandRefused
 from drivers.link import Link
 
-_ERROR_ENTRY = re.compile(r'([+-]?\d{1,6}),"(.*)"')
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_ERROR_ENTRY = re.compile(r'([+-]?[0-9]{1,6}),"(.*)"')
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
 _SHOWN_CHARACTERS = 80
 # Instruments keep some tens of entries; one that never says "No error" is broken.

@@ -20,7 +20,6 @@ from pyvisa.constants import AccessModes
 from drivers.errors import InstrumentError, LinkLost, LinkTimeout
 
 _RECEIVE_BYTES = 1 << 18
-_SERIAL_PIECE_BYTES = 1 << 15
 _SERIAL_WAIT_SECONDS = 0.05
 
 
@@ -180,12 +179,11 @@ class SerialWire:
     def send(self, data: memoryview, deadline: float) -> None:
         """Sends all of `data`. Raises LinkTimeout, LinkLost."""
         try:
-            for start in range(0, len(data), _SERIAL_PIECE_BYTES):
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    raise LinkTimeout(self._resource, "the message was not taken")
-                self._allow(remaining)
-                self._port.write(bytes(data[start : start + _SERIAL_PIECE_BYTES]))
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise LinkTimeout(self._resource, "the message was not taken")
+            self._allow(remaining)
+            self._port.write(bytes(data))
         except serial.SerialTimeoutException as error:
             raise LinkTimeout(self._resource, "the message was not taken") from error
         except OSError as error:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from drivers.crossbar_board import CrossbarBoard
-
 from calibration import branches, refinement, targets
 from calibration.crossbar import Progress, measuring_volts, no_progress
+from drivers.crossbar_board import CrossbarBoard
+from drivers.errors import InstrumentError
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
@@ -107,7 +107,7 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> It
             config = load_bench_config(Path(bench))
         settings = config.board
         board = CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds)
-        stack.callback(board.close)
+        stack.callback(_close, board, settings)
         if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
             raise UsageError(
                 f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "
@@ -119,6 +119,18 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> It
         )
         board.outputs_on(watchdog_seconds=settings.watchdog_seconds)
         yield Bench(board, config, name)
+
+
+def _close(board: CrossbarBoard, settings: BoardConfig) -> None:
+    """Bring the board into its safe state and close it."""
+    try:
+        board.close()
+    except InstrumentError:
+        raise
+    except BaseException:
+        # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
+        CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds).close()
+        raise
 
 
 @contextmanager

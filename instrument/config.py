@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from instrument.errors import UsageError
+
+_RESOURCE = re.compile(r"TCPIP\d*::[^:\s]+::\d+::SOCKET|ASRL\S+::INSTR", re.IGNORECASE)
 
 
 class _Section(BaseModel):
@@ -17,7 +20,7 @@ class _Section(BaseModel):
 class BoardConfig(_Section):
     """The `[board]` section."""
 
-    resource: str = Field(min_length=1)
+    resource: str
     """VISA resource: TCPIP::host::port::SOCKET, or ASRL<port>::INSTR."""
     timeout_seconds: float = Field(default=5.0, gt=0, le=600)
     """How long an answer may take beyond the time that the board needs for its readings."""
@@ -30,6 +33,15 @@ class BoardConfig(_Section):
     watchdog_seconds: float = Field(default=60.0, ge=1, le=3600)
     """Silence of the host after which the board opens everything by itself."""
 
+    @field_validator("resource")
+    @classmethod
+    def _can_be_opened(cls, resource: str) -> str:
+        if not _RESOURCE.fullmatch(resource):
+            raise ValueError(
+                f"{resource!r} is neither TCPIP::<host>::<port>::SOCKET nor ASRL<port>::INSTR"
+            )
+        return resource
+
 
 class BenchConfig(_Section):
     """A whole bench.toml."""
@@ -40,7 +52,7 @@ class BenchConfig(_Section):
 def load_bench_config(path: Path) -> BenchConfig:
     """Read and check a bench.toml. Raises UsageError that names the file and the key."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # an editor may put a byte order mark in front
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

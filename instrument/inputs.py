@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instrument.errors import UsageError
+from instrument.reading import reading
 
 RANDOM_VECTORS = 256
 
 
 def load_array(path: Path) -> NDArray[np.generic]:
     """Read one array. A .npz must hold exactly one. Raises UsageError that names the file."""
-    try:
-        if path.suffix == ".csv":
-            return np.loadtxt(path, delimiter=",", ndmin=2, comments="#")
-        if path.suffix not in {".npy", ".npz"}:
-            raise UsageError(f"{path}: a matrix file ends in .npy, .npz or .csv")
+    kind = path.suffix.lower()
+    if kind not in {".npy", ".npz", ".csv"}:
+        raise UsageError(f"{path}: an array file ends in .npy, .npz or .csv")
+    with reading(path, "cannot be read as numbers"):
+        if kind == ".csv":
+            # Spreadsheets put a byte order mark in front.
+            return np.loadtxt(path, delimiter=",", ndmin=2, comments="#", encoding="utf-8-sig")
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
@@ -28,22 +30,20 @@ def load_array(path: Path) -> NDArray[np.generic]:
             if len(names) != 1:
                 raise UsageError(f"{path}: holds {len(names)} arrays ({', '.join(names)}), not one")
             return np.asarray(loaded[names[0]])
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, SyntaxError) as error:
-        raise UsageError(f"{path}: cannot be read as numbers ({error})") from error
 
 
-def check_inputs(inputs: NDArray[np.generic], rows: int, name: str) -> NDArray[np.float64]:
+def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> NDArray[np.float64]:
     """Return input vectors (vectors, rows) as float64; a single vector (rows,) becomes a batch of
     one.
 
-    Raises UsageError that begins with `name`.
+    `rows` is None where they are not known yet. Raises UsageError that begins with `name`.
     """
     if inputs.dtype.kind not in "biuf":
         raise UsageError(f"{name}: inputs are real numbers, not {inputs.dtype}")
     vectors = np.atleast_2d(inputs.astype(np.float64))
-    if vectors.ndim != 2 or vectors.shape[1] != rows or not len(vectors):
+    if inputs.ndim not in (1, 2) or not vectors.size:
+        raise UsageError(f"{name}: inputs of shape {inputs.shape} are not (vectors, rows)")
+    if rows is not None and vectors.shape[1] != rows:
         raise UsageError(
             f"{name}: inputs of shape {inputs.shape} are not vectors of the matrix's {rows} rows"
         )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from drivers.crossbar_board import CrossbarBoard
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.pairs import differences
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
+from drivers.crossbar_board import CrossbarBoard
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
+from instrument.reading import reading
 
 FORMAT = "ohmsum calibration 1"
 
@@ -63,25 +65,38 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration. Raises UsageError that names the file where it is none."""
-    try:
+    with reading(path, "not a calibration file"):
+        if not zipfile.is_zipfile(path):
+            raise ValueError("not even a .npz file")
         with np.load(path, allow_pickle=False) as data:
             about = json.loads(str(data["about"]))
             if about.get("format") != FORMAT:
                 raise UsageError(f"{path}: not a calibration of this version of ohmsum")
             arrays = {field.name: data[field.name] for field in fields(BranchCalibration)}
+        board = BoardIdentity(**about["board"])
+        _check_arrays(arrays, board)
         for name in ("readings", "range_amperes", "row_volts"):
             arrays[name] = arrays[name].item()
         return Calibration(
-            board=BoardIdentity(**about["board"]),
+            board=board,
             branches=BranchCalibration(**arrays),
-            bytes_moved=about["bytes_moved"],
-            bench_seconds=about["bench_seconds"],
-            wall_seconds=about["wall_seconds"],
+            bytes_moved=int(about["bytes_moved"]),
+            bench_seconds=float(about["bench_seconds"]),
+            wall_seconds=float(about["wall_seconds"]),
         )
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{path}: not a calibration file ({error})") from error
+
+
+def _check_arrays(arrays: dict[str, NDArray[np.generic]], board: BoardIdentity) -> None:
+    """Raise ValueError or TypeError unless these can be the arrays of a board's calibration."""
+    shapes = {"open_siemens": (board.rows, board.columns)} | dict.fromkeys(
+        ("branch_siemens", "uncertainty_siemens", "status"),
+        (board.rows, board.columns, board.branches),
+    )
+    for name, array in arrays.items():
+        if array.shape != shapes.get(name, ()):
+            raise ValueError(f"{name} is of shape {array.shape}, not {shapes.get(name, ())}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinities")
 
 
 def save_program(program: ProgrammedMatrix, path: Path) -> None:

@@ -41,20 +41,28 @@ def _add_product(C: Array, A: Array, B: Array, sign: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _solve(A: Array, B: Array) -> None:
-    """B becomes A^-1 B in every lane, without pivots; A is overwritten."""
-    s, n = len(A), B.shape[1]
-    for k in range(s):
-        for i in range(k + 1, s):
+def _factor(A: Array) -> None:
+    """A = (unit lower) (upper) in place in every lane, without pivots."""
+    for k in range(len(A)):
+        for i in range(k + 1, len(A)):
             _divide(A[i, k], A[k, k])
-            for j in range(k + 1, s):
+            for j in range(k + 1, len(A)):
                 _subtract(A[i, j], A[i, k], A[k, j])
+
+
+@njit(cache=True, nogil=True)
+def _solve(A: Array, B: Array) -> None:
+    """B becomes A^-1 B in every lane, A as `_factor` leaves it."""
+    s, n = len(A), B.shape[1]
+    for i in range(1, s):
+        for k in range(i):
             for j in range(n):
                 _subtract(B[i, j], A[i, k], B[k, j])
     for i in range(s - 1, -1, -1):
-        for j in range(n):
-            for k in range(i + 1, s):
+        for k in range(i + 1, s):
+            for j in range(n):
                 _subtract(B[i, j], A[i, k], B[k, j])
+        for j in range(n):
             _divide(B[i, j], A[i, i])
 
 
@@ -83,68 +91,64 @@ def _place(out: Array, block: Array, rows: Index, columns: Index, mirrored: bool
 
 
 @njit(cache=True, nogil=True)
-def _join(out: Array, X: Array, Y: Array, seam: Seam) -> None:
-    """`_join` of many alike tiles at once, the last axis running over them."""
+def _join(X: Array, Y: Array, seam: Seam) -> Array:
+    """`_tiles._join` of X[k] and Y[k] for every k, in all lanes."""
     cx, cy, ox, oy, new_x, new_y = seam
-    s, nx, ny, lanes = len(cx), len(ox), len(oy), X.shape[2]
-    minus_Z, P = _pick(X, cx, cx), _pick(Y, cy, cy)
-    a, b = _pick(X, cx, ox), _pick(Y, cy, oy)
-    A = np.zeros((s, s, lanes))
-    for k in range(s):
-        A[k, k] = 1.0
-    _add_product(A, minus_Z, P, -1.0)
-    Zb = np.zeros((s, ny, lanes))
-    _add_product(Zb, minus_Z, b, -1.0)
-    right = np.empty((s, nx + ny, lanes))
-    right[:, :nx] = a
-    right[:, nx:] = Zb
-    _solve(A, right)
-    Q, R = right[:, :nx].copy(), right[:, nx:].copy()
-    PQ = np.zeros((s, nx, lanes))
-    _add_product(PQ, P, Q, 1.0)
-    XX, XY, YY = _pick(X, ox, ox), np.zeros((nx, ny, lanes)), _pick(Y, oy, oy)
-    _add_product(XX, a, PQ, 1.0)
-    _add_product(XY, Q, b, 1.0)
-    _add_product(YY, b, R, -1.0)
-    _place(out, XX, new_x, new_x, False)
-    _place(out, YY, new_y, new_y, False)
-    _place(out, XY, new_x, new_y, True)
+    s, nx, ny, lanes = len(cx), len(ox), len(oy), X.shape[3]
+    out = np.empty((len(X), nx + ny, nx + ny, lanes))
+    for k in range(len(X)):
+        minus_Z, P = _pick(X[k], cx, cx), _pick(Y[k], cy, cy)
+        a, b = _pick(X[k], cx, ox), _pick(Y[k], cy, oy)
+        A = np.zeros((s, s, lanes))
+        for i in range(s):
+            A[i, i] = 1.0
+        _add_product(A, minus_Z, P, -1.0)
+        _factor(A)
+        Q, R = a.copy(), np.zeros((s, ny, lanes))
+        _add_product(R, minus_Z, b, -1.0)
+        for B in (Q, R):
+            _solve(A, B)
+        PQ = np.zeros((s, nx, lanes))
+        _add_product(PQ, P, Q, 1.0)
+        XX, XY, YY = _pick(X[k], ox, ox), np.zeros((nx, ny, lanes)), _pick(Y[k], oy, oy)
+        _add_product(XX, a, PQ, 1.0)
+        _add_product(XY, Q, b, 1.0)
+        _add_product(YY, b, R, -1.0)
+        _place(out[k], XX, new_x, new_x, False)
+        _place(out[k], YY, new_y, new_y, False)
+        _place(out[k], XY, new_x, new_y, True)
+    return out
 
 
-@njit(cache=True, nogil=True)
 def _crosspoints(g: Array, left_ohms: Array, below_ohms: Array) -> Array:
-    """K (TILE, TILE, 4, 4, lanes) of the crosspoints g, each a tile, of `lanes` leaves."""
-    K = np.empty((TILE, TILE, 4, 4, g.shape[2]))
-    for i in range(TILE):
-        for j in range(TILE):
-            for t in range(g.shape[2]):
-                G, a, b = g[i, j, t], left_ohms[i, j, t], below_ohms[i, j, t]
-                y = G / (1.0 + G * (a + b))
-                from_left = (1.0 + G * b) / (1.0 + G * (a + b))  # 1 - a y, nothing cancelling
-                from_below = (1.0 + G * a) / (1.0 + G * (a + b))
-                c = K[i, j, :, :, t]
-                c[0, 0], c[1, 1], c[0, 1], c[1, 0] = y, y, -y, -y
-                c[0, 2], c[2, 0], c[1, 3], c[3, 1] = from_left, from_left, from_below, from_below
-                c[1, 2], c[2, 1], c[0, 3], c[3, 0] = a * y, a * y, b * y, b * y
-                c[2, 2], c[3, 3] = -a * from_left, -b * from_below
-                c[2, 3], c[3, 2] = -a * b * y, -a * b * y
+    """K (n, 4, 4, lanes) of crosspoints g (n, lanes), each a tile, and of their wires."""
+    loss = 1.0 + g * (left_ohms + below_ohms)
+    y = g / loss
+    K = np.empty((len(g), 4, 4, g.shape[1]))
+    K[:, 0, 0] = K[:, 1, 1] = y
+    K[:, 0, 1] = K[:, 1, 0] = -y
+    K[:, 0, 2] = K[:, 2, 0] = (1.0 + g * below_ohms) / loss  # 1 - left y, with no subtraction
+    K[:, 1, 3] = K[:, 3, 1] = (1.0 + g * left_ohms) / loss
+    K[:, 1, 2] = K[:, 2, 1] = left_ohms * y
+    K[:, 0, 3] = K[:, 3, 0] = below_ohms * y
+    K[:, 2, 2] = -left_ohms * K[:, 0, 2]
+    K[:, 3, 3] = -below_ohms * K[:, 1, 3]
+    K[:, 2, 3] = K[:, 3, 2] = -left_ohms * below_ohms * y
     return K
 
 
-@njit(cache=True, nogil=True)
-def _double(K: Array, to_right: Seam, to_top: Seam) -> Array:
-    """K (down, across, ports, ports, lanes) of alike tiles, joined two by two both ways."""
-    down, across, lanes = K.shape[0], K.shape[1], K.shape[4]
-    wide = len(to_right[4]) + len(to_right[5])
-    square = len(to_top[4]) + len(to_top[5])
-    pair = np.empty((2, wide, wide, lanes))
-    out = np.empty((down // 2, across // 2, square, square, lanes))
-    for i in range(0, down, 2):
-        for j in range(0, across, 2):
-            _join(pair[0], K[i, j], K[i, j + 1], to_right)
-            _join(pair[1], K[i + 1, j], K[i + 1, j + 1], to_right)
-            _join(out[i // 2, j // 2], pair[1], pair[0], to_top)
-    return out
+def _by_leaf(values: Array) -> Array:
+    """values (rows, columns) as (TILE * TILE, leaves).
+
+    The place within a leaf is ordered by the last bit of the column, the last of the row, the next
+    of the column and so on, so that tiles to be joined are always half the list apart.
+    """
+    bits = TILE.bit_length() - 1
+    down, across = values.shape[0] // TILE, values.shape[1] // TILE
+    split = values.reshape(down, *(2,) * bits, across, *(2,) * bits)
+    row_axes, column_axes = range(bits, 0, -1), range(2 * bits + 1, bits + 1, -1)
+    inside = [axis for pair in zip(column_axes, row_axes, strict=True) for axis in pair]
+    return split.transpose(*inside, 0, bits + 1).reshape(TILE * TILE, down * across)
 
 
 def leaves(G: Array, left_ohms: Array, below_ohms: Array) -> Array:
@@ -152,24 +156,19 @@ def leaves(G: Array, left_ohms: Array, below_ohms: Array) -> Array:
 
     left_ohms (columns,) is the wire left of each column, below_ohms (rows,) that below each row.
     """
-    down, across = G.shape[0] // TILE, G.shape[1] // TILE
-
-    def by_leaf(values: Array) -> Array:
-        """(TILE, TILE, leaves) of values (rows, columns)."""
-        blocks = values.reshape(down, TILE, across, TILE).transpose(1, 3, 0, 2)
-        return np.ascontiguousarray(blocks.reshape(TILE, TILE, -1))
-
-    g = by_leaf(G)
-    left = by_leaf(np.broadcast_to(left_ohms, G.shape))
-    below = by_leaf(np.broadcast_to(below_ohms[:, None], G.shape))
-    K = np.empty((down * across, 4 * TILE, 4 * TILE))
+    g = _by_leaf(G)
+    left = _by_leaf(np.broadcast_to(left_ohms, G.shape))
+    below = _by_leaf(np.broadcast_to(below_ohms[:, None], G.shape))
+    K = np.empty((g.shape[1], 4 * TILE, 4 * TILE))
     for first in range(0, len(K), LANES):
         lanes = slice(first, first + LANES)
-        tiles = _crosspoints(*(np.ascontiguousarray(x[:, :, lanes]) for x in (g, left, below)))
+        tiles = _crosspoints(g[:, lanes], left[:, lanes], below[:, lanes])
         size = 1
         while size < TILE:
-            to_right = seam_right(size, size, size, 1, 1)
-            tiles = _double(tiles, to_right, seam_top(size, size, 2 * size, 1, 1))
+            half = len(tiles) // 2
+            tiles = _join(tiles[:half], tiles[half:], seam_right(size, size, size, 1, 1))
+            upper, lower = tiles[: half // 2], tiles[half // 2 :]
+            tiles = _join(lower, upper, seam_top(size, size, 2 * size, 1, 1))
             size *= 2
-        K[lanes] = np.moveaxis(tiles[0, 0], 2, 0)
-    return K.reshape(down, across, 4 * TILE, 4 * TILE)
+        K[lanes] = np.moveaxis(tiles[0], 2, 0)
+    return K.reshape(G.shape[0] // TILE, G.shape[1] // TILE, 4 * TILE, 4 * TILE)

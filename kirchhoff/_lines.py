@@ -111,7 +111,10 @@ def _largest_current(G: Array, U: Array) -> float:
 
 @njit(cache=True, nogil=True)
 def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> int:
-    """Column currents (columns,) of one drive v (rows,); the number of steps, or -1 if too many.
+    """Column currents (columns,) of one drive v (rows,); the number of steps, or -1 if in vain.
+
+    It is in vain after max_steps, or when the columns' wire leaves so little of the current fed
+    into them that rounding would show.
 
     The column nodes W obey (M - N) W = b: M is the column ladders with every crosspoint tied to
     0 V, N = G K G couples the columns through the row ladders K, b is what the rows feed into
@@ -134,7 +137,7 @@ def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> 
         _column_voltages(z, residual, column_factors, ohms)
         # G |z| bounds what the next correction does to the currents.
         if _largest_current(G, z) <= 1e-14 * np.abs(currents).max() + 1e-16 * largest_fed:
-            return step
+            return step if largest_fed <= 1e3 * np.abs(currents).max() else -1
         _column_sums(power, residual, z)
         last_rz, rz = rz, power.sum()
         beta = rz / last_rz if step else 0.0
@@ -152,7 +155,10 @@ def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> 
                 U[i, j] = Mp[i, j] - Np
                 power[j] += p[i, j] * U[i, j]
                 taken[j] += z[i, j] - Np
-        alpha = rz / power.sum()
+        used = power.sum()
+        if not (rz > 0.0 and used > 0.0):
+            return -1  # rounding is all that is left, and more than is tolerated
+        alpha = rz / used
         for j in range(columns):
             currents[j] -= alpha * taken[j]
         for i in range(rows):
@@ -173,7 +179,7 @@ def ladders(G: Array, ohms: Ohms) -> Ladders:
 def solve(currents: Array, V: Array, board: Ladders, max_steps: int) -> int:
     """Column currents (vectors, columns) of drives V (vectors, rows).
 
-    Returns the number of steps the hardest vector took, or -1 if one would have taken too many.
+    Returns the number of steps the hardest vector took, or -1 if one was in vain.
     """
     most = 0
     for k in range(len(V)):

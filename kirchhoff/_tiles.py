@@ -133,20 +133,21 @@ def _join(X: Array, Y: Array, seam: Seam) -> Array:
     s, nx, ny = len(cx), len(ox), len(oy)
     minus_Z, P = _pick(X, cx, cx), _pick(Y, cy, cy)
     a, b = _pick(X, cx, ox), _pick(Y, cy, oy)
-    A = np.eye(s)
-    add_product(A, minus_Z, P, -1.0, False)
+    A, Q, R = np.eye(s), a.copy(), np.zeros((s, ny))
+    for C, B in ((A, P), (R, b)):
+        add_product(C, minus_Z, B, -1.0, False)
     _factor(A)
-    right = np.zeros((s, nx + ny))
-    right[:, :nx] = a
-    add_product(right[:, nx:], minus_Z, b, -1.0, False)
-    _solve(A, right)
-    Q, R = np.ascontiguousarray(right[:, :nx]), np.ascontiguousarray(right[:, nx:])
+    for B in (Q, R):
+        _solve(A, B)
     PQ = np.zeros((s, nx))
-    add_product(PQ, P, Q, 1.0, False)
     XX, XY, YY = _pick(X, ox, ox), np.zeros((nx, ny)), _pick(Y, oy, oy)
-    add_product(XX, a, PQ, 1.0, True)
-    add_product(XY, Q, b, 1.0, False)
-    add_product(YY, b, R, -1.0, True)
+    for C, left, right, sign, upper in (
+        (PQ, P, Q, 1.0, False),
+        (XX, a, PQ, 1.0, True),
+        (XY, Q, b, 1.0, False),
+        (YY, b, R, -1.0, True),
+    ):
+        add_product(C, left, right, sign, upper)
     out = np.empty((nx + ny, nx + ny))
     for i in range(nx):
         for j in range(i, nx):

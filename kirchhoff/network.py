@@ -23,12 +23,12 @@ def column_currents(
 
     crosspoint_siemens (rows, columns) are the crosspoints' conductances, >= 0; row_volts
     (vectors, rows) the voltages of the rows' drivers. Few vectors are solved one at a time, many
-    through the transfer matrix; both ways are exact to about 1e-13 of the largest current.
+    through the transfer matrix; both ways are exact to 1e-11 of the largest current.
 
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers, or a negative conductance.
     """
-    from kirchhoff import _lines, _tiles  # noqa: PLC0415 - numba is slow to load
+    from kirchhoff import _lines, _tiles
 
     G = _conductances(crosspoint_siemens)
     V = _real_matrix("row_volts", row_volts)
@@ -60,11 +60,12 @@ def transfer_matrix(crosspoint_siemens: ArrayLike, wire: Wire) -> NDArray[np.flo
 
     crosspoint_siemens (rows, columns) are the crosspoints' conductances, >= 0. With a wire of
     zero ohms throughout it is their own matrix. Column currents are `row_volts @ transfer`.
+    Exact to 1e-11 of the largest entry.
 
     Raises ValueError naming the argument that has a wrong shape, or holds anything but finite
     numbers >= 0.
     """
-    from kirchhoff import _tiles  # noqa: PLC0415 - numba is slow to load
+    from kirchhoff import _tiles
 
     return _tiles.transfer(_conductances(crosspoint_siemens), _ohms(wire))
 

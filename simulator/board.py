@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.crossbar import SimulatedCrossbar
-from simulator.parts.converters import OVERLOAD_AMPERES
 from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
 
 FIRMWARE = "1.0"
@@ -24,6 +23,10 @@ DEVICE_ERRORS = {
     103: "Pattern CRC mismatch",
     104: "Outputs are off",
 }
+OVERLOAD_AMPERES = 9.9e37
+"""What SCPI-1999 (volume 1, 7.2.1.5) has an instrument answer for a reading beyond its range
+(positive infinity).
+"""
 OVERLOAD_BIT, INTERLOCK_BIT, WATCHDOG_BIT = 1, 9, 10
 MEASURING_BIT = 4
 SCAN_POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
@@ -251,8 +254,9 @@ class SimulatedBoard:
         self.status.set_operation(MEASURING_BIT, True)
         amperes = run()
         self.status.set_operation(MEASURING_BIT, False)
-        self.status.set_questionable(OVERLOAD_BIT, bool((amperes == OVERLOAD_AMPERES).any()))
-        return _floats(amperes)
+        overloaded = np.isnan(amperes)
+        self.status.set_questionable(OVERLOAD_BIT, bool(overloaded.any()))
+        return _floats(np.where(overloaded, OVERLOAD_AMPERES, amperes))
 
 
 def _floats(values: NDArray[np.float64]) -> bytes:

@@ -29,8 +29,8 @@ class SimulatedCrossbar:
     """One board: what it is made of (drawn from the seed) and the state of its switches, drivers
     and settings.
 
-    Rows, columns and branches count from 0. Nothing checks its arguments here: the language in
-    front does.
+    Rows, columns and branches count from 0; an overloaded reading is NaN. Nothing checks its
+    arguments here: the language in front does.
     """
 
     def __init__(self, preset: Preset, seed: int, clock: Clock) -> None:
@@ -107,7 +107,7 @@ class SimulatedCrossbar:
         delay.
         """
         if range_amperes is not None:
-            self.range_index = int(np.searchsorted(self.ranges_amperes * (1 + 1e-6), range_amperes))
+            self.range_index = int(np.searchsorted(self.ranges_amperes, range_amperes))
         if aperture_seconds is not None:
             self.aperture_seconds = aperture_seconds
         if delay_seconds is not None:

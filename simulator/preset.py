@@ -6,8 +6,9 @@ import tomllib
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 
 class PresetError(ValueError):
@@ -43,6 +44,12 @@ class Defects(_Section):
     short: float = Field(default=0.0, ge=0, le=1)
     stuck_on: float = Field(default=0.0, ge=0, le=1)
     stuck_off: float = Field(default=0.0, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        if self.open + self.short + self.stuck_on + self.stuck_off > 1 + 1e-9:
+            raise ValueError("the fractions add up to more than all branches")
+        return self
 
 
 class WireSegments(_Section):

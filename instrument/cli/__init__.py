@@ -21,6 +21,8 @@ app = typer.Typer(
     "file or configuration; 3 instrument, bus or board fault; 130 interrupted. In each case the "
     "outputs are off and what was measured is kept.",
     no_args_is_help=True,
+    # Plain help: the rich kind takes as long to import as all the rest.
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )

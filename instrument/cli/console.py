@@ -33,6 +33,9 @@ def step(name: str) -> Iterator[Report]:
             bars.update(task, completed=done, total=total)
 
         yield report
+        # A step that counts nothing, or ended early, is done all the same.
+        done = bars.tasks[task].completed or 1
+        bars.update(task, total=done, completed=done)
 
 
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:

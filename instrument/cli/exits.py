@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -14,18 +15,18 @@ OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT, INTERRUPTED = 1, 2, 3, 130
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM: unwinds the stack, so that every context on it brings its instrument into
-    a safe state.
+    """A signal asks the command to end: unwinds the stack, so that every context on it brings its
+    instrument into a safe state.
     """
 
 
 def run_to_exit_status(app: Callable[[], Any]) -> int:
     """Run a command line application that ends by SystemExit; return its exit status.
 
-    The first SIGINT or SIGTERM becomes Interrupted; later ones are ignored, so that nothing cuts
-    the way to the safe state short.
+    The first signal that asks it to end becomes Interrupted; later ones are ignored, so that
+    nothing cuts the way to the safe state short.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _endings():
         signal.signal(number, _interrupt_once)
     try:
         app()
@@ -43,8 +44,17 @@ def run_to_exit_status(app: Callable[[], Any]) -> int:
     return 0
 
 
+def _endings() -> list[signal.Signals]:
+    """Return the signals that ask a command to end."""
+    endings = [signal.SIGINT, signal.SIGTERM]
+    # The terminal has gone, a connection lost overnight; under nohup that is to be ignored.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        endings.append(signal.SIGHUP)
+    return endings
+
+
 def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _endings():
         signal.signal(number, signal.SIG_IGN)
     raise Interrupted
 
@@ -52,13 +62,13 @@ def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
 def _status_of(error: Exception) -> int | None:
     """Return the exit status of an error that a person can mend, None for a bug of ours."""
     # Late: most runs never need them, and --help never.
-    from drivers.errors import InstrumentError
-
     from calibration.targets import MatrixError
     from calibration.transfer import OverloadError
+    from drivers.errors import InstrumentError
     from instrument.errors import UsageError
 
-    if isinstance(error, UsageError | MatrixError):
+    # The faults of wires are InstrumentErrors: what is left of OSError is of files, a full disk.
+    if isinstance(error, UsageError | MatrixError | OSError):
         return BAD_USAGE
     if isinstance(error, InstrumentError | OverloadError):
         return INSTRUMENT_FAULT
@@ -66,4 +76,5 @@ def _status_of(error: Exception) -> int | None:
 
 
 def _say(line: str) -> None:
-    print(f"ohmsum: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201  (the way an error is told)
+    with suppress(OSError):  # the terminal may have gone
+        print(f"ohmsum: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201  (the way an error is told)

@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from instrument.bench import Wire, open_bench
+from calibration.targets import MatrixError
+from instrument.bench import SIMULATED, Wire, open_bench
 from instrument.cli.console import print_result, step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.digits import classify
 from instrument.errors import UsageError
-from instrument.inputs import random_inputs, random_matrix
+from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
+from instrument.report import Circumstances, write_report
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
 
@@ -41,6 +43,9 @@ class Job:
     labels: NDArray[np.int64] | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
+    matrix_name: str = "the matrix"
+    inputs_name: str = "the inputs"
+    """What a complaint about them begins with: their files."""
 
 
 def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int:
@@ -55,13 +60,32 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
         if inputs is None:
             inputs = random_inputs(len(weights), job.seed)
+        inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
-        run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+        try:
+            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+        except MatrixError as error:
+            raise UsageError(f"{job.matrix_name}: {error}") from error
     # The bench is closed and safe: what follows takes its time without it.
     decided = None
     if job.labels is not None:
         decided = classify(run.validation.exact, run.validation.answered, job.labels)
-    document = result_document(run, job.specification, decided, report=folder / "report.html")
+    report = folder / "report.html"
+    simulated = job.bench.startswith(SIMULATED)
+    with step("report"):
+        write_report(
+            run,
+            job.specification,
+            decided,
+            Circumstances(
+                title=job.title,
+                seed=job.seed if simulated else None,
+                wall_seconds=time.perf_counter() - began,
+                date=None if simulated else time.strftime("%Y-%m-%d %H:%M"),
+            ),
+            report,
+        )
+    document = result_document(run, job.specification, decided, report=report)
     document["wall_seconds"] = time.perf_counter() - began
     (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
     print_result(document, as_json=as_json)

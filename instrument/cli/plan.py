@@ -33,9 +33,8 @@ def plan(
     weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
     vectors = None
     if inputs is not None:
-        loaded = load_array(inputs)
-        rows = loaded.shape[-1] if weights is None else len(weights)
-        vectors = check_inputs(loaded, rows, str(inputs))
+        rows = None if weights is None else len(weights)
+        vectors = check_inputs(load_array(inputs), rows, str(inputs))
     return Job(
         title=f"{matrix} on {bench}",
         bench=bench,
@@ -43,6 +42,8 @@ def plan(
         link=link,
         weights=weights,
         inputs=vectors,
+        matrix_name=matrix,
+        inputs_name=str(inputs),
         calibration=None if calibration is None else load_calibration(calibration),
         specification=Specification(spec_bits),
         name=_folder_name(bench, seed, weights, vectors, calibration),

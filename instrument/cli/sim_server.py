@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import threading
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -43,7 +43,8 @@ def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool)
                     soft_wrap=True,
                 )
             console.file.flush()
-            threading.Event().wait()
+            while True:
+                time.sleep(3600)  # Windows lets Ctrl-C end a sleep, but not the wait for an event
     except Interrupted:
         # Being stopped is how a server ends.
         return

@@ -10,11 +10,6 @@ from numpy.typing import NDArray
 from simulator.preset import Adc, Dac, Tia
 from simulator.streams import stream
 
-OVERLOAD_AMPERES = 9.9e37
-"""What SCPI-1999 (volume 1, 7.2.1.5) has an instrument answer for a reading beyond its range
-(positive infinity).
-"""
-
 
 @dataclass(frozen=True)
 class RowDacs:
@@ -80,13 +75,13 @@ class ColumnReaders:
         """Return what the ADC answers for currents (…, columns), noise included by the caller, in
         amperes.
 
-        Gains, quantization to 2^bits steps over ±overrange·range, and 9.9E37 beyond that.
+        Gains, quantization to 2^bits steps over ±overrange·range, and NaN beyond that.
         """
         range_amperes = self.tia.ranges_amperes[range_index]
         full_scale = self.adc.overrange * range_amperes
         step = 2 * full_scale / 2**self.adc.bits
         seen = amperes * (1 + self.tia_gain_error[range_index]) * (1 + self.adc_gain_error)
-        return np.where(np.abs(seen) > full_scale, OVERLOAD_AMPERES, np.rint(seen / step) * step)
+        return np.where(np.abs(seen) > full_scale, np.nan, np.rint(seen / step) * step)
 
 
 def draw_readers(tia: Tia, adc: Adc, columns: int, seed: int) -> ColumnReaders:

@@ -12,6 +12,10 @@ from simulator.scpi.status import Status
 
 _logger = logging.getLogger(__name__)
 
+# One message of one host must keep neither the others waiting nor the memory filling.
+UNIT_LIMIT = 1024
+RESPONSE_LIMIT_BYTES = 16 * 2**20
+
 
 class Engine:
     """An instrument's command interpreter.
@@ -32,11 +36,16 @@ class Engine:
         if is_blank(message):
             return b""
         answers = []
+        size = 0
         level = self._tree.root
-        for unit in split_units(message):
+        for number, unit in enumerate(split_units(message)):
+            if number == UNIT_LIMIT or size > RESPONSE_LIMIT_BYTES:
+                self._status.report(ScpiError(-223, "units or answers of one message"))
+                break
             answer, level = self._execute_unit(unit, level)
             if answer is not None:
                 answers.append(answer)
+                size += len(answer)
         return b";".join(answers) + b"\n" if answers else b""
 
     def _execute_unit(self, unit: bytes, level: Level) -> tuple[bytes | None, Level]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Protocol
 
 from simulator.scpi import Framer, Overrun
@@ -34,7 +35,6 @@ async def converse(instrument: Instrument, receive: Receive, send: Send) -> None
     delays, tears or garbles.
     """
     framer = Framer()
-    host_listens = True
     try:
         while data := await receive():
             for message in framer.feed(data):
@@ -42,18 +42,11 @@ async def converse(instrument: Instrument, receive: Receive, send: Send) -> None
                     instrument.overrun()
                     continue
                 response = instrument.execute(message)
-                if response and host_listens:
-                    host_listens = await _deliver(response, send)
+                if response:
+                    with suppress(OSError):  # the host may have gone; its other commands count
+                        await send(response)
             await asyncio.sleep(0)  # a host that never pauses must not keep the others waiting
     except OSError as error:
         _logger.debug("the host has gone: %s", error)
     except Exception:
         _logger.exception("a fault in the instrument ended a session")
-
-
-async def _deliver(response: bytes, send: Send) -> bool:
-    try:
-        await send(response)
-    except OSError:
-        return False
-    return True

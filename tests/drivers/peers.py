@@ -5,12 +5,11 @@ import os
 import select
 import socket
 import threading
-import time
 import tty
 from collections.abc import Callable, Iterator
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the test is over
+class Stopped(Exception):
     """The test is over, or the host has gone."""
 
 
@@ -26,17 +25,18 @@ class Stream:
     def message(self) -> bytes:
         """The next program message, without its line feed; blocks may hold line feeds."""
         while (end := _message_end(self._unread)) is None:
-            self._unread += self.some_bytes()
+            self.take_some()
         message = bytes(self._unread[:end])
         del self._unread[: end + 1]
         self.seen.append(message)
         return message
 
-    def some_bytes(self) -> bytes:
+    def take_some(self) -> None:
+        """Reads what comes next, be it a part of a message."""
         while True:
             if self._stopping.is_set():
                 raise Stopped
-            if not select.select([self._fileno], [], [], 0.02)[0]:
+            if not select.select([self._fileno], [], [], 0.005)[0]:
                 continue
             try:
                 data = os.read(self._fileno, 1 << 18)
@@ -44,24 +44,21 @@ class Stream:
                 raise Stopped from None
             if not data:
                 raise Stopped
-            return data
+            self._unread += data
+            return
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:
             if self._stopping.is_set():
                 raise Stopped
-            if select.select([], [self._fileno], [], 0.02)[1]:
+            if select.select([], [self._fileno], [], 0.005)[1]:
                 try:
                     view = view[os.write(self._fileno, view[:65536]) :]
                 except BlockingIOError:
                     continue
                 except OSError:
                     raise Stopped from None
-
-    def answer_nonce(self, message: bytes) -> None:
-        """Answers a host that resynchronizes."""
-        self.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])
 
 
 Script = Callable[[Stream], None]
@@ -128,7 +125,7 @@ class SocketPeer(Peer):
         super().__init__()
         self._scripts = scripts
         self._listener = socket.create_server(("127.0.0.1", port))
-        self._listener.settimeout(0.02)
+        self._listener.settimeout(0.005)
         self.port: int = self._listener.getsockname()[1]
         self.resource = f"TCPIP::127.0.0.1::{self.port}::SOCKET"
         self.start()
@@ -188,20 +185,16 @@ def serve(answer: Callable[[bytes], bytes | None]) -> Script:
 
     def script(stream: Stream) -> None:
         while True:
-            message = stream.message()
-            if b"*ESE?;*ESE " in message:
-                stream.answer_nonce(message)
-            elif message and not message.startswith(b"*ESE "):
-                reply = answer(message)
-                if reply is not None:
-                    stream.send(reply + b"\n")
+            serve_one(stream, stream.message(), answer)
 
     return script
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for what another thread is about to do."""
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end, "never happened"
-        time.sleep(0.002)
+def serve_one(stream: Stream, message: bytes, answer: Callable[[bytes], bytes | None]) -> None:
+    if b"*ESE?;*ESE " in message:
+        # A host that resynchronizes: its own number comes back.
+        stream.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])
+    elif message and not message.startswith(b"*ESE "):
+        reply = answer(message)
+        if reply is not None:
+            stream.send(reply + b"\n")

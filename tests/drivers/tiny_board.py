@@ -154,7 +154,7 @@ class TinyBoard:
         return block(read.astype("<f4").tobytes())
 
 
-class Refused(Exception):  # noqa: N818 - a number for the error queue, no fault of the test
+class Refused(Exception):
     def __init__(self, number: int) -> None:
         self.number = number
 

@@ -182,17 +182,17 @@ def test_overlong_message_is_refused_and_the_session_goes_on(port):
         assert ask(connection, b"*IDN?;SYST:ERR?") == b'OHMSUM,ECHO,0,1.0;0,"No error"\n'
 
 
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="descriptors cannot be counted here")
 def test_nothing_grows_when_clients_come_and_go(port, background, wait_until):
     with client(port) as connection:
         ask(connection, b"*IDN?")
     wait_until(lambda: background.tasks() == 1)
-    descriptors = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+    descriptors = len(os.listdir("/dev/fd"))
     for _ in range(100):
         with client(port) as connection:
             ask(connection, b"*IDN?")
     wait_until(lambda: background.tasks() == 1)
-    if descriptors is not None:
-        assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/dev/fd")) == descriptors
 
 
 def test_closing_ends_sessions_and_frees_the_port(background, instrument):
@@ -212,7 +212,9 @@ def test_closing_at_once_leaves_nothing_open(background, instrument):
     async def open_and_close():
         server = await serve_tcp(instrument)
         await server.close()
-        await server.close()
+        again = await serve_tcp(instrument, port=server.port)
+        await again.close()
+        await again.close()
 
     background.run(open_and_close())
 
@@ -265,5 +267,8 @@ def test_other_names_of_loopback(background, instrument, host):
 
 
 def test_port_in_use_is_an_error(background, instrument):
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken, pytest.raises(OSError):
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as taken,
+        pytest.raises(OSError, match=r"address|10048"),
+    ):
         background.run(serve_tcp(instrument, port=taken.getsockname()[1]))

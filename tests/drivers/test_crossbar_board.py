@@ -1,0 +1,428 @@
+"""The board driver against a tiny board on real wires."""
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from drivers import crossbar_board
+from drivers.crossbar_board import CrossbarBoard, pack_pattern, unpack_pattern
+from drivers.errors import CommandRefused, InstrumentError, LinkGarbled, LinkLost, WrongInstrument
+from tests.drivers.peers import PtyPeer, SocketPeer, running, serve
+from tests.drivers.tiny_board import TinyBoard, block
+
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 11))
+
+
+@pytest.fixture(name="tiny")
+def _tiny() -> TinyBoard:
+    return TinyBoard()
+
+
+@pytest.fixture(name="board", params=[SocketPeer, PtyPeer])
+def _board(request: pytest.FixtureRequest, tiny: TinyBoard) -> Iterator[CrossbarBoard]:
+    with (
+        running(request.param(serve(tiny.handle))) as peer,
+        CrossbarBoard.open(peer.resource) as board,
+    ):
+        yield board
+
+
+@pytest.fixture(name="on")
+def _on(board: CrossbarBoard) -> CrossbarBoard:
+    board.outputs_on(watchdog_seconds=30)
+    return board
+
+
+def some_pattern(tiny: TinyBoard, seed: int = 1) -> NDArray[np.bool_]:
+    return np.random.default_rng(seed).random(tiny.pattern.shape) > 0.5
+
+
+def test_open_reads_what_the_board_is(board: CrossbarBoard) -> None:
+    assert board.identity.serial == "B000001"
+    assert board.type == "4x3"
+    assert (board.rows, board.columns, board.branches) == (4, 3, 2)
+    np.testing.assert_array_equal(board.nominal_ohms, [1.0, 2.0])
+    np.testing.assert_array_equal(board.ranges_amperes, [1e-6, 1e-3, 1e-2])
+    assert (board.row_volts_limit, board.line_hertz) == (1.0, 50.0)
+    assert (board.range_amperes, board.aperture_seconds, board.delay_seconds) == (1e-2, 1e-3, 1e-3)
+    assert board.seconds() == 12.5
+
+
+def test_open_forgets_the_errors_of_others(tiny: TinyBoard) -> None:
+    tiny.errors = [104, -222]
+    with running(SocketPeer(serve(tiny.handle))) as peer, CrossbarBoard.open(peer.resource):
+        assert tiny.errors == []
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        b"KEITHLEY INSTRUMENTS,MODEL 2450,01419966,1.7.3b",
+        b"OHMSUM,SMU,1,1.0",
+        b"OHMSUM,CROSSBAR ,1,1.0",
+        b"OTHER,CROSSBAR 8x4,1,1.0",
+    ],
+)
+def test_another_instrument_is_named_and_left_alone(tiny: TinyBoard, identity: bytes) -> None:
+    tiny.replies[b"*IDN?"] = identity
+    with running(SocketPeer(serve(tiny.handle))) as peer:
+        with pytest.raises(WrongInstrument) as caught:
+            CrossbarBoard.open(peer.resource)
+        assert caught.value.said == b",".join(identity.split(b",")[:2]).decode().strip()
+        assert str(caught.value).startswith(peer.resource)
+        assert peer.seen() == [b"*IDN?"]
+
+
+@pytest.mark.parametrize(
+    ("header", "reply"),
+    [
+        (b":SYST:BOAR:SHAP?", b"4,3"),
+        (b":SYST:BOAR:SHAP?", b"0,3,2"),
+        (b":SYST:BOAR:SHAP?", b"-4,3,2"),
+        (b":SYST:BOAR:SHAP?", b"4.5,3,2"),
+        (b":SYST:BOAR:SHAP?", b"65535,65535,65535"),
+        (b":SYST:BOAR:SHAP?", b"1e300,3,2"),
+        (b":SYST:BOAR:SHAP?", b"nan,3,2"),
+        (b":SYST:BOAR:SHAP?", block(b"4,3,2")),
+        (b":SYST:BOAR:NOM?", b"100000"),
+        (b":SYST:BOAR:NOM?", block(b"\0" * 7)),
+        (b":SYST:BOAR:NOM?", block(np.array([1.0, np.nan], "<f4").tobytes())),
+        (b":SYST:BOAR:NOM?", block(np.array([1.0, 0.0], "<f4").tobytes())),
+        (b":SOUR:VOLT:RANG?", b"0"),
+        (b":SOUR:VOLT:RANG?", b"1;1"),
+        (b":CURR:RANG:CAT?", b"1,1e-3"),
+        (b":CURR:RANG:CAT?", b"one,two"),
+        (b":CURR:RANG:CAT?", b""),
+        (b":SYST:LFR?", b"9999999999e999"),
+        (b":CURR:APER?", b"0"),
+    ],
+)
+def test_a_board_that_talks_rubbish_is_garbled(
+    tiny: TinyBoard, header: bytes, reply: bytes
+) -> None:
+    tiny.replies[header] = reply
+    with (
+        running(SocketPeer(serve(tiny.handle))) as peer,
+        pytest.raises(LinkGarbled, match=peer.resource),
+    ):
+        CrossbarBoard.open(peer.resource)
+
+
+def test_configure_reads_back(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    board.configure(range_amperes=5e-4, aperture_seconds=0.02)
+    assert (board.range_amperes, board.aperture_seconds, board.delay_seconds) == (1e-3, 0.02, 1e-3)
+    board.configure(delay_seconds=0)
+    assert (tiny.range, tiny.aperture, tiny.delay) == (1e-3, 0.02, 0.0)
+    assert board.delay_seconds == 0.0
+
+
+def test_a_refused_setting_leaves_what_the_board_says(board: CrossbarBoard) -> None:
+    with pytest.raises(CommandRefused, match="-222"):
+        board.configure(range_amperes=1.0, aperture_seconds=0.5)
+    assert (board.range_amperes, board.aperture_seconds) == (1e-2, 0.5)
+
+
+def test_the_watchdog_is_armed_before_the_outputs(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    board.outputs_on(watchdog_seconds=12.5)
+    assert (tiny.on, tiny.watchdog) == (True, 12.5)
+    assert tiny.log.index(b":SYST:WATC") < tiny.log.index(b":OUTP")
+    board.outputs_off()
+    assert (tiny.on, tiny.watchdog) == (False, 0.0)
+
+
+@given(SHAPES.flatmap(lambda shape: arrays.arrays(np.bool_, shape)))
+@settings(deadline=None)
+def test_patterns_pack_as_the_protocol_says(pattern: NDArray[np.bool_]) -> None:
+    data = pack_pattern(pattern)
+    _, columns, branches = pattern.shape
+    assert len(data) == -(-pattern.size // 8)
+    for row, column, branch in np.ndindex(pattern.shape):
+        at = (row * columns + column) * branches + branch
+        assert bool(data[at // 8] >> (7 - at % 8) & 1) == pattern[row, column, branch]
+    np.testing.assert_array_equal(unpack_pattern(data, pattern.shape), pattern)
+    with pytest.raises(ValueError, match="bytes"):
+        unpack_pattern(data + b"\0", pattern.shape)
+    if pattern.size % 8:
+        with pytest.raises(ValueError, match="behind"):
+            unpack_pattern(data[:-1] + bytes([data[-1] | 1]), pattern.shape)
+
+
+def test_a_pattern_is_set_and_read_back(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    for seed in range(5):
+        pattern = some_pattern(tiny, seed)
+        board.apply(pattern)
+        np.testing.assert_array_equal(tiny.pattern, pattern)
+        np.testing.assert_array_equal(board.pattern(), pattern)
+
+
+def test_a_switch_that_does_not_take_is_told(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    tiny.corrupt_pattern = True
+    with pytest.raises(InstrumentError, match="holds a pattern of CRC"):
+        board.apply(some_pattern(tiny))
+
+
+def test_a_pattern_torn_on_the_wire_is_refused(
+    board: CrossbarBoard, tiny: TinyBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board.apply(some_pattern(tiny, 1))
+    monkeypatch.setattr(crossbar_board, "zlib", SimpleNamespace(crc32=lambda _: 12345))
+    with pytest.raises(CommandRefused, match="103, Pattern CRC mismatch"):
+        board.apply(some_pattern(tiny, 2))
+    monkeypatch.undo()
+    np.testing.assert_array_equal(board.pattern(), some_pattern(tiny, 1))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 2, b"\0" * 4])
+def test_a_pattern_of_another_size_is_garbled(
+    board: CrossbarBoard, tiny: TinyBoard, data: bytes
+) -> None:
+    tiny.replies[b":ROUT:PATT?"] = block(data)
+    with pytest.raises(LinkGarbled):
+        board.pattern()
+
+
+@pytest.mark.parametrize("delay_seconds", [1e-3, 3.0, 10.0])
+def test_vectors_in_currents_out_however_they_are_split(
+    on: CrossbarBoard, tiny: TinyBoard, delay_seconds: float
+) -> None:
+    pattern = some_pattern(tiny)
+    on.apply(pattern)
+    on.configure(delay_seconds=delay_seconds)
+    volts = np.random.default_rng(2).uniform(-1, 1, (17, 4)).astype(np.float32)
+    amperes = on.column_currents(volts)
+    assert amperes.dtype == np.float64
+    expected = volts @ (1e-6 * pattern.sum(axis=2))
+    np.testing.assert_allclose(amperes, expected, rtol=1e-6, atol=1e-13)
+    exchanges = tiny.log.count(b":MEAS:MVM?")
+    assert exchanges == {1e-3: 1, 3.0: 6, 10.0: 17}[delay_seconds]
+    assert on.column_currents(np.empty((0, 4))).shape == (0, 3)
+
+
+def test_a_large_batch_goes_in_parts_of_bounded_size(on: CrossbarBoard, tiny: TinyBoard) -> None:
+    on.configure(aperture_seconds=1e-5, delay_seconds=0)
+    pattern = some_pattern(tiny)
+    on.apply(pattern)
+    volts = np.random.default_rng(3).uniform(-1, 1, (200_000, 4)).astype(np.float32)
+    expected = volts @ (1e-6 * pattern.sum(axis=2))
+    np.testing.assert_allclose(on.column_currents(volts), expected, rtol=1e-5, atol=1e-11)
+    assert tiny.log.count(b":MEAS:MVM?") == 4
+
+
+def test_overloads_are_not_a_number(on: CrossbarBoard, tiny: TinyBoard) -> None:
+    on.apply(np.ones_like(tiny.pattern))
+    on.configure(range_amperes=1e-6)
+    amperes = on.column_currents([[0.5, 0, 0, 0], [1.0, 1.0, 0, 0]])
+    np.testing.assert_allclose(amperes[0], 1e-6, rtol=1e-6)
+    assert np.isnan(amperes[1]).all()
+
+
+def test_a_scan_goes_point_by_point(on: CrossbarBoard, tiny: TinyBoard) -> None:
+    rows, branches = np.divmod(np.arange(8), 2)
+    branches = np.append(branches, -1)
+    rows = np.append(rows, 3)
+    volts = np.linspace(-0.9, 0.9, 9)
+    amperes = on.scan(rows, branches, volts, readings=3)
+    assert amperes.shape == (9, 3, 3)
+    for column in range(3):
+        expected = volts * (rows + 1 + 100 * (branches + 1)) * 1e-6 + column * 1e-9
+        for reading in range(3):
+            np.testing.assert_allclose(amperes[:, reading, column], expected, rtol=1e-6)
+    assert on.scan([], [], []).shape == (0, 1, 3)
+
+
+def test_a_scan_is_split_by_time(on: CrossbarBoard, tiny: TinyBoard) -> None:
+    whole = on.scan(np.arange(4), np.zeros(4, int), np.full(4, 0.5))
+    on.configure(delay_seconds=4.0)
+    np.testing.assert_array_equal(on.scan(np.arange(4), np.zeros(4, int), np.full(4, 0.5)), whole)
+    assert tiny.log.count(b":ROUT:SCAN") == tiny.log.count(b":MEAS:SCAN?") == 3
+
+
+def test_scans_of_two_threads_do_not_mix(on: CrossbarBoard) -> None:
+    results: dict[int, list[NDArray[np.float64]]] = {}
+
+    def scan(row: int) -> None:
+        results[row] = [on.scan([row], [0], [0.5]) for _ in range(60)]
+
+    threads = [threading.Thread(target=scan, args=(row,)) for row in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for row in range(3):
+        np.testing.assert_allclose(
+            np.array(results[row])[..., 0].reshape(-1), 0.5e-6 * (row + 101), rtol=1e-6
+        )
+
+
+@pytest.mark.parametrize("header", [b":MEAS:MVM?", b":MEAS:SCAN?"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"0.1,0.2,0.3",
+        block(b""),
+        block(b"\0" * 11),
+        block(b"\0" * 16),
+        block(np.array([0, np.nan, 0], "<f4").tobytes()),
+        block(np.array([0, np.inf, 0], "<f4").tobytes()),
+        block(np.array([0, -9.9e37, 0], "<f4").tobytes()),
+        block(np.array([0, 1.1, 0], "<f4").tobytes()),
+    ],
+)
+def test_currents_that_cannot_be_are_garbled(
+    on: CrossbarBoard, tiny: TinyBoard, header: bytes, reply: bytes
+) -> None:
+    tiny.replies[header] = reply
+    with pytest.raises(LinkGarbled):
+        _ = on.column_currents(np.zeros((1, 4))) if b"MVM" in header else on.scan([0], [0], [0.0])
+    assert on.seconds() == 12.5
+
+
+def test_measuring_with_outputs_off_is_refused_at_once(board: CrossbarBoard) -> None:
+    with pytest.raises(CommandRefused, match="104, Outputs are off") as caught:
+        board.column_currents(np.zeros((2, 4)))
+    assert "<32 bytes>" in str(caught.value)
+
+
+BAD_CALLS = {
+    "row 2: 1.5 V is beyond the limit of 1 V": lambda b: b.column_currents([[0, 0, 1.5, 0]]),
+    "row 3: -1.01 V is beyond": lambda b: b.scan([1, 3], [0, 0], [1.0, -1.01]),
+    "3 rows, the board has 4": lambda b: b.column_currents(np.zeros((2, 3))),
+    "row_volts holds real numbers in 2": lambda b: b.column_currents(np.zeros(4)),
+    "not finite": lambda b: b.column_currents([[0, 0, np.nan, 0]]),
+    "not complex128": lambda b: b.column_currents(np.zeros((1, 4), complex)),
+    "not bool": lambda b: b.column_currents(np.zeros((1, 4), bool)),
+    "rows are from 0 to 3": lambda b: b.scan([4], [0], [0.0]),
+    "rows are from": lambda b: b.scan([-1], [0], [0.0]),
+    "branches are from -1 to 1": lambda b: b.scan([0], [2], [0.0]),
+    "branches are": lambda b: b.scan([0], [-2], [0.0]),
+    "rows holds 1 whole numbers": lambda b: b.scan([0.5], [0], [0.0]),
+    "branches holds 1 whole": lambda b: b.scan([0], [0, 1], [0.0]),
+    "1 to 10000 readings": lambda b: b.scan([0], [0], [0.0], readings=0),
+    "a pattern is bool": lambda b: b.apply(np.ones((4, 3, 2))),
+    "this one is bool": lambda b: b.apply(np.ones((4, 3, 3), bool)),
+    "CURR:APER cannot be nan": lambda b: b.configure(aperture_seconds=float("nan")),
+    "CURR:RANG cannot be -1": lambda b: b.configure(range_amperes=-1),
+    "a watchdog": lambda b: b.outputs_on(watchdog_seconds=0),
+}
+
+
+@pytest.mark.parametrize("said", BAD_CALLS)
+def test_bad_arguments_are_named_before_anything_is_sent(
+    board: CrossbarBoard, tiny: TinyBoard, said: str
+) -> None:
+    sent = len(tiny.log)
+    with pytest.raises(ValueError, match=said):
+        BAD_CALLS[said](board)
+    assert len(tiny.log) == sent
+
+
+def test_rounding_never_carries_a_voltage_over_the_limit(tiny: TinyBoard) -> None:
+    tiny.replies[b":SOUR:VOLT:RANG?"] = b"0.1"
+    tiny.points = []
+    with (
+        running(SocketPeer(serve(tiny.handle))) as peer,
+        CrossbarBoard.open(peer.resource) as board,
+    ):
+        board.outputs_on(watchdog_seconds=5)
+        board.scan([0, 0], [0, 0], [0.1, -0.1])
+        assert float(np.float32(0.1)) > 0.1
+        volts = [volts for _, _, volts in tiny.points]
+        assert max(volts) <= 0.1
+        np.testing.assert_allclose(volts, [0.1, -0.1], rtol=1e-6)
+
+
+def test_close_leaves_a_safe_board(tiny: TinyBoard) -> None:
+    def use(resource: str) -> None:
+        with CrossbarBoard.open(resource) as board:
+            board.outputs_on(watchdog_seconds=30)
+            board.apply(some_pattern(tiny))
+            board.close()
+            board.outputs_on(watchdog_seconds=30)
+
+    with running(SocketPeer(serve(tiny.handle))) as peer:
+        with pytest.raises(LinkLost, match="the link is closed"):
+            use(peer.resource)
+        assert (tiny.on, tiny.pattern.any(), tiny.watchdog) == (False, False, 0.0)
+
+
+@pytest.mark.parametrize("make_peer", [SocketPeer, PtyPeer])
+def test_ctrl_c_in_a_scan_leaves_a_safe_board(
+    tiny: TinyBoard, make_peer: type[SocketPeer | PtyPeer]
+) -> None:
+    """The board goes on scanning, and only then hears that it is to be safe."""
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def handle(message: bytes) -> bytes | None:
+        if message.startswith(b":MEAS:SCAN?"):
+            signal.pthread_kill(main, signal.SIGINT)
+            time.sleep(0.8)
+        return tiny.handle(message)
+
+    def scan(resource: str) -> None:
+        with CrossbarBoard.open(resource, timeout_seconds=0.5) as board:
+            board.configure(delay_seconds=1.0)
+            board.outputs_on(watchdog_seconds=30)
+            board.scan([0, 1], [0, 0], [0.5, 0.5])
+
+    with running(make_peer(serve(handle))) as peer:
+        with pytest.raises(KeyboardInterrupt):
+            scan(peer.resource)
+        assert (tiny.on, tiny.pattern.any(), tiny.watchdog) == (False, False, 0.0)
+
+
+def test_safe_clears_what_went_wrong_before(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    tiny.errors = [104, 103]
+    board.safe()
+    assert tiny.errors == []
+
+
+def test_outputs_that_stay_on_are_told(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    tiny.replies[b":OUTP?"] = b"1"
+    with pytest.raises(InstrumentError, match="outputs are not off"):
+        board.safe()
+    del tiny.replies[b":OUTP?"]
+
+
+def test_a_lost_board_is_told_when_closed_and_closed_all_the_same(tiny: TinyBoard) -> None:
+    peer = SocketPeer(serve(tiny.handle))
+    board = CrossbarBoard.open(peer.resource)
+    peer.stop()
+    with pytest.raises(LinkLost):
+        board.close()
+    board.close()
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.sampled_from(
+        [b"*IDN?", b":SYST:BOAR:SHAP?", b":SYST:BOAR:NOM?", b":CURR:RANG:CAT?", b":SYST:ERR?"]
+    ),
+    st.binary(max_size=40),
+)
+def test_any_answer_opens_a_board_or_raises_one_of_the_family(header: bytes, reply: bytes) -> None:
+    tiny = TinyBoard()
+    tiny.replies[header] = reply
+    with (
+        running(SocketPeer(serve(tiny.handle))) as peer,
+        contextlib.suppress(InstrumentError),
+        CrossbarBoard.open(peer.resource, timeout_seconds=0.05),
+    ):
+        pass
+
+
+def test_every_byte_counts(board: CrossbarBoard) -> None:
+    before = board.bytes_moved
+    board.seconds()
+    sent, received = b":SYST:TIME?;:SYST:ERR?\n", b'12.5;0,"No error"\n'
+    assert board.bytes_moved - before == len(sent) + len(received)

@@ -1,0 +1,178 @@
+"""The command line in this process or in one of its own, and simulated boards to look at afterwards."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from instrument.cli import main
+from instrument.config import bench_toml
+from simulator.bench import SimulatedBench, serve_bench
+from simulator.preset import load_preset
+
+ROOT = Path(__file__).parents[2]
+START = [sys.executable, "-c", "from instrument.cli import main; main()"]
+PATIENCE_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def ohmsum(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Run the command line in this process, in tmp_path; anything but an exit fails the test."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["ohmsum", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as leave:
+            main()
+        assert isinstance(leave.value.code, int)
+        return Outcome(leave.value.code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the command line as a process of its own, in tmp_path."""
+    started: list[subprocess.Popen[str]] = []
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+
+    def run(*arguments: object) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*START, *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def ended() -> Callable[[subprocess.Popen[str]], Outcome]:
+    """Wait for a process; how it ended."""
+
+    def wait(process: subprocess.Popen[str]) -> Outcome:
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
+        return Outcome(process.returncode, out, err)
+
+    return wait
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], None]:
+    """Wait until something is so."""
+
+    def wait(holds: Callable[[], object]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not holds():
+            assert time.monotonic() < deadline, "it never came to be"
+            time.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[SimulatedBench]:
+    """A simulated 8x4 board that this process serves and can look into; tmp_path/bench.toml names it."""
+    with serve_bench(load_preset("8x4"), 1, ("socket", "serial")) as simulated:
+        (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
+        yield simulated
+
+
+@pytest.fixture
+def is_safe() -> Callable[[SimulatedBench], bool]:
+    """Whether a simulated board's outputs are off and all its switches open: its own state."""
+
+    def look(simulated: SimulatedBench) -> bool:
+        return not simulated.crossbar.outputs_on and not simulated.crossbar.pattern.any()
+
+    return look
+
+
+@pytest.fixture
+def at_message(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
+    """Do something when a board is about to execute the nth message that holds a command."""
+
+    def hook(
+        simulated: SimulatedBench, command: bytes, nth: int, act: Callable[[], object]
+    ) -> list[bytes]:
+        seen: list[bytes] = []
+        execute = simulated.board.execute
+
+        def watched(message: bytes) -> bytes:
+            if command in message:
+                seen.append(message)
+                if len(seen) == nth:
+                    act()
+            return execute(message)
+
+        monkeypatch.setattr(simulated.board, "execute", watched)
+        return seen
+
+    return hook
+
+
+@pytest.fixture
+def ask() -> Callable[[str, str], list[str]]:
+    """Ask a board over a plain socket of its own; the answers to the queries of one message."""
+
+    def query(resource: str, message: str) -> list[str]:
+        found = re.fullmatch(r"TCPIP::(.+)::(\d+)::SOCKET", resource)
+        assert found
+        with (
+            socket.create_connection((found[1], int(found[2])), timeout=60) as wire,
+            wire.makefile("rw", encoding="ascii", newline="\n") as stream,
+        ):
+            stream.write(message + "\n")
+            stream.flush()
+            return stream.readline().rstrip("\n").split(";")
+
+    return query
+
+
+@pytest.fixture
+def all_open_crc() -> Callable[[int, int, int], int]:
+    """CRC-32 of the pattern in which every switch of (rows, columns, branches) is open."""
+
+    def crc(rows: int, columns: int, branches: int) -> int:
+        return zlib.crc32(bytes((rows * columns * branches + 7) // 8))
+
+    return crc

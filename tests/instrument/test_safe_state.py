@@ -1,0 +1,222 @@
+"""Whichever way a bench is left, the board itself ends with its outputs off and all switches open."""
+
+import json
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from drivers.errors import InstrumentError
+from instrument import open_bench
+from instrument.config import bench_toml
+from instrument.errors import UsageError
+
+WEIGHTS = np.linspace(-1, 1, 32).reshape(8, 4)
+MANY_SWITCHES = 64, 32, 10
+
+
+def interrupt_main_thread():
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+@pytest.fixture(params=["socket", "serial"])
+def bench_file(request, served, tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text(bench_toml(served.resources["board"][request.param]))
+    return path
+
+
+def test_normal_end(served, bench_file, is_safe):
+    with open_bench(bench_file) as bench:
+        bench.program(WEIGHTS)
+        assert served.crossbar.outputs_on
+        assert served.crossbar.pattern.any()
+    assert is_safe(served)
+    assert served.board._watchdog_seconds == 0  # nobody is left to feed it
+
+
+def test_exception_while_a_matrix_stands_on_the_board(served, bench_file, is_safe):
+    with pytest.raises(ZeroDivisionError), open_bench(bench_file) as bench:  # noqa: PT012  (the state before matters)
+        bench.program(WEIGHTS)
+        assert not is_safe(served)
+        raise ZeroDivisionError
+    assert is_safe(served)
+
+
+def test_exception_between_two_scans(served, bench_file, is_safe):
+    def fail_in_the_middle(done, total):
+        assert served.crossbar.outputs_on
+        if done == total // 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), open_bench(bench_file) as bench:
+        bench.calibrate(fail_in_the_middle)
+    assert is_safe(served)
+
+
+@pytest.mark.parametrize("command", [b":MEAS:SCAN?", b":MEAS:MVM?", b":ROUT:PATT"])
+def test_ctrl_c_in_the_middle_of_an_exchange(served, bench_file, is_safe, at_message, command):
+    seen = at_message(served, command, 2, interrupt_main_thread)
+    with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:
+        bench.program(WEIGHTS)
+    assert len(seen) == 2
+    assert is_safe(served)
+
+
+def test_ctrl_c_in_the_middle_of_the_way_out(served, bench_file, is_safe, monkeypatch):
+    """The board has not yet heard that it shall switch off when the signal comes."""
+    execute, unheard = served.board.execute, []
+
+    def deaf_once(message):
+        if b":OUTP OFF" in message and not unheard:
+            unheard.append(message)
+            interrupt_main_thread()
+            return b""
+        return execute(message)
+
+    monkeypatch.setattr(served.board, "execute", deaf_once)
+    with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:
+        bench.program(WEIGHTS)
+    assert unheard
+    assert is_safe(served)
+
+
+def test_refusal_after_the_board_was_opened(served, tmp_path, is_safe):
+    served.crossbar.switch_outputs(True)  # as somebody before may have left it
+    path = tmp_path / "bench.toml"
+    path.write_text(path.read_text() + "row_volts = 1.5\n")
+    with pytest.raises(UsageError, match=r"bench\.toml: board\.row_volts: 1\.5 V .* B000001"):
+        open_bench(path).__enter__()
+    assert is_safe(served)
+
+
+def test_the_interlock_keeps_the_outputs_off(served, tmp_path, is_safe):
+    served.board.set_interlock(False)
+    with pytest.raises(InstrumentError, match="Interlock open"):
+        open_bench(tmp_path / "bench.toml").__enter__()
+    assert is_safe(served)
+
+
+# processes
+
+
+@pytest.fixture
+def big_board(start):
+    """A board of the default size in a process of its own: its resource and its process."""
+    process = start("sim", "--json", "--bench", "bench.toml")
+    line = process.stdout.readline()
+    assert line, process.communicate()
+    return json.loads(line)["resources"]["board"]["socket"], process
+
+
+@pytest.fixture
+def in_the_middle(until, ask, ended):
+    """Wait until a run's calibration is under way on a board that was just switched on."""
+
+    def wait(resource, run):
+        def scanning():
+            assert run.poll() is None, ended(run)
+            outputs, points = ask(resource, "OUTP?;:ROUT:SCAN:POIN?")
+            return outputs == "1" and int(points) > 0
+
+        until(scanning)
+
+    return wait
+
+
+def run_of(start, *more):
+    return start("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept", *more)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_in_the_middle_of_calibration(
+    number, start, ended, big_board, in_the_middle, ask, all_open_crc, tmp_path
+):
+    resource, _ = big_board
+    run = run_of(start)
+    in_the_middle(resource, run)
+    run.send_signal(number)
+    outcome = ended(run)
+
+    assert outcome.status == 130
+    assert outcome.out == ""
+    assert outcome.err.splitlines()[-1] == "ohmsum: interrupted; the outputs are off"
+    assert "Traceback" not in outcome.err
+    assert not (tmp_path / "kept" / "calibration.npz").exists()  # it was in the middle
+    answers = ask(resource, "OUTP?;:ROUT:PATT:CRC?;:SYST:WATC?;:SYST:ERR?")
+    assert answers[0] == "0"
+    assert int(answers[1]) == all_open_crc(*MANY_SWITCHES)
+    assert float(answers[2]) == 0
+    assert answers[3].startswith("0,")
+
+
+def test_signal_while_programming_keeps_the_calibration(
+    served, start, ended, is_safe, at_message, tmp_path
+):
+    runs = []
+    seen = at_message(served, b":ROUT:PATT ", 2, lambda: runs[0].send_signal(signal.SIGTERM))
+    runs.append(run_of(start))
+    outcome = ended(runs[0])
+
+    assert seen
+    assert outcome.status == 130
+    assert is_safe(served)
+    kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
+    assert kept == ["calibration.npz"]
+    again = ended(run_of(start, "--calibration", "kept/calibration.npz", "--json"))
+    assert again.status == 0
+    assert json.loads(again.out)["validation"]["bits"] >= 11
+
+
+def test_a_second_ctrl_c_does_not_cut_the_way_out_short(served, start, ended, is_safe, at_message):
+    runs = []
+
+    def twice_more():
+        runs[0].send_signal(signal.SIGINT)
+        runs[0].send_signal(signal.SIGTERM)
+
+    at_message(served, b":MEAS:SCAN?", 3, lambda: runs[0].send_signal(signal.SIGINT))
+    way_out = at_message(served, b":OUTP OFF", 1, twice_more)
+    runs.append(run_of(start))
+    outcome = ended(runs[0])
+
+    assert way_out
+    assert outcome.status == 130
+    assert outcome.err.splitlines()[-1] == "ohmsum: interrupted; the outputs are off"
+    assert is_safe(served)
+
+
+def test_a_host_that_is_killed_is_the_watchdogs_business(
+    served, start, ended, is_safe, at_message, until, ask, tmp_path
+):
+    path = tmp_path / "bench.toml"
+    path.write_text(path.read_text() + "watchdog_seconds = 1\n")
+    runs, was_on = [], []
+
+    def kill():
+        was_on.append(served.crossbar.outputs_on)
+        runs[0].kill()
+
+    at_message(served, b":MEAS:SCAN?", 3, kill)
+    runs.append(run_of(start))
+    assert ended(runs[0]).status == -signal.SIGKILL
+    assert was_on == [True]
+    until(lambda: is_safe(served))  # looked at, not asked: asking would feed the watchdog
+    assert '102,"Watchdog expired"' in ask(served.resources["board"]["socket"], ":SYST:ERR?")
+
+
+def test_a_board_that_dies_during_a_run(start, ended, big_board, in_the_middle):
+    resource, board = big_board
+    run = run_of(start)
+    in_the_middle(resource, run)
+    board.kill()
+    outcome = ended(run)
+
+    assert outcome.status == 3
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+    said = [line for line in outcome.err.splitlines() if line.startswith("ohmsum: ")]
+    assert len(said) == 1
+    assert said == outcome.err.splitlines()[-1:]
+    assert said[0].startswith(f"ohmsum: {resource}: ")

@@ -1,0 +1,103 @@
+"""Boards for tests: presets with sections changed, and the bytes that go over the wire."""
+
+import struct
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simulator.board import SimulatedBoard
+from simulator.clock import Clock
+from simulator.crossbar import SimulatedCrossbar
+from simulator.preset import Preset, load_preset
+
+NO_WIRE = {"wire": {"row_ohms": 0.0, "column_ohms": 0.0, "source_ohms": 0.0, "sense_ohms": 0.0}}
+NO_GAIN = {
+    "dac": {"gain": 0.0, "offset_volts": 0.0},
+    "tia": {"gain": 0.0, "offset_volts": 0.0},
+    "adc": {"gain": 0.0},
+}
+NO_NOISE = {
+    "tia": {"noise_volts_per_root_hertz": 0.0},
+    "adc": {"noise_free_bits": 60.0, "bits": 32},
+    "environment": {"kelvin": 0.0},
+}
+
+
+def changed(preset: Preset, *changes: dict[str, dict[str, Any]], **more: dict[str, Any]) -> Preset:
+    """Return a preset with values of its sections replaced, and the whole of it checked again."""
+    sections = preset.model_dump()
+    for change in (*changes, more):
+        for section, values in change.items():
+            sections[section] = sections[section] | values
+    return Preset.model_validate(sections)
+
+
+def small(*changes: dict[str, dict[str, Any]], **more: dict[str, Any]) -> Preset:
+    """Return the preset 8x4 with values of its sections replaced."""
+    return changed(load_preset("8x4"), *changes, **more)
+
+
+TINY = small(shape={"rows": 3, "columns": 5, "branches": 2})
+"""Sides that cannot be mistaken for one another, and 30 switches: two bits of padding."""
+
+
+def switched_on(preset: Preset, seed: int) -> SimulatedCrossbar:
+    """Return a board with its outputs on."""
+    board = SimulatedCrossbar(preset, seed, Clock())
+    board.switch_outputs(True)
+    return board
+
+
+def on_the_wire(preset: Preset = TINY, seed: int = 4) -> SimulatedBoard:
+    """Return a board in front of its language, as after power-on."""
+    return SimulatedBoard(SimulatedCrossbar(preset, seed, Clock()), "B000004")
+
+
+def ask(board: SimulatedBoard, message: bytes) -> bytes:
+    """Return the response message without its line feed."""
+    answer = board.execute(message)
+    assert answer.endswith(b"\n"), (message, board.execute(b":SYST:ERR?"))
+    return answer[:-1]
+
+
+def tell(board: SimulatedBoard, message: bytes) -> None:
+    """Execute a message that asks nothing and is not refused."""
+    assert board.execute(message) == b""
+    assert errors(board) == []
+
+
+def errors(board: SimulatedBoard) -> list[int]:
+    """Return the numbers of all queued errors, oldest first; the queue is empty afterwards."""
+    numbers = []
+    while (number := int(ask(board, b"SYST:ERR?").split(b",")[0])) != 0:
+        numbers.append(number)
+    return numbers
+
+
+def block(payload: bytes) -> bytes:
+    """Return a definite-length block."""
+    return b"#%d%d" % (len(str(len(payload))), len(payload)) + payload
+
+
+def payload(answer: bytes) -> bytes:
+    """Return what is in an answer that is one definite-length block."""
+    assert answer[:1] == b"#"
+    start = 2 + int(answer[1:2])
+    assert len(answer) == start + int(answer[2:start])
+    return answer[start:]
+
+
+def floats(values: ArrayLike) -> bytes:
+    """Return a block of f32."""
+    return block(np.asarray(values, "<f4").tobytes())
+
+
+def floats_of(answer: bytes) -> NDArray[np.float32]:
+    """Return the f32 of a block."""
+    return np.frombuffer(payload(answer), "<f4")
+
+
+def scan_list(*points: tuple[int, int, float]) -> bytes:
+    """Return a block of scan points: row, branch (0 for none), volts."""
+    return block(b"".join(struct.pack("<HHf", *point) for point in points))

@@ -1,0 +1,84 @@
+"""A bench is served as long as its context lasts, and watches over its board meanwhile."""
+
+import socket
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from simulator.bench import serve_bench
+from tests.simulator.boards import TINY
+
+PATIENCE_SECONDS = 20
+
+
+def connect(resource):
+    """Open a `TCPIP::host::port::SOCKET` resource."""
+    kind, host, port, what = resource.split("::")
+    assert (kind, what) == ("TCPIP", "SOCKET")
+    return closing(socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS))
+
+
+def ask(connection, message):
+    connection.sendall(message + b"\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        received = connection.recv(4096)
+        assert received
+        answer += received
+    return answer[:-1]
+
+
+def bench_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "simulated bench"]
+
+
+def test_board_answers_at_its_resource():
+    with serve_bench(TINY, 12, ("socket",)) as bench:
+        assert set(bench.resources) == {"board"}
+        assert set(bench.resources["board"]) == {"socket"}
+        with connect(bench.resources["board"]["socket"]) as connection:
+            assert ask(connection, b"*IDN?") == b"OHMSUM,CROSSBAR 8x4,B000012,1.0"
+            assert ask(connection, b"ROUT:PROB 2,1;:OUTP ON;*OPC?") == b"1"
+        assert bench.crossbar.pattern[1, :, 0].all()
+        assert bench.crossbar.outputs_on
+    assert bench_threads() == []
+    with pytest.raises(OSError):
+        connect(bench.resources["board"]["socket"])
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, RuntimeError])
+def test_however_the_context_ends_nothing_is_left_behind(raised):
+    with pytest.raises(raised), serve_bench(TINY, 1, ("socket",)) as bench:
+        raise raised
+    assert bench_threads() == []
+
+
+def test_port_of_ones_own():
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    with serve_bench(TINY, 1, ("socket",), port=port) as bench:
+        assert bench.resources["board"]["socket"] == f"TCPIP::127.0.0.1::{port}::SOCKET"
+
+
+def test_port_that_is_taken():
+    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError), serve_bench(TINY, 1, ("socket",), port=port):
+            pass
+    assert bench_threads() == []
+
+
+def test_silent_host_loses_the_board_without_a_further_message():
+    with (
+        serve_bench(TINY, 1, ("socket",)) as bench,
+        connect(bench.resources["board"]["socket"]) as connection,
+    ):
+        ask(connection, b"SYST:WATC 0.05;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
+        patience = time.monotonic() + PATIENCE_SECONDS
+        while bench.crossbar.outputs_on and time.monotonic() < patience:
+            time.sleep(0.01)
+        assert not bench.crossbar.outputs_on
+        assert not bench.crossbar.pattern.any()
+        assert ask(connection, b"SYST:ERR?").startswith(b"102,")

@@ -1,0 +1,111 @@
+"""Presets: what comes with the package loads, what cannot be is refused by file and key."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator.preset import PresetError, load_preset, preset_names
+from tests.simulator.boards import small
+
+SHAPES = {"8x4": (8, 8), "64x16": (64, 32), "100x100": (100, 200)}
+
+
+def write(folder, changes=()):
+    """A preset file: the small one with lines replaced."""
+    sections = small().model_dump(mode="json")
+    text = [f'name = "{sections.pop("name")}"']
+    for section, values in sections.items():
+        text += [f"[{section}]", *(f"{key} = {value}" for key, value in values.items())]
+    whole = "\n".join(text)
+    for old, new in changes:
+        whole, count = re.subn(old, new, whole, flags=re.MULTILINE)
+        assert count == 1
+    path = folder / "mine.toml"
+    path.write_text(whole, "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_presets_of_the_package_load(name):
+    preset = load_preset(name)
+    assert preset.name == name
+    assert (preset.shape.rows, preset.shape.columns) == SHAPES[name]
+    assert preset.shape.branches == 10
+    assert sum(preset.defects.model_dump().values()) == 0
+
+
+def test_names_are_those_of_the_package():
+    assert preset_names() == sorted(SHAPES)
+
+
+def test_a_file_is_as_good_as_a_name(tmp_path):
+    assert load_preset(str(write(tmp_path))) == load_preset("8x4")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        (r"^rows = 8", "rows = 0", "shape.rows"),
+        (r"^rows = 8", "rows = 8.5", "shape.rows"),
+        (r"^rows = 8", "lines = 8", "shape.rows"),
+        (r"^columns = 8", "columns = 8\nlayers = 2", "shape.layers"),
+        (r"^branches = 10", "branches = 33", "shape.branches"),
+        (r"^base_ohms = .*", "base_ohms = -1.0", "population.base_ohms"),
+        (r"^tolerance = .*", "tolerance = 1.0", "population.tolerance"),
+        (r"^on_ohms = .*", "on_ohms = nan", "switches.on_ohms"),
+        (r"^off_ohms = .*", "off_ohms = inf", "switches.off_ohms"),
+        (r"^row_ohms = .*", "row_ohms = -0.1", "wire.row_ohms"),
+        (r"^offset_volts = 0.001", "offset_volts = -1e-3", "dac.offset_volts"),
+        (r"^ranges_amperes = .*", "ranges_amperes = []", "tia.ranges_amperes"),
+        (r"^ranges_amperes = .*", "ranges_amperes = [1e-3, 1e-6]", "tia.ranges_amperes"),
+        (r"^ranges_amperes = .*", "ranges_amperes = [0.0, 1e-6]", "tia.ranges_amperes"),
+        (r"^noise_free_bits = .*", "noise_free_bits = 'many'", "adc.noise_free_bits"),
+        (r"^line_hertz = .*", "line_hertz = 0", "environment.line_hertz"),
+        (r"^name = .*", "name = 'a,b'", "name"),
+        (r"^\[environment\]", "[climate]", "environment"),
+        (r"^open = .*", "open = 1.5", "defects.open"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_file_and_key(tmp_path, old, new, key):
+    path = write(tmp_path, [(old, new)])
+    with pytest.raises(PresetError) as refusal:
+        load_preset(str(path))
+    assert str(refusal.value).startswith(f"{path}: {key}: ")
+    assert "\n" not in str(refusal.value)
+
+
+def test_defects_cannot_be_more_than_all_branches(tmp_path):
+    path = write(tmp_path, [(r"^open = .*", "open = 0.6"), (r"^short = .*", "short = 0.6")])
+    with pytest.raises(PresetError, match=r"mine\.toml: defects: .*more than all"):
+        load_preset(str(path))
+
+
+def test_what_is_no_toml_is_refused(tmp_path):
+    path = write(tmp_path, [(r"^\[dac\]", "[dac")])
+    with pytest.raises(PresetError, match=r"mine\.toml: .*line \d+"):
+        load_preset(str(path))
+
+
+def test_what_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(PresetError, match=r"mine\.toml: neither a preset"):
+        load_preset(str(path))
+
+
+@pytest.mark.parametrize("name", ["8x5", "", "../8x4", "8x4.toml"])
+def test_unknown_name_is_told_which_there_are(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PresetError, match=r"100x100, 64x16, 8x4"):
+        load_preset(name)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.text(max_size=200))
+def test_any_text_is_a_preset_or_refused(tmp_path_factory, text):
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(PresetError, match=r"any\.toml"):
+        load_preset(str(path))
