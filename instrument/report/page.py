@@ -8,7 +8,6 @@ from importlib import resources
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from calibration.branches import BranchCalibration, BranchStatus
 from instrument.digits import Classification
@@ -108,7 +107,7 @@ def render(
         rounds=_rounds(run),
         measuring_noise=pictures.measuring_noise(programmed),
         unreachable=_unreachable(run),
-        fonts=Markup(pictures.READER_FONTS),
+        fonts=pictures.READER_FONTS,
         pictures={
             name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
             for name, svg in {

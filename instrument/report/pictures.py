@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
+from instrument.report import wording
 from instrument.validation import Validation
 
 INK, MUTED, HAIRLINE = "#1b2530", "#6b7681", "#dfe3e7"
@@ -76,7 +77,7 @@ def predicted_against_measured(validation: Validation) -> str:
     """Draw answered over exact products, and below it the errors in ppm of full scale."""
     exact, answered = validation.exact.ravel(), validation.answered.ravel()
     errors = validation.error.ravel() / validation.full_scale * PPM
-    ends = np.array([min(exact.min(), answered.min()), max(exact.max(), answered.max())])
+    ends = min(exact.min(), answered.min(), 0), max(exact.max(), answered.max(), 0)
     points = {
         "linestyle": "none",
         "marker": "o",
@@ -136,7 +137,7 @@ def error_histogram(validation: Validation) -> str:
             color=VERMILION,
             linewidth=1.1,
             linestyle=(0, (4, 2)),
-            label=f"± rms = {rms:,.3g} ppm",
+            label=f"± rms = {wording.ppm(rms / PPM)}",
         )
         axes.set_ylim(0, None)
         axes.yaxis.set_major_locator(_whole_numbers())
@@ -151,8 +152,8 @@ def error_map(programmed: Programmed) -> str:
     """Draw the residual of every weight (rows, outputs) over the array, ppm of the largest one."""
     largest = np.abs(programmed.targets.difference_siemens).max()
     residual = programmed.residual_siemens / largest * PPM
-    reachable = residual[~programmed.unreachable]
-    limit = 3 * _rms(reachable) or 1.0
+    shown = residual[~programmed.unreachable] if not programmed.unreachable.all() else residual
+    limit = 3 * _rms(shown) or 1.0
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
@@ -169,10 +170,10 @@ def error_map(programmed: Programmed) -> str:
             axes.plot(
                 outputs,
                 rows,
-                "x",
+                "X",
                 color=INK,
-                markersize=5,
-                markeredgewidth=1.4,
+                markeredgecolor="white",
+                markersize=8,
                 label="beyond reach",
             )
             figure.legend(loc="outside upper right")
@@ -219,14 +220,14 @@ def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
                 color=VERMILION,
                 linewidth=1.2,
                 linestyle=(0, (4, 2)),
-                label=f"products: {validated_bits:.1f}",
+                label=f"products: {wording.bits(validated_bits)}",
             )
         axes.set_ylim(0, None)
         axes.xaxis.set_major_locator(_whole_numbers())
         axes.yaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("branches per weight")
         axes.set_ylabel("bits")
-        axes.legend(loc="upper left")
+        figure.legend(loc="outside upper center", ncols=2, handlelength=2, columnspacing=2)
 
     return draw(picture, TALL_INCHES)
 

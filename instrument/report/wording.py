@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from markupsafe import Markup
-
 SPACE, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 """Before a unit; between thousands."""
 NONE = "–"
@@ -21,15 +19,15 @@ def bits(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def scientific(value: float) -> Markup:
+def scientific(value: float) -> str:
     """Write a small number as 1.95 × 10⁻⁴, in HTML."""
     if not math.isfinite(value):
-        return Markup(NONE)
+        return NONE
     if value == 0:
-        return Markup("0")
+        return "0"
     mantissa, exponent = f"{value:.2e}".split("e")
     power = str(int(exponent)).replace("-", "−")
-    return Markup("{}{}×{}10<sup>{}</sup>").format(mantissa, THIN, THIN, power)
+    return f"{mantissa}{THIN}×{THIN}10<sup>{power}</sup>"
 
 
 def quantity(value: float, unit: str) -> str:
