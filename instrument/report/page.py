@@ -66,7 +66,7 @@ class Round:
 class Listing:
     """The first of several faults, and how many more there are."""
 
-    entries: tuple[str, ...]
+    entries: list[str]
     more: int
 
 
@@ -157,7 +157,7 @@ def _criteria(
 
 
 def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | None:
-    """Return the median standard uncertainty of a working branch, siemens and relative to itself."""
+    """Return the median standard uncertainty of a working branch: siemens, and relative to it."""
     usable = branches.usable
     if not usable.any():
         return None
@@ -167,26 +167,22 @@ def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | No
 
 def _faults(branches: BranchCalibration) -> Listing:
     found = np.argwhere(~branches.usable)
-    return Listing(
-        tuple(
-            f"{row}, {column}, {branch}: {BranchStatus(branches.status[row, column, branch]).name.lower()}"
-            for row, column, branch in found[:MOST_LISTED].tolist()
-        ),
-        max(0, len(found) - MOST_LISTED),
-    )
+    entries = []
+    for row, column, branch in found[:MOST_LISTED].tolist():
+        status = BranchStatus(branches.status[row, column, branch])
+        entries.append(f"{row}, {column}, {branch}: {status.name.lower()}")
+    return Listing(entries, len(found) - len(entries))
 
 
 def _unreachable(run: Run) -> Listing:
     programmed, weights = run.program.programmed, run.program.weights
-    missing = programmed.residual_siemens / programmed.targets.scale_siemens
+    has = weights + programmed.residual_siemens / programmed.targets.scale_siemens
     found = np.argwhere(programmed.unreachable)
-    return Listing(
-        tuple(
-            f"{row}, {output}: {weights[row, output]:.4g}, is {weights[row, output] + missing[row, output]:.4g}"
-            for row, output in found[:MOST_LISTED].tolist()
-        ),
-        max(0, len(found) - MOST_LISTED),
-    )
+    entries = [
+        f"{row}, {output}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
+        for row, output in found[:MOST_LISTED].tolist()
+    ]
+    return Listing(entries, len(found) - len(entries))
 
 
 def _rounds(run: Run) -> list[Round]:

@@ -1,8 +1,8 @@
 """The report's pictures, as SVG.
 
-Figures are made without pyplot, so nothing global is touched or left behind, and without date or random names,
-so the same data give the same bytes. Clouds of points are rasterized inside the vector picture: thousands of
-products stay small.
+Figures are made without pyplot, so nothing global is left behind, and without date or random names,
+so the same data give the same bytes. Clouds of points are rasterized inside the vector picture, so
+that thousands of products stay small.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
+from instrument.report import wording
 from instrument.validation import Validation
 
 INK, MUTED, HAIRLINE = "#1b2530", "#6b7681", "#dfe3e7"
-# Blue and vermilion of the Okabe-Ito palette: distinct under every common colour blindness, and in grey.
+# After the Okabe-Ito palette: told apart under every common colour blindness, and in grey.
 BLUE, VERMILION = "#0072b2", "#c44e00"
 DIVERGING = "RdBu_r"
 
-WIDTH_INCHES, SHORT_INCHES, TALL_INCHES = 4.9, 3.5, 4.9
+WIDTH_INCHES, SHORT_INCHES, TALL_INCHES = 4.9, 3.4, 4.5
 RASTER_DPI = 200
 PPM = 1e6
 MOST_BITS = 60.0
@@ -36,44 +37,11 @@ MOST_BITS = 60.0
 LAYOUT_FONT = "DejaVu Sans"
 READER_FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 
-STYLE = {
-    "font.family": [LAYOUT_FONT],
-    "font.size": 9.5,
-    "axes.labelsize": 9.5,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "axes.linewidth": 0.7,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": HAIRLINE,
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.6,
-    "lines.markersize": 4.5,
-    "legend.frameon": False,
-    "figure.constrained_layout.use": True,
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "svg.fonttype": "none",
-    "svg.hashsalt": "ohmsum",
-}
-
 
 def draw(picture: Callable[[Figure], None], height_inches: float) -> str:
     """Return a picture as an SVG document; `picture` fills the empty figure that it is given."""
-    defaults = {key: value for key, value in mpl.rcParamsDefault.items() if key != "backend"}
-    with mpl.rc_context({**defaults, **STYLE}):
+    with mpl.rc_context():
+        _set_style()
         figure = Figure(figsize=(WIDTH_INCHES, height_inches))
         picture(figure)
         text = StringIO()
@@ -86,11 +54,30 @@ def draw(picture: Callable[[Figure], None], height_inches: float) -> str:
     return text.getvalue().replace(f"'{LAYOUT_FONT}'", READER_FONTS)
 
 
+def _set_style() -> None:
+    mpl.rcdefaults()  # a person's own settings shall not change a report
+    mpl.rc("font", family=[LAYOUT_FONT], size=9.5)
+    mpl.rc("text", color=INK)
+    mpl.rc("figure", facecolor="none")
+    mpl.rc("figure.constrained_layout", use=True)
+    mpl.rc("axes", labelcolor=INK, edgecolor=MUTED, facecolor="none", linewidth=0.7)
+    mpl.rc("axes", grid=True, axisbelow=True)
+    mpl.rc("axes.spines", top=False, right=False)
+    mpl.rc("xtick", labelsize=8.5, color=MUTED, labelcolor=INK)
+    mpl.rc("ytick", labelsize=8.5, color=MUTED, labelcolor=INK)
+    mpl.rc("xtick.major", width=0.7)
+    mpl.rc("ytick.major", width=0.7)
+    mpl.rc("grid", color=HAIRLINE, linewidth=0.6)
+    mpl.rc("lines", linewidth=1.6, markersize=4.5)
+    mpl.rc("legend", fontsize=8.5, frameon=False)
+    mpl.rc("svg", fonttype="none", hashsalt="ohmsum")
+
+
 def predicted_against_measured(validation: Validation) -> str:
     """Draw answered over exact products, and below it the errors in ppm of full scale."""
     exact, answered = validation.exact.ravel(), validation.answered.ravel()
     errors = validation.error.ravel() / validation.full_scale * PPM
-    ends = np.array([min(exact.min(), answered.min()), max(exact.max(), answered.max())])
+    ends = min(exact.min(), answered.min(), 0), max(exact.max(), answered.max(), 0)
     points = {
         "linestyle": "none",
         "marker": "o",
@@ -120,7 +107,7 @@ def predicted_against_measured(validation: Validation) -> str:
 
 
 def error_histogram(validation: Validation) -> str:
-    """Draw how the errors of the products spread, in ppm of full scale, beside a normal curve of equal rms."""
+    """Draw how the products' errors spread, ppm of full scale, and a normal curve of equal rms."""
     errors = validation.error.ravel() / validation.full_scale * PPM
     rms = _rms(errors)
     bins = int(np.clip(2 * errors.size ** (1 / 3), 9, 61)) | 1  # odd: one bin is centred on zero
@@ -150,24 +137,23 @@ def error_histogram(validation: Validation) -> str:
             color=VERMILION,
             linewidth=1.1,
             linestyle=(0, (4, 2)),
-            label=f"± rms = {rms:,.3g} ppm",
+            label=f"± rms = {wording.ppm(rms / PPM)}",
         )
         axes.set_ylim(0, None)
-        axes.margins(y=0.3)
-        axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.yaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("error ŷ − y, ppm of full scale")
         axes.set_ylabel("products")
         figure.legend(loc="outside upper center", ncols=3, handlelength=1.5, columnspacing=1.2)
 
-    return draw(picture, SHORT_INCHES)
+    return draw(picture, TALL_INCHES)
 
 
 def error_map(programmed: Programmed) -> str:
-    """Draw the residual of every weight over the array (rows, outputs), in ppm of the largest weight."""
+    """Draw the residual of every weight (rows, outputs) over the array, ppm of the largest one."""
     largest = np.abs(programmed.targets.difference_siemens).max()
     residual = programmed.residual_siemens / largest * PPM
-    reachable = residual[~programmed.unreachable]
-    limit = 3 * _rms(reachable) or 1.0
+    shown = residual[~programmed.unreachable] if not programmed.unreachable.all() else residual
+    limit = 3 * _rms(shown) or 1.0
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
@@ -184,10 +170,10 @@ def error_map(programmed: Programmed) -> str:
             axes.plot(
                 outputs,
                 rows,
-                "x",
+                "X",
                 color=INK,
-                markersize=5,
-                markeredgewidth=1.4,
+                markeredgecolor="white",
+                markersize=8,
                 label="beyond reach",
             )
             figure.legend(loc="outside upper right")
@@ -196,16 +182,16 @@ def error_map(programmed: Programmed) -> str:
         axes.set_xlabel("output")
         axes.set_ylabel("row")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+            axis.set_major_locator(_whole_numbers())
         bar = figure.colorbar(image, extend="both", aspect=32, pad=0.02)
-        bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+        bar.outline.set_linewidth(0.5)
         bar.set_label("measured − wanted, ppm of the largest weight")
 
     return draw(picture, TALL_INCHES)
 
 
 def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
-    """Draw the precision of selection over the number of branches, and the bits of the validated products."""
+    """Draw the bits of selection over the number of branches, and those of the products."""
     branches = coverage.branches_per_weight
 
     def picture(figure: Figure) -> None:
@@ -234,15 +220,16 @@ def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
                 color=VERMILION,
                 linewidth=1.2,
                 linestyle=(0, (4, 2)),
-                label=f"products: {validated_bits:.1f}",
+                label=f"products: {wording.bits(validated_bits)}",
             )
         axes.set_ylim(0, None)
-        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+        axes.xaxis.set_major_locator(_whole_numbers())
+        axes.yaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("branches per weight")
         axes.set_ylabel("bits")
-        axes.legend(loc="upper left")
+        figure.legend(loc="outside upper center", ncols=2, handlelength=2, columnspacing=2)
 
-    return draw(picture, SHORT_INCHES)
+    return draw(picture, TALL_INCHES)
 
 
 def convergence(programmed: Programmed) -> str:
@@ -274,8 +261,9 @@ def convergence(programmed: Programmed) -> str:
                 linestyle=(0, (1, 2)),
                 label="noise of the measurement",
             )
-        axes.margins(x=0.06, y=0.12)
-        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True, min_n_ticks=1))
+        axes.set_xlim(0.5, len(rounds) + 0.5)
+        axes.margins(y=0.12)
+        axes.xaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("round")
         axes.set_ylabel("rms residual, bits of the largest weight")
         figure.legend(loc="outside upper center", ncols=3, handlelength=1.5, columnspacing=1.2)
@@ -289,10 +277,14 @@ def as_bits(fraction: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def measuring_noise(programmed: Programmed) -> float:
-    """Return the rms standard uncertainty of a measured weight (type A), over the largest weight."""
+    """Return the rms standard uncertainty (type A) of a measured weight, over the largest one."""
     wanted = programmed.targets.difference_siemens
     uncertainty = programmed.transfer.uncertainty_siemens[: 2 * wanted.shape[1]]
     return float(np.sqrt(2 * (uncertainty**2).mean()) / np.abs(wanted).max())
+
+
+def _whole_numbers() -> MaxNLocator:
+    return MaxNLocator(10, integer=True, min_n_ticks=1)
 
 
 def _rms(values: NDArray[np.float64]) -> float:

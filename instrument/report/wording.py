@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-THIN = "\N{NARROW NO-BREAK SPACE}"
+SPACE, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
+"""Before a unit; between thousands."""
 NONE = "–"
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
@@ -20,13 +20,14 @@ def bits(value: float) -> str:
 
 
 def scientific(value: float) -> str:
-    """Write a small number as 1.95 × 10⁻⁴."""
+    """Write a small number as 1.95 × 10⁻⁴, in HTML."""
     if not math.isfinite(value):
         return NONE
     if value == 0:
         return "0"
     mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}".replace("-", "−")
+    power = str(int(exponent)).replace("-", "−")
+    return f"{mantissa}{THIN}×{THIN}10<sup>{power}</sup>"
 
 
 def quantity(value: float, unit: str) -> str:
@@ -38,20 +39,22 @@ def quantity(value: float, unit: str) -> str:
     exponent = 3 * math.floor(math.log10(abs(rounded)) / 3) if rounded else 0
     exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
     number = f"{rounded / 10.0**exponent:.4g}".replace("-", "−")
-    return f"{number}{THIN}{_PREFIXES[exponent]}{unit}"
+    return f"{number}{SPACE}{_PREFIXES[exponent]}{unit}"
 
 
 def ppm(fraction: float) -> str:
     """Write a fraction in parts per million."""
     if not math.isfinite(fraction):
         return NONE
-    return f"{significant(fraction * 1e6)}{THIN}ppm"
+    return f"{significant(fraction * 1e6)}{SPACE}ppm"
 
 
 def significant(value: float) -> str:
     """Write a number with three significant digits, thousands apart."""
     rounded = float(f"{value:.2e}")
-    text = f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:.3g}"
+    if rounded == 0:
+        return "0"
+    text = f"{rounded:,.0f}" if abs(rounded) >= 100 else f"{rounded:#.3g}"
     return text.replace(",", THIN).replace("-", "−")
 
 
@@ -64,15 +67,15 @@ def percent(fraction: float) -> str:
     """Write a fraction in percent; never rounded up to 100 %, nor down to 0."""
     hundredths = fraction * 1e4
     hundredths = math.floor(hundredths + 1e-9) if fraction > 0.5 else math.ceil(hundredths - 1e-9)
-    return f"{hundredths / 100:.4g}{THIN}%"
+    return f"{hundredths / 100:.4g}{SPACE}%"
 
 
 def duration(seconds: float) -> str:
     """Write a time in seconds, in minutes and seconds, or in hours and minutes."""
     if seconds < 120:
-        return f"{seconds:.1f}{THIN}s"
+        return f"{seconds:.1f}{SPACE}s"
     whole = round(seconds)
     if whole < 7200:
-        return f"{whole // 60}{THIN}min {whole % 60}{THIN}s"
+        return f"{whole // 60}{SPACE}min {whole % 60}{SPACE}s"
     minutes = round(seconds / 60)
-    return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
+    return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"

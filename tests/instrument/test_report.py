@@ -1,0 +1,363 @@
+"""The report: one self-contained page that says what the run reached, whatever the run was."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from calibration.branches import BranchCalibration, BranchStatus
+from calibration.coverage import Coverage
+from calibration.refinement import Programmed
+from calibration.targets import Targets
+from calibration.transfer import TransferMeasurement
+from drivers.crossbar_board import CrossbarBoard
+from instrument.digits import Classification
+from instrument.mvm import ProgrammedMatrix
+from instrument.pipeline import Run
+from instrument.report import Circumstances, write_report
+from instrument.results import Specification
+from instrument.store import BoardIdentity, Calibration
+from instrument.validation import Validation
+
+SPECIFICATION = Specification(bits=11.0, agreement=0.995)
+CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
+CLASSIFICATION = Classification(digital_accuracy=0.9644, analog_accuracy=0.9622, agreement=0.9978)
+SMALL_BOARD = BoardIdentity("8x4", "B000001", 8, 8, 4)
+
+
+def make_run(
+    shape: tuple[int, int] = (5, 3),
+    *,
+    board: BoardIdentity = SMALL_BOARD,
+    vectors: int = 20,
+    error: float = 1e-4,
+) -> Run:
+    """Make up a run: `error` is the rms of products and weights, relative to the largest."""
+    random = np.random.default_rng(0)
+    rows, outputs = shape
+    weights = random.uniform(-1, 1, shape)
+    weights[0, 0] = 1.0
+    inputs = random.uniform(-1, 1, (vectors, rows))
+    exact = inputs @ weights
+    scale_siemens = 9e-6
+    wanted = weights * scale_siemens
+    transfer = np.zeros((rows, board.columns))
+    transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
+    branch_shape = board.rows, board.columns, board.branches
+    return Run(
+        board=board,
+        resource="TCPIP::127.0.0.1::5025::SOCKET",
+        calibration=Calibration(
+            board=board,
+            branches=BranchCalibration(
+                branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
+                uncertainty_siemens=np.full(branch_shape, 6e-12),
+                open_siemens=np.full(branch_shape[:2], 1e-9),
+                status=np.zeros(branch_shape, dtype=np.int8),
+                readings=106_496,
+                range_amperes=30e-6,
+                row_volts=0.9375,
+            ),
+            bytes_moved=444_921,
+            bench_seconds=68.2,
+            wall_seconds=0.5,
+        ),
+        program=ProgrammedMatrix(
+            # The page asks the board for nothing but the settings that it was used with.
+            board=cast(CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)),
+            weights=weights,
+            programmed=Programmed(
+                pattern=np.zeros(branch_shape, dtype=bool),
+                targets=Targets(wanted, scale_siemens, 40e-6),
+                transfer=TransferMeasurement(
+                    transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+                ),
+                range_amperes=3e-3,
+                round_residuals=(error * 10, error * 3, error, error * 2),
+                unreachable=np.zeros(shape, dtype=bool),
+            ),
+            volts_per_unit=0.9375,
+            input_full_scale=1.0,
+        ),
+        validation=Validation(
+            inputs=inputs,
+            exact=exact,
+            answered=exact * (1 + error * random.standard_normal(exact.shape)),
+            full_scale=float(np.abs(weights).sum(axis=0).max()),
+        ),
+        coverage=Coverage(
+            branches_per_weight=2 * np.arange(1, board.branches + 1),
+            median_bits=np.arange(1.0, board.branches + 1) * 2,
+            worst_bits=np.arange(1.0, board.branches + 1) * 1.5,
+        ),
+    )
+
+
+def with_faults(run: Run) -> Run:
+    """Break a short, an open and a stuck branch, and put two weights beyond reach."""
+    status = run.calibration.branches.status.copy()
+    status[0, 1, 2], status[3, 4, 0], status[5, 2, 3] = (
+        BranchStatus.SHORT,
+        BranchStatus.OPEN,
+        BranchStatus.STUCK,
+    )
+    branches = replace(run.calibration.branches, status=status)
+    unreachable = run.program.programmed.unreachable.copy()
+    unreachable[[1, 4], [2, 0]] = True
+    programmed = replace(run.program.programmed, unreachable=unreachable)
+    return replace(
+        run,
+        calibration=replace(run.calibration, branches=branches),
+        program=replace(run.program, programmed=programmed),
+    )
+
+
+def with_nothing_working(run: Run) -> Run:
+    """Leave no branch that works and no weight within reach."""
+    status = np.full_like(run.calibration.branches.status, BranchStatus.OPEN)
+    branches = replace(run.calibration.branches, status=status)
+    unreachable = np.ones_like(run.program.programmed.unreachable)
+    programmed = replace(run.program.programmed, unreachable=unreachable)
+    return replace(
+        run,
+        calibration=replace(run.calibration, branches=branches),
+        program=replace(run.program, programmed=programmed),
+    )
+
+
+def with_zero_products(run: Run) -> Run:
+    """Let every exact product be zero, so that a relative error has no meaning."""
+    zero = replace(run.validation, exact=np.zeros_like(run.validation.exact))
+    return replace(run, validation=zero)
+
+
+EVIL_BOARD = BoardIdentity(
+    "<script>alert('1')</script>&amp;\"x", "</title><img src=http://a.b/c>", 8, 8, 4
+)
+EVIL_RESOURCE = "<iframe src='file:///etc'>"
+EVIL_TITLE = "<b onclick=x>{{ 7 * 7 }}"
+
+RUNS = {
+    "small": make_run(),
+    "one weight": make_run((1, 1)),
+    "one weight, one vector, one branch": make_run(
+        (1, 1), board=BoardIdentity("1x1", "B0", 1, 2, 1), vectors=1
+    ),
+    "100 outputs": make_run(
+        (100, 100), board=BoardIdentity("100x100", "B000009", 100, 200, 2), vectors=64
+    ),
+    "exact": make_run(error=0.0),
+    "hopeless": make_run(error=30.0),
+    "zero products": with_zero_products(make_run()),
+    "faults": with_faults(make_run()),
+    "nothing works": with_nothing_working(make_run()),
+    "evil": replace(make_run(board=EVIL_BOARD), resource=EVIL_RESOURCE),
+}
+CLASSIFICATIONS = {
+    "small": CLASSIFICATION,
+    "100 outputs": replace(CLASSIFICATION, agreement=0.9),
+}
+OTHER_CIRCUMSTANCES = {
+    "evil": Circumstances(title=EVIL_TITLE),
+    "one weight": Circumstances(title="Bench 3", date="2 May 2031"),
+}
+
+
+def write(name: str, path: Path) -> bytes:
+    write_report(
+        RUNS[name],
+        SPECIFICATION,
+        CLASSIFICATIONS.get(name),
+        OTHER_CIRCUMSTANCES.get(name, CIRCUMSTANCES),
+        path,
+    )
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """The page of a run, by its name; written once, because drawing takes half a second."""
+    folder = tmp_path_factory.mktemp("reports")
+    return cache(lambda name: write(name, folder / f"{name}.html").decode())
+
+
+VOID = {"meta", "img", "br", "link", "input", "hr"}
+
+
+@dataclass
+class _Page(HTMLParser):
+    """What a page is made of; raises where an element is not closed in order."""
+
+    open: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names))
+        for name, value in attrs:
+            if name in {"src", "href", "srcset", "data", "action", "poster", "background"}:
+                self.addresses.append(value or "")
+            if (tag, name) == ("img", "src"):
+                self.images.append(value or "")
+            assert not name.startswith("on"), "no scripts"
+        if tag == "img":
+            assert dict(attrs)["alt"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+
+def parse(page: str) -> _Page:
+    parsed = _Page()
+    parsed.feed(page)
+    parsed.close()
+    assert parsed.open == []
+    parsed.text = re.sub(r"\s+", " ", parsed.text)
+    return parsed
+
+
+def svgs(page: _Page) -> list[ElementTree.Element]:
+    """Return the pictures; raises where one is not well-formed SVG."""
+    start = "data:image/svg+xml;base64,"
+    assert all(image.startswith(start) for image in page.images)
+    return [ElementTree.fromstring(b64decode(image[len(start) :])) for image in page.images]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
+    name: str, pages: Callable[[str], str]
+) -> None:
+    html = pages(name)
+    page = parse(html)
+    assert page.addresses == page.images
+    assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
+    assert not re.search(r"@import|url\(|@font-face", html)
+    pictures = svgs(page)
+    assert len(pictures) == 5
+    for picture in pictures:
+        hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
+        assert all(href.startswith(("#", "data:")) for href in hrefs)
+    assert len(html) < 1_500_000
+    assert not re.search(r"\b(nan|inf|None|Undefined)\b", page.text)
+
+
+def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None:
+    text, validation = parse(pages("small")).text, RUNS["small"].validation
+    mantissa, exponent = f"{validation.relative_error:.2e}".split("e")
+    wanted = [
+        CIRCUMSTANCES.title,
+        "Within specification",
+        f"{mantissa} × 10−{-int(exponent)}",
+        f"Bits{validation.bits:.2f}",
+        f"Worst bits{validation.worst_bits:.2f}",
+        "Decisions alike99.78 %",
+        "Accuracy, analog96.22 %",
+        "digital: 96.44 %",
+        "at least 11",
+        "at least 99.5 %",
+        "Branches measured256",
+        "Readings106 496",
+        "Bench time68.2 s",
+        "Whole run12.3 s",
+        "simulated, seed 7",
+        "board 8x4, serial number B000001",
+        "TCPIP::127.0.0.1::5025::SOCKET",
+        "9 µS for a weight of one",
+        "20 ms",
+        "rows at ±937.5 mV, range 30 µA",
+    ]
+    assert [figure for figure in wanted if figure not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("small", "Within specification"),
+        ("one weight", "Within specification"),
+        ("exact", "Within specification"),
+        ("hopeless", "Not within specification"),
+        ("100 outputs", "Not within specification"),
+        ("zero products", "Not within specification"),
+    ],
+)
+def test_verdict_is_that_of_the_specification(
+    name: str, verdict: str, pages: Callable[[str], str]
+) -> None:
+    assert f" {verdict} " in parse(pages(name)).text
+    with np.errstate(divide="ignore"):
+        met = SPECIFICATION.met(RUNS[name], CLASSIFICATIONS.get(name))
+    assert met == verdict.startswith("Within")
+
+
+def test_without_classification_nothing_is_said_of_decisions(pages: Callable[[str], str]) -> None:
+    text = parse(pages("one weight")).text
+    assert "ecisions" not in text
+    assert "ccuracy" not in text
+
+
+def test_an_exact_answer_has_infinitely_many_bits(pages: Callable[[str], str]) -> None:
+    assert "Bits∞" in parse(pages("exact")).text
+
+
+def test_faults_and_unreachable_weights_are_listed(pages: Callable[[str], str]) -> None:
+    text, weights = parse(pages("faults")).text, RUNS["faults"].program.weights
+    for entry in ("0, 1, 2: short", "3, 4, 0: open", "5, 2, 3: stuck"):
+        assert entry in text
+    for row, output in ((1, 2), (4, 0)):
+        assert f"{row}, {output}: {weights[row, output]:.4g}, is " in text
+    assert "beyond reach" not in parse(pages("small")).text
+
+
+def test_a_long_list_of_faults_is_cut_and_the_rest_counted(pages: Callable[[str], str]) -> None:
+    text = parse(pages("nothing works")).text
+    assert text.count(": open") == 60
+    assert "and 196 more" in text
+
+
+def test_names_from_the_wire_are_text_and_nothing_else(pages: Callable[[str], str]) -> None:
+    page = parse(pages("evil"))
+    assert set(page.seen) == set(parse(pages("hopeless")).seen)
+    for name in (EVIL_BOARD.type, EVIL_BOARD.serial, EVIL_RESOURCE, EVIL_TITLE):
+        assert name in page.text
+
+
+def test_the_same_run_gives_the_same_bytes_whatever_matplotlib_is_set_to(
+    tmp_path: Path, pages: Callable[[str], str]
+) -> None:
+    first = pages("faults").encode()
+    with mpl.rc_context({"font.size": 23.0, "axes.facecolor": "red", "svg.fonttype": "path"}):
+        assert write("faults", tmp_path / "again.html") == first
+        assert mpl.rcParams["font.size"] == 23.0
+
+
+def test_a_date_and_a_seed_stand_there_only_if_given(pages: Callable[[str], str]) -> None:
+    dated, seeded = parse(pages("one weight")).text, parse(pages("small")).text
+    assert "2 May 2031" in dated
+    assert "2031" not in seeded
+    assert "simulated" in seeded
+    assert "simulated" not in dated
