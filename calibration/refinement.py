@@ -27,7 +27,7 @@ from calibration.crossbar import (
 from calibration.pairs import PairBanks, board_pattern, differences, pair_banks
 from calibration.selection import Selection, select_in_window
 from calibration.targets import Targets
-from calibration.transfer import TransferMeasurement, measure_transfer
+from calibration.transfer import OverloadError, TransferMeasurement, measure_transfer
 
 FIRST_WINDOW, LEAST_WINDOW = 2.0**-11, 2.0**-16
 """Half widths of the first and of the narrowest window, over the largest wanted difference."""
@@ -83,7 +83,8 @@ def program(
     keep the best.
 
     The board is left with the best pattern applied and in the range of use. `progress` hears of
-    rounds done, of MOST_ROUNDS at most. Raises OverloadError (see measure_transfer).
+    rounds done, of MOST_ROUNDS at most. Raises OverloadError (see measure_transfer) where even the
+    widest range does not hold the currents.
     """
     rows, outputs = targets.difference_siemens.shape
     bank = pair_banks(calibration, rows, outputs)
@@ -103,7 +104,6 @@ def program(
     chosen = first.pattern.copy()
     unreachable = np.abs(first.residual_siemens) > full_scale * FIRST_WINDOW
     range_amperes = _range_of_use(board, calibration, chosen, (rows, outputs), volts)
-    board.configure(range_amperes=range_amperes)
 
     best: Programmed | None = None
     residuals: list[float] = []
@@ -111,7 +111,7 @@ def program(
     for round_number in range(MOST_ROUNDS):
         pattern = board_pattern(chosen, (rows, outputs), board_shape)
         board.apply(pattern)
-        measured = measure_transfer(board, rows, volts)
+        measured, range_amperes = _measure_in_range(board, (rows, outputs), volts, range_amperes)
         missing = wanted - differences(measured.siemens, outputs).ravel()
         residuals.append(_relative_rms(missing, targets))
         progress(round_number + 1, MOST_ROUNDS)
@@ -141,6 +141,7 @@ def program(
     progress(len(residuals), len(residuals))
     assert best is not None
     board.apply(best.pattern)
+    board.configure(range_amperes=best.range_amperes)
     return replace(best, round_residuals=tuple(residuals))
 
 
@@ -174,6 +175,26 @@ def _range_of_use(
     crosspoints = (pattern * calibration.branch_siemens).sum(axis=2) + calibration.open_siemens
     most_amperes = volts * float(crosspoints[: shape[0]].sum(axis=0).max())
     return smallest_range(board.ranges_amperes, RANGE_HEADROOM * most_amperes)
+
+
+def _measure_in_range(
+    board: Crossbar, used: tuple[int, int], volts: float, least_amperes: float
+) -> tuple[TransferMeasurement, float]:
+    """Measure the transfer matrix in the smallest range from `least_amperes` on that holds it, and
+    say which that is. `used` is (rows, outputs).
+
+    A crosspoint that conducted too much to be characterized draws more than was foreseen.
+    """
+    rows, outputs = used
+    for range_amperes in board.ranges_amperes[board.ranges_amperes >= least_amperes][:-1]:
+        board.configure(range_amperes=float(range_amperes))
+        try:
+            return measure_transfer(board, rows, 2 * outputs, volts), float(range_amperes)
+        except OverloadError:
+            continue
+    widest = float(board.ranges_amperes[-1])
+    board.configure(range_amperes=widest)
+    return measure_transfer(board, rows, 2 * outputs, volts), widest
 
 
 def _worth_moving(

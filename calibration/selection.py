@@ -1,5 +1,6 @@
 """Select: the subset of a cell's branches whose conductances add up nearest to a target."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,8 +10,14 @@ from numba import config
 from numpy.typing import ArrayLike, NDArray
 
 from calibration import _subset_sums
+from calibration._subset_sums import Answer, Cells, nearest_one_by_one
+from calibration._subset_sums_abreast import nearest_abreast
+from calibration._subset_window import SecondCriterion, nearest_second
 
 MAX_BRANCHES = 40
+
+# Up to here eight cells side by side are faster than one after another.
+_MOST_ABREAST = 30
 
 # Below this many switch states over all cells a thread costs more than it saves.
 _THREADED_WORK = 1 << 15
@@ -44,26 +51,16 @@ def select(
     target_siemens: (cells,).
     usable: (cells, branches) bool, True where the branch may be switched on; all by default.
 
-    Minimizes |Σ x_k g_k − target| over x in {0, 1}^n, exactly to (n + 1)·2^-61 of the cell's
-    range Σ|g_k| (Horowitz and Sahni, J. ACM 21, 1974). A target outside the reachable range gets
-    the nearest reachable sum and Status.OUT_OF_RANGE.
+    Minimizes |Σ x_k g_k − target| over x in {0, 1}^n, exactly to (n + 2)·2^-59 of the cell's
+    range Σ|g_k|, which is finer than float64 adds (Horowitz and Sahni, J. ACM 21, 1974).
+    A target outside the reachable range gets the nearest reachable sum and Status.OUT_OF_RANGE.
 
     Raises ValueError, naming the argument, on shapes that do not agree, on branches outside
     1..40, on values that are not finite real numbers, and on a `usable` that is not bool.
     """
-    branch, target, allowed = _checked_cells(branch_siemens, target_siemens, usable)
-    cells, n = branch.shape
-    pattern = np.empty((cells, n), np.bool_)
-    achieved = np.empty(cells)
-    status = np.empty(cells, np.int8)
-
-    def run(part: slice) -> None:
-        _subset_sums.nearest_patterns(
-            branch[part], target[part], allowed[part], pattern[part], achieved[part], status[part]
-        )
-
-    _over_cores(run, cells, work_per_cell=2 ** (n // 2))
-    return Selection(pattern, achieved, achieved - target, status)
+    cells = _checked_cells(branch_siemens, target_siemens, usable)
+    kernel = nearest_abreast if cells.branch.shape[1] <= _MOST_ABREAST else nearest_one_by_one
+    return _over_cores(cells, lambda part, answer: kernel(_part(cells, part), answer))
 
 
 def select_in_window(
@@ -88,44 +85,50 @@ def select_in_window(
 
     Raises ValueError as `select` does, and on a negative window.
     """
-    branch, target, allowed = _checked_cells(branch_siemens, target_siemens, usable)
-    cells, n = branch.shape
-    second = _real_array(second_siemens, "second_siemens", (cells, n))
-    second_target = _real_array(second_target_siemens, "second_target_siemens", (cells,))
-    if np.ndim(window_siemens) == 0:
-        window_siemens = np.full(cells, window_siemens)
-    window = _real_array(window_siemens, "window_siemens", (cells,))
+    cells = _checked_cells(branch_siemens, target_siemens, usable)
+    second = _real_array(second_siemens, "second_siemens", cells.branch.shape)
+    _refuse_overflow(second, "second_siemens")
+    second_target = _real_array(second_target_siemens, "second_target_siemens", cells.target.shape)
+    window = _real_array(window_siemens, "window_siemens", None)
+    if window.shape not in ((), cells.target.shape):
+        raise ValueError(
+            f"window_siemens has shape {window.shape}, expected () or {cells.target.shape}"
+        )
     if (window < 0.0).any():
         raise ValueError("window_siemens must not be negative")
-    pattern = np.empty((cells, n), np.bool_)
-    achieved = np.empty(cells)
-    status = np.empty(cells, np.int8)
+    criterion = SecondCriterion(
+        second, second_target, np.ascontiguousarray(np.broadcast_to(window, cells.target.shape))
+    )
+    return _over_cores(
+        cells,
+        lambda part, answer: nearest_second(
+            _part(cells, part), SecondCriterion(*(array[part] for array in criterion)), answer
+        ),
+    )
+
+
+def _part(cells: Cells, part: slice) -> Cells:
+    return Cells(cells.branch[part], cells.target[part], cells.usable[part])
+
+
+def _over_cores(cells: Cells, kernel: Callable[[slice, Answer], None]) -> Selection:
+    """Run the kernel over all cells, in threads where there is work for more than one."""
+    count, n = cells.branch.shape
+    answer = Answer(np.empty((count, n), np.bool_), np.empty(count), np.empty(count, np.int8))
 
     def run(part: slice) -> None:
-        _subset_sums.window_patterns(
-            branch[part],
-            target[part],
-            second[part],
-            second_target[part],
-            window[part],
-            allowed[part],
-            pattern[part],
-            achieved[part],
-            status[part],
-        )
+        kernel(part, Answer(answer.pattern[part], answer.achieved[part], answer.status[part]))
 
-    _over_cores(run, cells, work_per_cell=2 ** (n // 2))
-    return Selection(pattern, achieved, achieved - target, status)
-
-
-def _over_cores(run, cells, work_per_cell):
-    threads = min(config.NUMBA_NUM_THREADS, cells * work_per_cell // _THREADED_WORK)
-    if threads < 2:
-        run(slice(0, cells))
-        return
-    edges = np.linspace(0, cells, threads + 1).astype(int)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(run, map(slice, edges[:-1], edges[1:])))
+    threads = min(config.NUMBA_NUM_THREADS, count * 2 ** (n // 2) // _THREADED_WORK)
+    if threads > 1:
+        # More parts than threads, so that a core that is busy elsewhere does not hold up the rest.
+        edges = np.linspace(0, count, 4 * threads + 1).astype(int).tolist()
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, map(slice, edges[:-1], edges[1:])))
+    else:
+        run(slice(0, count))
+    residual = answer.achieved - cells.target
+    return Selection(answer.pattern, answer.achieved, residual, answer.status)
 
 
 def _real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> NDArray[np.float64]:
@@ -134,28 +137,34 @@ def _real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> 
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    array = np.ascontiguousarray(array, dtype=np.float64)
+    array = np.asarray(array, dtype=np.float64, order="C")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite")
     return array
 
 
-def _checked_cells(branch_siemens, target_siemens, usable):
-    shape = np.shape(branch_siemens)
-    if len(shape) != 2:
-        raise ValueError(f"branch_siemens must be (cells, branches), not of shape {shape}")
-    cells, n = shape
+def _refuse_overflow(array: NDArray[np.float64], name: str) -> None:
+    limit = np.finfo(np.float64).max / (4 * array.shape[1])
+    if array.size and max(array.max(), -array.min()) > limit:
+        raise ValueError(f"{name} is so large that its sums overflow")
+
+
+def _checked_cells(
+    branch_siemens: ArrayLike, target_siemens: ArrayLike, usable: ArrayLike | None
+) -> Cells:
+    branch = _real_array(branch_siemens, "branch_siemens", None)
+    if branch.ndim != 2:
+        raise ValueError(f"branch_siemens has shape {branch.shape}, expected (cells, branches)")
+    cells, n = branch.shape
     if not 1 <= n <= MAX_BRANCHES:
         raise ValueError(f"branch_siemens has {n} branches a cell, possible are 1..{MAX_BRANCHES}")
-    branch = _real_array(branch_siemens, "branch_siemens", shape)
-    if np.abs(branch).max(initial=0.0) > np.finfo(np.float64).max / (4 * n):
-        raise ValueError("branch_siemens is so large that its sum overflows")
+    _refuse_overflow(branch, "branch_siemens")
     target = _real_array(target_siemens, "target_siemens", (cells,))
     if usable is None:
-        return branch, target, np.ones(shape, np.bool_)
+        return Cells(branch, target, np.ones((cells, n), np.bool_))
     allowed = np.asarray(usable)
     if allowed.dtype != np.bool_:
         raise ValueError(f"usable must be bool, not {allowed.dtype}")
-    if allowed.shape != shape:
-        raise ValueError(f"usable has shape {allowed.shape}, expected {shape}")
-    return branch, target, np.ascontiguousarray(allowed)
+    if allowed.shape != (cells, n):
+        raise ValueError(f"usable has shape {allowed.shape}, expected {(cells, n)}")
+    return Cells(branch, target, np.ascontiguousarray(allowed))

@@ -14,6 +14,9 @@ REACH_FRACTION = 0.5
 of their range.
 """
 
+SMALLEST_SCALABLE = 1e-100
+"""Largest weights below this, or above its inverse, would leave binary64 on the way to siemens."""
+
 
 class MatrixError(ValueError):
     """A matrix that the board cannot take; the message says why."""
@@ -36,7 +39,10 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
     """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is
     wrong with it.
     """
-    matrix = np.asarray(weights)
+    try:
+        matrix = np.asarray(weights)
+    except ValueError as error:
+        raise MatrixError(f"no matrix: {error}") from error
     if matrix.dtype.kind not in "biuf":
         raise MatrixError(f"a matrix holds real numbers, not {matrix.dtype}")
     if matrix.ndim != 2:
@@ -49,6 +55,9 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
         raise MatrixError(f"row {row}, output {output} is {matrix[row, output]}")
     if not matrix.any():
         raise MatrixError("all weights are zero: nothing to scale by")
+    largest = float(np.abs(matrix).max())
+    if not SMALLEST_SCALABLE <= largest <= 1 / SMALLEST_SCALABLE:
+        raise MatrixError(f"the largest weight is {largest:g}: too far from 1 to scale by")
     return matrix
 
 
@@ -78,10 +87,11 @@ def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration)
     plus, minus = sums[:, 0::2], sums[:, 1::2]
     shift = baseline[:, 0::2] - baseline[:, 1::2]
     reach = np.where(weights > 0, plus + shift, minus - shift)
-    healthy = (weights != 0) & (reach > np.median(reach) / 2)
+    works = np.where(weights > 0, plus, minus) > 0
+    healthy = (weights != 0) & works & (reach > max(np.median(reach) / 2, 0))
     if not healthy.any():
         raise MatrixError("no crosspoint under a weight has a working branch")
-    scale = REACH_FRACTION * float((reach[healthy] / np.abs(weights[healthy])).min())
+    scale = REACH_FRACTION / float((np.abs(weights[healthy]) / reach[healthy]).max())
     return Targets(
         difference_siemens=weights * scale,
         scale_siemens=scale,

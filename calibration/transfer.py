@@ -34,21 +34,25 @@ class TransferMeasurement:
     """(columns,): standard uncertainty of each element of a column (type A)."""
 
 
-def measure_transfer(board: Crossbar, used_rows: int, volts: float) -> TransferMeasurement:
+def measure_transfer(
+    board: Crossbar, used_rows: int, used_columns: int, volts: float
+) -> TransferMeasurement:
     """Measure the transfer matrix of the pattern that is applied, for the first `used_rows` rows.
+
+    Columns from `used_columns` on are in the result as well, as NaN where they overload.
 
     With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is
     T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one
     reading, found from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane
     1979, weighing designs).
 
-    Raises OverloadError that names the first column beyond its range.
+    Raises OverloadError that names the first used column beyond its range.
     """
     order = 1 << max(1, (used_rows - 1).bit_length())
     design = np.zeros((order, board.rows))
     design[:, :used_rows] = hadamard(order)[:, :used_rows]
     amperes = board.column_currents(volts * np.concatenate([design, -design]))
-    overloaded = np.flatnonzero(np.isnan(amperes).any(axis=0))
+    overloaded = np.flatnonzero(np.isnan(amperes[:, :used_columns]).any(axis=0))
     if len(overloaded):
         raise OverloadError(f"column {overloaded[0]} overloads its range with rows at ±{volts:g} V")
     plus, minus = amperes[:order], amperes[order:]

@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from instrument.errors import UsageError
 
@@ -64,8 +65,17 @@ def load_bench_config(path: Path) -> BenchConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        said = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower()
-        raise UsageError(f"{path}: {key}: {said}") from error
+        raise UsageError(f"{path}: {key}: {_said(first)}") from error
+
+
+def _said(error: ErrorDetails) -> str:
+    """Return what is wrong with a key, in words for a person."""
+    if error["type"] == "extra_forbidden":
+        return "unknown key"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])  # without pydantic's "Value error, " in front
+    message = error["msg"]
+    return message[:1].lower() + message[1:]
 
 
 def bench_toml(board_resource: str) -> str:

@@ -18,11 +18,12 @@ def load_array(path: Path) -> NDArray[np.generic]:
     kind = path.suffix.lower()
     if kind not in {".npy", ".npz", ".csv"}:
         raise UsageError(f"{path}: an array file ends in .npy, .npz or .csv")
-    with reading(path, "cannot be read as numbers"):
+    # Opened here, because numpy forgets to close what it cannot read.
+    with reading(path, "cannot be read as numbers"), path.open("rb") as file:
         if kind == ".csv":
             # Spreadsheets put a byte order mark in front.
-            return np.loadtxt(path, delimiter=",", ndmin=2, comments="#", encoding="utf-8-sig")
-        loaded = np.load(path, allow_pickle=False)
+            return np.loadtxt(file, delimiter=",", ndmin=2, comments="#", encoding="utf-8-sig")
+        loaded = np.load(file, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             return loaded
         with loaded:

@@ -16,6 +16,7 @@ from calibration.coverage import Coverage, bits_against_branches
 from calibration.crossbar import Progress
 from calibration.targets import check_fit, check_matrix
 from instrument.bench import Bench
+from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
 from instrument.validation import Validation, validate
@@ -24,6 +25,10 @@ Step = Callable[[str], AbstractContextManager[Progress]]
 """Opens a step by its name; what it yields hears of the step's progress."""
 
 CALIBRATION_FILE, PROGRAM_FILE, PRODUCTS_FILE = "calibration.npz", "program.npz", "products.npz"
+
+
+SQUARABLE = 1e-60, 1e60
+"""Weights and inputs whose products float64 can square: their norms are stated."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ def run_pipeline(
     # Everything that can be refused is refused before the long measurement, not after it.
     matrix = check_matrix(weights)
     check_fit(matrix, bench.board.rows, bench.board.columns // 2)
+    _check_products(matrix, inputs)
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)
@@ -85,3 +91,16 @@ def run_pipeline(
         validation=validation,
         coverage=bits_against_branches(matrix, calibration.branches),
     )
+
+
+def _check_products(matrix: NDArray[np.float64], inputs: NDArray[np.float64]) -> None:
+    """Raise UsageError where the precision of these products could not be stated."""
+    least, most = SQUARABLE
+    for name, values in (("weight", matrix), ("input", inputs)):
+        largest = float(np.abs(values).max())
+        if not least <= largest <= most:
+            raise UsageError(
+                f"the largest {name} is {largest:g}: between {least:g} and {most:g} is computed"
+            )
+    if not (inputs @ matrix).any():
+        raise UsageError("every product of these inputs is zero: no relative error to state")

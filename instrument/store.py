@@ -41,11 +41,13 @@ class Calibration:
     bytes_moved: int
     bench_seconds: float
     wall_seconds: float
+    source: str = "the calibration"
+    """What a complaint about it begins with: the file it was read from."""
 
     def require(self, board: BoardIdentity) -> None:
         """Raise UsageError unless this is a calibration of that board."""
         if self.board != board:
-            raise UsageError(f"the calibration is of {self.board}, but on the bench is {board}")
+            raise UsageError(f"{self.source}: of {self.board}, but on the bench is {board}")
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
@@ -65,10 +67,11 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 
 def load_calibration(path: Path) -> Calibration:
     """Read a calibration. Raises UsageError that names the file where it is none."""
-    with reading(path, "not a calibration file"):
-        if not zipfile.is_zipfile(path):
+    with reading(path, "not a calibration file"), path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
             raise ValueError("not even a .npz file")
-        with np.load(path, allow_pickle=False) as data:
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as data:
             about = json.loads(str(data["about"]))
             if about.get("format") != FORMAT:
                 raise UsageError(f"{path}: not a calibration of this version of ohmsum")
@@ -83,6 +86,7 @@ def load_calibration(path: Path) -> Calibration:
             bytes_moved=int(about["bytes_moved"]),
             bench_seconds=float(about["bench_seconds"]),
             wall_seconds=float(about["wall_seconds"]),
+            source=str(path),
         )
 
 

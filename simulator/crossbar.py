@@ -161,7 +161,7 @@ class SimulatedCrossbar:
         return answers
 
     def _probed_crosspoints(self, row: int, branch: int) -> NDArray[np.float64]:
-        crosspoints = self._all_open_siemens.copy()
+        crosspoints: NDArray[np.float64] = self._all_open_siemens.copy()
         if branch != NO_BRANCH:
             gain = self._branches.closed_siemens - self._branches.open_siemens
             crosspoints[row] += gain[row, :, branch]

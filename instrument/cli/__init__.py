@@ -4,6 +4,7 @@ at once.
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
@@ -33,4 +34,7 @@ app.command()(run)
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without our characters gets a question mark, not an error after the whole run.
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(run_to_exit_status(app))

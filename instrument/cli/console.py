@@ -40,7 +40,7 @@ def step(name: str) -> Iterator[Report]:
 
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     """Print a result document: as JSON and nothing else, or as a table."""
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of files and boards are shown as they are
     if as_json:
         console.out(json.dumps(document, indent=2), highlight=False)
     else:

@@ -96,4 +96,5 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror or error}") from error
+        said = error.strerror or error
+        raise UsageError(f"{folder}: cannot be the folder of the results ({said})") from error

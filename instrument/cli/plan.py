@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def plan(
     link: Wire,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
+    if not math.isfinite(spec_bits):
+        raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
     weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
     vectors = None
     if inputs is not None:

@@ -31,7 +31,7 @@ def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool)
             board = simulated.resources["board"]
             bench.write_text(MARK + bench_toml(board["socket"]), "utf-8")
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
-            console = Console()
+            console = Console(markup=False, emoji=False)
             if as_json:
                 console.out(json.dumps(announcement), highlight=False)
             else:

@@ -1,4 +1,4 @@
-"""The command line in this process or in one of its own, and simulated boards to look at afterwards."""
+"""The command line in this process or in its own, and simulated boards to look at afterwards."""
 
 import os
 import re
@@ -60,17 +60,25 @@ def ohmsum(
     return run
 
 
+@pytest.fixture(scope="session")
+def start_environment() -> dict[str, str]:
+    """Environment in which another process finds this project's packages."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def start(
+    tmp_path: Path, start_environment: dict[str, str]
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start the command line as a process of its own, in tmp_path."""
     started: list[subprocess.Popen[str]] = []
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
 
     def run(*arguments: object) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*START, *map(str, arguments)],
             cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            env=start_environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -111,7 +119,7 @@ def until() -> Callable[[Callable[[], object]], None]:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[SimulatedBench]:
-    """A simulated 8x4 board that this process serves and can look into; tmp_path/bench.toml names it."""
+    """An 8x4 board that this process serves and can look into; tmp_path/bench.toml names it."""
     with serve_bench(load_preset("8x4"), 1, ("socket", "serial")) as simulated:
         (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
         yield simulated

@@ -1,4 +1,4 @@
-"""Whichever way a bench is left, the board itself ends with its outputs off and all switches open."""
+"""Whichever way a bench is left, the board ends with its outputs off and all switches open."""
 
 import json
 import signal

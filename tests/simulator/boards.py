@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+import kirchhoff
 from simulator.board import SimulatedBoard
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
+from simulator.parts.converters import draw_dacs, draw_readers
+from simulator.parts.resistors import draw_branches
 from simulator.preset import Preset, load_preset
 
 NO_WIRE = {"wire": {"row_ohms": 0.0, "column_ohms": 0.0, "source_ohms": 0.0, "sense_ohms": 0.0}}
@@ -101,3 +104,21 @@ def floats_of(answer: bytes) -> NDArray[np.float32]:
 def scan_list(*points: tuple[int, int, float]) -> bytes:
     """Return a block of scan points: row, branch (0 for none), volts."""
     return block(b"".join(struct.pack("<HHf", *point) for point in points))
+
+
+def true_transfer(
+    preset: Preset, seed: int, pattern: NDArray[np.bool_], range_amperes: float
+) -> NDArray[np.float64]:
+    """Return (rows, columns) what the board answers for 1 V, gains of its converters included."""
+    drawn = draw_branches(preset, seed)
+    crosspoints = np.where(pattern, drawn.closed_siemens, drawn.open_siemens).sum(axis=2)
+    dacs = draw_dacs(preset.dac, preset.shape.rows, seed)
+    readers = draw_readers(preset.tia, preset.adc, preset.shape.columns, seed)
+    index = preset.tia.ranges_amperes.index(range_amperes)
+    wire = kirchhoff.Wire(**preset.wire.model_dump())
+    return (
+        (1 + dacs.gain_error)[:, None]
+        * kirchhoff.transfer_matrix(crosspoints, wire)
+        * (1 + readers.tia_gain_error[index])
+        * (1 + readers.adc_gain_error)
+    )

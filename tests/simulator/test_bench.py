@@ -44,13 +44,13 @@ def test_board_answers_at_its_resource():
         assert bench.crossbar.pattern[1, :, 0].all()
         assert bench.crossbar.outputs_on
     assert bench_threads() == []
-    with pytest.raises(OSError):
+    with pytest.raises(ConnectionRefusedError):
         connect(bench.resources["board"]["socket"])
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, RuntimeError])
 def test_however_the_context_ends_nothing_is_left_behind(raised):
-    with pytest.raises(raised), serve_bench(TINY, 1, ("socket",)) as bench:
+    with pytest.raises(raised), serve_bench(TINY, 1, ("socket",)):
         raise raised
     assert bench_threads() == []
 
@@ -65,7 +65,7 @@ def test_port_of_ones_own():
 def test_port_that_is_taken():
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(OSError), serve_bench(TINY, 1, ("socket",), port=port):
+        with pytest.raises(OSError, match="in use"), serve_bench(TINY, 1, ("socket",), port=port):
             pass
     assert bench_threads() == []
 

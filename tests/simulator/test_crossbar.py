@@ -137,6 +137,8 @@ def test_a_scan_is_one_probe_after_another(listed, count):
     noisy = changed(LONG_WIRES, environment={"kelvin": 300.0}, adc={"noise_free_bits": 18.0})
     scanned, probed_by_hand = ready(noisy), ready(noisy)
     rows, branches, volts = (np.array(values) for values in zip(*listed, strict=True))
+    scanned.set_row_volts(np.full(SHAPE[0], 0.5))
+    scanned.apply(np.ones(SHAPE, dtype=bool))
     answers = scanned.scan(rows, branches, volts, count)
     for point, (row, branch, level) in enumerate(listed):
         probed_by_hand.probe(row, branch)

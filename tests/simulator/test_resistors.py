@@ -60,6 +60,15 @@ def test_switch_resistance_is_uniform_within_its_spread():
     assert stats.kstest(error.ravel(), stats.uniform(-1, 2).cdf).pvalue > 1e-3
 
 
+def test_switches_know_nothing_of_their_resistors():
+    resistors = draw_branches(changed(WIDE, switches={"on_ohms": 1e-6}), 5).closed_siemens
+    tolerance = 1 / resistors / nominals(WIDE) - 1
+    exact = changed(WIDE, population={"tolerance": 0.0}, switches={"on_ohms": 1000.0})
+    on_ohms = 1 / draw_branches(exact, 5).closed_siemens - nominals(exact)
+    correlation = np.corrcoef(tolerance.ravel(), on_ohms.ravel())[0, 1]
+    assert abs(correlation) < 4.5 / np.sqrt(on_ohms.size)
+
+
 def test_open_switch_leaks_through_its_resistor():
     drawn = draw_branches(changed(WIDE, switches={"on_ohms": 1e-6, "off_ohms": 1e6}), 5)
     resistors = 1 / drawn.closed_siemens

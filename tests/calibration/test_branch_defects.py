@@ -1,0 +1,184 @@
+"""Characterization tells dead branches from live ones, which do not suffer from the dead."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.branches import BranchStatus, characterize
+from calibration.refinement import program
+from calibration.targets import MatrixError, choose_targets
+from calibration.transfer import OverloadError
+from simulator.parts.resistors import draw_branches
+from tests.simulator.boards import NO_GAIN, NO_WIRE, changed, small, switched_on
+
+WIDE = small(shape={"rows": 24, "columns": 16})
+OK, OPEN, SHORT, STUCK = (int(status) for status in BranchStatus)
+DEFECTS = {
+    "open": {"open": 0.03},
+    "short": {"short": 0.03},
+    "stuck on": {"stuck_on": 0.03},
+    "stuck off": {"stuck_off": 0.03},
+    "everything": {"open": 0.02, "short": 0.02, "stuck_on": 0.02, "stuck_off": 0.02},
+}
+
+
+def documented_status(preset, seed):
+    """What each branch has to be found, from the way it was drawn."""
+    drawn, healthy = draw_branches(preset, seed), draw_branches(changed_back(preset), seed)
+    stuck_on = drawn.open_siemens == healthy.closed_siemens
+    dead = stuck_on | (drawn.closed_siemens == 0) | (drawn.closed_siemens == healthy.open_siemens)
+    status = np.where(dead, OPEN, OK)
+    status[dead & stuck_on.any(axis=2, keepdims=True)] = STUCK
+    status[drawn.closed_siemens > 1e-2] = SHORT
+    return status
+
+
+def changed_back(preset):
+    return changed(preset, defects=dict.fromkeys(preset.defects.model_dump(), 0.0))
+
+
+@pytest.mark.parametrize("fractions", DEFECTS.values(), ids=DEFECTS)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_defect_is_found_and_no_healthy_branch_is_accused(fractions, seed):
+    preset = changed(WIDE, defects=fractions)
+    measured = characterize(switched_on(preset, seed))
+    expected = documented_status(preset, seed)
+    assert (expected != OK).sum() > 60
+    np.testing.assert_array_equal(measured.status, expected)
+    np.testing.assert_array_equal(measured.usable, expected == OK)
+    assert measured.status_counts() == {
+        name: int((expected == value).sum())
+        for name, value in (("ok", OK), ("open", OPEN), ("short", SHORT), ("stuck", STUCK))
+    }
+    for array in (measured.branch_siemens, measured.uncertainty_siemens):
+        assert (array[expected != OK] == 0).all()
+        assert (array[expected == OK] > 0).all()
+
+
+def test_dead_branch_beside_a_stuck_one_is_stuck_too():
+    preset = changed(WIDE, defects={"open": 0.1, "stuck_on": 0.1})
+    drawn = draw_branches(preset, 1)
+    status = characterize(switched_on(preset, 1)).status
+    never = drawn.closed_siemens == 0
+    beside = never & (drawn.open_siemens.sum(axis=2) > 1e-6)[:, :, None]
+    assert beside.sum() > 20
+    assert (status[beside] == STUCK).all()
+    assert (status[never & ~beside] == OPEN).all()
+
+
+def test_branches_probed_together_with_a_short_lose_its_bias():
+    """The row's source resistance lets a short pull its whole row down by two per cent."""
+    wires = {"wire": {"source_ohms": 0.5}}
+    healthy, shorted = changed(WIDE, wires), changed(WIDE, wires, defects={"short": 0.03})
+    without = characterize(switched_on(healthy, 1))
+    board = switched_on(shorted, 1)
+    measured = characterize(board)
+    ok = measured.usable
+    beside = ok & (~ok).any(axis=1, keepdims=True)
+    assert beside.sum() > 1000
+    ratio = measured.branch_siemens[ok] / without.branch_siemens[ok]
+    np.testing.assert_allclose(ratio, 1, atol=3e-5)
+    assert not board.pattern.any() or board.pattern.sum() <= 16  # never more than one probe
+
+
+@pytest.mark.parametrize("aperture_seconds", [0.02, 1e-5])
+def test_uncertainty_beside_a_short_is_as_stated(aperture_seconds):
+    """However many readings the rows need."""
+    preset = changed(WIDE, NO_WIRE, NO_GAIN, defects={"short": 0.02})
+    board = switched_on(preset, 2)
+    board.configure(aperture_seconds=aperture_seconds)
+    measured = characterize(board, wanted_bits=20)
+    drawn = draw_branches(preset, 2)
+    error = measured.branch_siemens - (drawn.closed_siemens - drawn.open_siemens)
+    beside = measured.usable & (measured.status == SHORT).any(axis=1, keepdims=True)
+    z = error[beside] / measured.uncertainty_siemens[beside]
+    assert len(z) > 500
+    assert 0.85 < z.std() < 1.15
+
+
+def test_readings_beside_shorts_are_counted():
+    preset = changed(WIDE, defects={"short": 0.02})
+    board = switched_on(preset, 2)
+    board.configure(delay_seconds=0.0)
+    measured = characterize(board)
+    assert measured.readings == round(board.clock.seconds / 0.02) * board.columns
+
+
+def with_branches(monkeypatch, preset, alter, seed=1):
+    """A board whose branches were drawn, and then altered by hand."""
+    drawn = draw_branches(preset, seed)
+    closed, opened = drawn.closed_siemens.copy(), drawn.open_siemens.copy()
+    alter(closed, opened)
+    altered = replace(drawn, closed_siemens=closed, open_siemens=opened)
+    with monkeypatch.context() as patched:
+        patched.setattr("simulator.crossbar.draw_branches", lambda *_: altered)
+        return switched_on(preset, seed)
+
+
+def test_switch_that_is_stuck_on_a_short(monkeypatch):
+    def alter(closed, opened):
+        closed[3, 4, 7] = opened[3, 4, 7] = 1 / 20
+
+    board = with_branches(monkeypatch, small(dac={"offset_volts": 1e-5}), alter)
+    measured = characterize(board)
+    expected = np.full((8, 8, 10), OK)
+    expected[3, 4] = SHORT  # nothing of that crosspoint can be read
+    np.testing.assert_array_equal(measured.status, expected)
+    assert measured.open_siemens[3, 4] == 0
+
+    weights = np.random.default_rng(1).uniform(-1, 1, (8, 4))
+    with pytest.raises(OverloadError, match="column 4 "):
+        program(board, measured, choose_targets(weights, measured))
+    weights = weights[:, :2]  # columns 0 to 3: its row is fed through the same source, no more
+    programmed = program(board, measured, choose_targets(weights, measured))
+    assert programmed.residual_rms < 2.0**-12
+
+
+def test_crosspoint_that_conducts_too_much_to_be_read(monkeypatch):
+    def alter(closed, opened):
+        opened[2, 5] = closed[2, 5]
+
+    board = with_branches(monkeypatch, small(), alter)
+    measured = characterize(board)
+    expected = np.full((8, 8, 10), OK)
+    expected[2, 5] = SHORT
+    np.testing.assert_array_equal(measured.status, expected)
+    weights = np.random.default_rng(1).uniform(-1, 1, (8, 4))
+    programmed = program(board, measured, choose_targets(weights, measured))
+    assert programmed.range_amperes == board.range_amperes
+    others = np.ones((8, 4), dtype=bool)
+    others[2, 2] = False
+    error = programmed.residual_siemens / np.abs(programmed.targets.difference_siemens).max()
+    assert np.sqrt((error[others] ** 2).mean()) < 2.0**-12
+
+
+def test_more_current_than_foreseen_takes_a_wider_range(monkeypatch):
+    def alter(closed, opened):
+        opened[2, 5, 3] = closed[2, 5, 3] = 1 / 3000
+
+    weights = np.random.default_rng(1).uniform(-1, 1, (8, 4))
+    healthy = switched_on(small(), 1)
+    measured = characterize(healthy)
+    foreseen = program(healthy, measured, choose_targets(weights, measured)).range_amperes
+    board = with_branches(monkeypatch, small(), alter)
+    measured = characterize(board)
+    programmed = program(board, measured, choose_targets(weights, measured))
+    assert programmed.range_amperes > foreseen
+    assert programmed.range_amperes == board.range_amperes
+    assert np.isfinite(programmed.transfer.siemens).all()
+
+
+def test_board_on_which_nothing_can_be_read():
+    measured = characterize(switched_on(small(defects={"stuck_on": 1.0}), 1))
+    assert (measured.status == SHORT).all()
+    with pytest.raises(MatrixError, match="no crosspoint"):
+        choose_targets(np.ones((8, 4)), measured)
+
+
+@pytest.mark.parametrize("kind", ["open", "short", "stuck_off"])
+def test_board_on_which_nothing_works(kind):
+    measured = characterize(switched_on(small(defects={kind: 1.0}), 1))
+    assert (measured.status == (SHORT if kind == "short" else OPEN)).all()
+    with pytest.raises(MatrixError, match="no crosspoint"):
+        choose_targets(np.ones((8, 4)), measured)

@@ -1,0 +1,180 @@
+"""A programmed board does what was wanted, and is left that way."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibration.branches import characterize
+from calibration.pairs import differences
+from calibration.refinement import MOST_ROUNDS, program
+from calibration.targets import choose_targets
+from calibration.transfer import measure_transfer
+from tests.simulator.boards import changed, small, switched_on, true_transfer
+
+LONG_WIRES = {"wire": {"row_ohms": 1.0, "column_ohms": 1.0, "source_ohms": 5.0, "sense_ohms": 5.0}}
+
+
+@cache
+def calibrated(preset_of=small, seed=1):
+    """The calibration of a board; the board itself is made anew for each test."""
+    return characterize(switched_on(preset_of(), seed))
+
+
+def weights_of(seed, rows=8, outputs=4):
+    return np.random.default_rng(seed).uniform(-1, 1, (rows, outputs))
+
+
+def run(weights, preset=None, seed=1, calibration=None, **how):
+    """Program a board, characterized first unless a calibration is given."""
+    board = switched_on(preset or small(), seed)
+    calibration = calibration or characterize(board)
+    return board, program(board, calibration, choose_targets(weights, calibration), **how)
+
+
+def true_error(preset, seed, programmed):
+    """(rows, outputs): what the board really does, less what was wanted; of the largest wanted."""
+    rows, outputs = programmed.targets.difference_siemens.shape
+    truth = true_transfer(preset, seed, programmed.pattern, programmed.range_amperes)
+    wanted = programmed.targets.difference_siemens
+    return (differences(truth[:rows], outputs) - wanted) / np.abs(wanted).max()
+
+
+def rms(values):
+    return float(np.sqrt((values**2).mean()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_thirteen_bits_with_all_that_the_preset_has(seed):
+    _, programmed = run(weights_of(seed), seed=seed)
+    assert programmed.residual_rms < 2.0**-13
+    assert rms(true_error(small(), seed, programmed)) < 2.0**-13
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("wires", "better"), [({}, 4), (LONG_WIRES, 10)])
+def test_refinement_is_worth_its_rounds(seed, wires, better):
+    preset = small(wires)
+    _, programmed = run(weights_of(seed), preset, seed=seed)
+    first = programmed.round_residuals[0]
+    assert min(programmed.round_residuals) == programmed.residual_rms
+    assert programmed.residual_rms < first / better
+    assert rms(true_error(preset, seed, programmed)) < first / better
+
+
+def test_residual_is_what_was_measured_of_the_best_pattern():
+    weights = weights_of(3)
+    board, programmed = run(weights)
+    np.testing.assert_array_equal(board.pattern, programmed.pattern)
+    assert board.range_amperes == programmed.range_amperes
+    wanted = weights * programmed.targets.scale_siemens
+    again = measure_transfer(board, 8, 8, 15 / 16)
+    np.testing.assert_allclose(
+        differences(again.siemens, 4) - wanted,
+        programmed.residual_siemens,
+        atol=10 * np.hypot(*again.uncertainty_siemens[:2]),
+    )
+    assert programmed.residual_rms == rms(programmed.residual_siemens) / np.abs(wanted).max()
+
+
+def test_rounds_end_when_they_no_longer_help():
+    told = []
+    _, programmed = run(weights_of(1), progress=lambda *step: told.append(step))
+    rounds = len(programmed.round_residuals)
+    steps = [(number + 1, MOST_ROUNDS) for number in range(rounds)]
+    assert told == [*steps, (rounds, rounds)]
+    assert 3 < rounds < MOST_ROUNDS
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(1, 8), st.integers(1, 4), st.integers(0, 1000))
+def test_a_part_of_the_board_is_used_and_the_rest_stays_open(rows, outputs, seed):
+    weights = weights_of(seed, rows, outputs)
+    board, programmed = run(weights, calibration=calibrated())
+    assert not board.pattern[rows:].any()
+    assert not board.pattern[:, 2 * outputs :].any()
+    assert programmed.residual_siemens.shape == weights.shape
+    assert not programmed.unreachable.any()
+    # one weight alone is as exact as its own subset sums, many as their root mean square
+    assert rms(true_error(small(), 1, programmed)) < 2.0**-12
+
+
+def test_one_weight():
+    for weight in (1.0, -1.0, 1e-9, 1e9):
+        board, programmed = run(np.array([[weight]]), calibration=calibrated())
+        assert programmed.residual_rms < 2.0**-13
+        assert abs(true_error(small(), 1, programmed)[0, 0]) < 2.0**-13
+        assert board.pattern[0, :2].any()
+        assert not board.pattern[1:].any()
+
+
+def test_zero_weights_are_zero():
+    weights = weights_of(2)
+    weights[np.random.default_rng(3).random(weights.shape) < 0.7] = 0
+    _, programmed = run(weights, calibration=calibrated())
+    error = true_error(small(), 1, programmed)[weights == 0]
+    assert len(error) > 15
+    assert rms(error) < 2.0**-13
+
+
+def test_totals_are_held_together():
+    calibration = calibrated()
+    _, programmed = run(weights_of(4), calibration=calibration)
+    columns = (programmed.pattern * calibration.branch_siemens).sum(axis=2)
+    totals = columns[:, 0::2] + columns[:, 1::2]
+    assert rms(totals / programmed.targets.total_siemens - 1) < 0.08
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_dead_branches_are_never_closed(seed):
+    fractions = {"open": 0.02, "short": 0.02, "stuck_on": 0.02, "stuck_off": 0.02}
+    preset = small(defects=fractions)
+    board = switched_on(preset, seed)
+    calibration = characterize(board)
+    targets = choose_targets(weights_of(seed), calibration)
+    programmed = program(board, calibration, targets)
+    assert (~calibration.usable).sum() > 20
+    assert not (programmed.pattern & ~calibration.usable).any()
+    reached = ~programmed.unreachable
+    assert reached.sum() >= 28
+    assert rms(true_error(preset, seed, programmed)[reached]) < 2.0**-12
+
+
+def test_cells_out_of_reach_are_told_and_cost_the_others_nothing():
+    calibration = calibrated()
+    status = calibration.status.copy()
+    status[2, 4, :8] = 1  # the plus side of cell (2, 2) has two small branches left
+    weights = weights_of(5)
+    weights[2, 2] = 1.0
+    lossy = replace(
+        calibration,
+        status=status,
+        branch_siemens=np.where(status == 0, calibration.branch_siemens, 0.0),
+    )
+    _, programmed = run(weights, calibration=lossy)
+    assert np.argwhere(programmed.unreachable).tolist() == [[2, 2]]
+    assert programmed.pattern[2, 4, 8:].all()  # as near as it comes
+    assert not programmed.pattern[2, 4, :8].any()
+    assert not programmed.pattern[2, 5].any()
+    error = true_error(small(), 1, programmed)
+    assert abs(error[2, 2]) > 0.5
+    assert rms(error[~programmed.unreachable]) < 2.0**-12
+
+
+def test_smallest_range_that_no_input_overloads():
+    board, programmed = run(weights_of(6), calibration=calibrated())
+    most = np.abs(programmed.transfer.siemens).sum(axis=0).max() * 15 / 16
+    ranges = board.ranges_amperes
+    assert programmed.range_amperes == ranges[np.searchsorted(ranges, 1.1 * most)]
+    corner = np.full((1, 8), 15 / 16)
+    assert np.isfinite(board.column_currents(np.concatenate([corner, -corner]))).all()
+
+
+def test_the_default_board():
+    preset = changed(small(), shape={"rows": 64, "columns": 32})
+    _, programmed = run(weights_of(7, 64, 16), preset)
+    assert programmed.residual_rms < 2.0**-13
+    assert rms(true_error(preset, 1, programmed)) < 2.0**-13

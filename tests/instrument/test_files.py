@@ -1,0 +1,261 @@
+"""Files that people and earlier runs have written: what is in them comes back, or one error."""
+
+import zipfile
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from calibration.branches import BranchCalibration
+from instrument.config import BoardConfig, bench_toml, load_bench_config
+from instrument.errors import UsageError
+from instrument.inputs import check_inputs, load_array, random_inputs, random_matrix
+from instrument.store import BoardIdentity, Calibration, load_calibration, save_calibration
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
+WIDE = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=FINITE)
+
+
+def made_up_calibration(seed=1, shape=(3, 4, 5)):
+    rng = np.random.default_rng(seed)
+    return Calibration(
+        board=BoardIdentity("bench model", "S1", *shape),
+        branches=BranchCalibration(
+            branch_siemens=rng.uniform(1e-6, 1e-5, shape),
+            uncertainty_siemens=rng.uniform(1e-12, 1e-11, shape),
+            open_siemens=rng.uniform(0, 1e-9, shape[:2]),
+            status=rng.integers(0, 4, shape).astype(np.int8),
+            readings=1234,
+            range_amperes=3e-5,
+            row_volts=0.9375,
+        ),
+        bytes_moved=99,
+        bench_seconds=1.5,
+        wall_seconds=0.25,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("files")
+
+
+# arrays
+
+
+@settings(deadline=None, max_examples=50)
+@given(array=WIDE)
+def test_arrays_come_back_from_every_kind_of_file(folder, array):
+    np.save(folder / "a.npy", array)
+    np.savez(folder / "a.npz", array)
+    np.savez_compressed(folder / "c.NPZ.npz", array)
+    np.savetxt(folder / "a.csv", array, delimiter=",", fmt="%.17g")
+    for name in ("a.npy", "a.npz", "c.NPZ.npz", "a.csv"):
+        np.testing.assert_array_equal(load_array(folder / name), array)
+
+
+def test_a_csv_as_spreadsheets_write_it(folder):
+    (folder / "W.CSV").write_bytes(b"\xef\xbb\xbf1,2\r\n# comment\r\n3e-1,-4\r\n\r\n")
+    np.testing.assert_array_equal(load_array(folder / "W.CSV"), [[1, 2], [0.3, -4]])
+    (folder / "column.csv").write_text("1\n2\n")
+    assert load_array(folder / "column.csv").shape == (2, 1)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    data=st.binary(max_size=300),
+    start=st.sampled_from([b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04", b"1,2\n"]),
+    name=st.sampled_from(["r.npy", "r.npz", "r.csv"]),
+)
+def test_any_bytes_are_an_array_or_one_error(folder, data, start, name):
+    path = folder / name
+    path.write_bytes(start + data)
+    try:
+        assert isinstance(load_array(path), np.ndarray)
+    except UsageError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017  (either is right)
+    with pytest.raises(UsageError, match=r"not a calibration file"):
+        load_calibration(path)
+
+
+HEADERS = st.text("{}()[]'\"descr fortran_order:shape,<f8TrueFalse0123456789\\- \n", max_size=80)
+
+
+@settings(deadline=None, max_examples=150)
+@given(header=HEADERS, nesting=st.integers(0, 3000))
+def test_any_header_is_an_array_or_one_error(folder, header, nesting):
+    text = ("(" * nesting + header + "\n").encode()
+    path = folder / "h.npy"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    try:
+        load_array(path)
+    except UsageError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017  (either is right)
+
+
+def test_inputs():
+    batch = np.arange(6).reshape(2, 3)
+    np.testing.assert_array_equal(check_inputs(batch, 3, "X"), batch.astype(float))
+    assert check_inputs(np.array([1, 2, 3]), 3, "X").shape == (1, 3)
+    assert check_inputs(np.array([True, False]), None, "X").dtype == np.float64
+    for bad in (batch.astype(complex), batch * np.nan, np.zeros((2, 3)), np.ones((2, 4))):
+        with pytest.raises(UsageError, match=r"^X: "):
+            check_inputs(bad, 3, "X")
+
+
+def test_random_operands_follow_the_seed():
+    weights, inputs = random_matrix(8, 4, 3), random_inputs(8, 3)
+    assert weights.shape == (8, 4)
+    assert inputs.shape == (256, 8)
+    assert (np.abs(weights) <= 1).all()
+    assert weights.min() < -0.5 < 0.5 < weights.max()
+    np.testing.assert_array_equal(random_matrix(8, 4, 3), weights)
+    assert (random_matrix(8, 4, 4) != weights).any()
+    assert (weights != inputs[:4].T).any()  # two streams, not one
+
+
+# calibrations
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    seed=st.integers(0, 2**32),
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 6)),
+)
+def test_a_calibration_comes_back(folder, seed, shape):
+    saved = made_up_calibration(seed, shape)
+    save_calibration(saved, folder / "c.npz")
+    loaded = load_calibration(folder / "c.npz")
+    for field in fields(BranchCalibration):
+        before, after = (getattr(each.branches, field.name) for each in (saved, loaded))
+        np.testing.assert_array_equal(after, before)
+        assert np.asarray(after).dtype == np.asarray(before).dtype
+    assert loaded == replace(saved, branches=loaded.branches, source=str(folder / "c.npz"))
+
+
+def test_a_calibration_knows_its_board():
+    calibration = made_up_calibration()
+    calibration.require(calibration.board)
+    for other in ({"serial": "S2"}, {"type": "other"}, {"rows": 4}, {"branches": 6}):
+        with pytest.raises(UsageError, match=r"of board bench model S1 .* but on the bench is"):
+            calibration.require(replace(calibration.board, **other))
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_a_damaged_calibration_is_one_error_or_the_same_calibration(folder, data):
+    """A flipped bit may fall where nothing reads it; what is read is never different."""
+    saved = made_up_calibration()
+    path = folder / "d.npz"
+    save_calibration(saved, path)
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    end = data.draw(st.integers(0, len(damaged))) if data.draw(st.booleans()) else len(damaged)
+    path.write_bytes(damaged[:end])
+    try:
+        loaded = load_calibration(path)
+    except UsageError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017  (either is right)
+    else:
+        assert loaded.board == saved.board
+        np.testing.assert_array_equal(loaded.branches.branch_siemens, saved.branches.branch_siemens)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "complaint"),
+    [
+        ("branch_siemens", np.ones((3, 4, 6)), "branch_siemens is of shape"),
+        ("open_siemens", np.ones(3), "open_siemens is of shape"),
+        ("status", np.ones((3, 4)), "status is of shape"),
+        ("status", np.full((3, 4, 5), "ok"), "not a calibration file"),
+        ("uncertainty_siemens", np.full((3, 4, 5), np.nan), "NaN"),
+        ("readings", np.ones(2), "readings is of shape"),
+        ("about", "{", "not a calibration file"),
+        ("about", "[]", "not a calibration file"),
+        ("about", "{}", "not a calibration of this version"),
+        ("about", '{"format": "ohmsum calibration 1"}', "not a calibration file"),
+        ("about", '{"format": "ohmsum calibration 1", "board": {"colour": 3}}', "not a calib"),
+    ],
+)
+def test_a_calibration_that_does_not_hold_together(folder, name, array, complaint):
+    path = folder / "x.npz"
+    save_calibration(made_up_calibration(), path)
+    with np.load(path) as data:
+        contents = dict(data)
+    np.savez(path, **{**contents, name: array})
+    with pytest.raises(UsageError, match=complaint) as refused:
+        load_calibration(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    del contents[name]
+    np.savez(path, **contents)
+    with pytest.raises(UsageError, match="not a calibration file"):
+        load_calibration(path)
+
+
+def test_an_encrypted_zip_is_one_error(folder):
+    path = folder / "e.npz"
+    save_calibration(made_up_calibration(), path)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        local = archive.infolist()[0].header_offset
+    data[local + 6] |= 1
+    central = data.rindex(b"PK\x01\x02")
+    first = data.index(b"PK\x01\x02")
+    assert first <= central
+    data[first + 8] |= 1
+    path.write_bytes(data)
+    with pytest.raises(UsageError, match="not a calibration file"):
+        load_calibration(path)
+
+
+# bench.toml
+
+
+def test_defaults_of_a_bench_file(folder):
+    path = folder / "b.toml"
+    path.write_text(bench_toml("TCPIP::192.0.2.7::5025::SOCKET"))
+    assert load_bench_config(path).board == BoardConfig(
+        resource="TCPIP::192.0.2.7::5025::SOCKET",
+        timeout_seconds=5.0,
+        row_volts=None,
+        nplc=1.0,
+        settle_seconds=1e-3,
+        watchdog_seconds=60.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "TCPIP0::bench-3.local::5025::SOCKET",
+        "tcpip::192.0.2.7::5025::socket",
+        "ASRL/dev/serial/by-id/usb-x_y-if00::INSTR",
+        "ASRLCOM4::INSTR",
+        "ASRL1::INSTR",
+    ],
+)
+def test_names_of_resources(folder, resource):
+    path = folder / "r.toml"
+    path.write_text(bench_toml(resource))
+    assert load_bench_config(path).board.resource == resource
+
+
+def test_a_bench_file_as_an_editor_on_windows_writes_it(folder):
+    path = folder / "w.toml"
+    text = bench_toml("ASRLCOM4::INSTR").replace("\n", "\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert load_bench_config(path).board.resource == "ASRLCOM4::INSTR"
+
+
+@settings(deadline=None, max_examples=100)
+@given(data=st.binary(max_size=200), start=st.sampled_from([b"", b"[board]\n", b"board = "]))
+def test_any_bytes_are_a_bench_file_or_one_error(folder, data, start):
+    path = folder / "any.toml"
+    path.write_bytes(start + data)
+    with pytest.raises(UsageError) as refused:
+        load_bench_config(path)
+    assert str(refused.value).startswith(f"{path}: ")

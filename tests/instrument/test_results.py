@@ -1,0 +1,170 @@
+"""What a command prints at its end: one JSON document, or a table with the same figures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")
+# Only these may differ between two runs of one seed.
+TIMES_AND_WIRES = {"wall_seconds", "links", "report"}
+
+
+def comparable(document):
+    """A document without times and wires, at any depth."""
+    if isinstance(document, dict):
+        return {
+            key: comparable(value) for key, value in document.items() if key not in TIMES_AND_WIRES
+        }
+    return document
+
+
+@pytest.fixture
+def run_json(ohmsum):
+    def run(*arguments):
+        outcome = ohmsum(*arguments, "--json")
+        assert outcome.status == 0, outcome.err
+        assert "ohmsum: " not in outcome.err
+        return json.loads(outcome.out)  # nothing else is on stdout, or this fails
+
+    return run
+
+
+def test_the_document(run_json, tmp_path):
+    document = run_json(*RANDOM_RUN, "--out", "results")
+    assert document["ok"] is True
+    assert document["board"] == {
+        "preset": "8x4",
+        "serial": "B000001",
+        "rows": 8,
+        "columns": 8,
+        "branches": 640,
+    }
+    assert document["links"]["board"].startswith("TCPIP::127.0.0.1::")
+    calibration = document["calibration"]
+    assert calibration["branches"] == 640
+    assert calibration["statuses"] == {"ok": 640, "open": 0, "short": 0, "stuck": 0}
+    assert calibration["bytes"] > 4 * calibration["readings"] > 0
+    assert calibration["bench_seconds"] > 0
+    assert 0 < calibration["wall_seconds"] < document["wall_seconds"]
+    program = document["program"]
+    assert (program["rows"], program["outputs"], program["cells"]) == (8, 4, 32)
+    assert program["rounds"] == len(program["round_residuals"]) >= 1
+    assert program["residual_rms"] == min(program["round_residuals"]) < 2**-11
+    validation = document["validation"]
+    assert validation["vectors"] == 256
+    assert validation["bits"] == pytest.approx(-np.log2(validation["relative_error"]))
+    assert validation["bits"] >= 11
+    assert validation["worst_bits"] >= 11
+    assert "classification" not in document
+    assert document["report"].startswith("results")
+
+
+def test_result_json_is_what_was_printed_and_the_products_are_kept(run_json, tmp_path):
+    document = run_json(*RANDOM_RUN, "--out", "results")
+    assert json.loads((tmp_path / "results" / "result.json").read_text("utf-8")) == document
+    with np.load(tmp_path / "results" / "products.npz") as products:
+        error = products["answered"] - products["exact"]
+        relative = np.linalg.norm(error) / np.linalg.norm(products["exact"])
+    assert document["validation"]["relative_error"] == pytest.approx(relative)
+
+
+def test_the_same_seed_gives_the_same_document_and_another_one_another(run_json):
+    first, second = (run_json(*RANDOM_RUN, "--seed", "5") for _ in range(2))
+    other = run_json(*RANDOM_RUN, "--seed", "6")
+    assert json.dumps(comparable(first)) == json.dumps(comparable(second))
+    assert first["report"] == second["report"] != other["report"]
+    assert first["validation"]["relative_error"] != other["validation"]["relative_error"]
+
+
+def test_the_demo_is_the_same_over_either_wire(run_json):
+    socket = run_json("demo")
+    serial = run_json("demo", "--link", "serial", "--out", "serial")
+    assert socket["links"]["board"].startswith("TCPIP")
+    assert serial["links"]["board"].startswith("ASRL")
+    assert comparable(socket) == comparable(serial)
+    assert socket["calibration"]["branches"] == 20480
+    assert socket["validation"]["vectors"] >= 300
+    assert socket["validation"]["bits"] >= 11
+    decided = socket["classification"]
+    assert decided["agreement"] >= 0.995
+    assert decided["analog_accuracy"] == pytest.approx(decided["digital_accuracy"], abs=0.005)
+
+
+def test_a_kept_calibration_saves_the_measurement(run_json):
+    first = run_json(*RANDOM_RUN, "--out", "first")
+    again = run_json(*RANDOM_RUN, "--out", "again", "--calibration", "first/calibration.npz")
+    assert again["calibration"] == first["calibration"]
+    assert again["validation"]["bits"] >= 11
+
+
+def test_a_specification_that_is_not_met_is_exit_one(ohmsum, tmp_path):
+    outcome = ohmsum(*RANDOM_RUN, "--spec-bits", "40", "--json", "--out", "results")
+    assert outcome.status == 1
+    document = json.loads(outcome.out)
+    assert document["ok"] is False
+    assert document["specification"]["bits"] == 40
+    assert (tmp_path / "results" / "program.npz").exists()
+    assert "NOT within (40 bits)" in ohmsum(*RANDOM_RUN, "--spec-bits", "40").out
+
+
+def test_the_table_has_the_figures_of_the_document(ohmsum, tmp_path):
+    outcome = ohmsum(*RANDOM_RUN, "--out", "results")
+    assert outcome.status == 0
+    document = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))
+    said = " ".join(outcome.out.replace("│", " ").split())
+    validation = document["validation"]
+    for figure in (
+        "Board 8x4 B000001",
+        "640 branches (all ok)",
+        "8 × 4 weights",
+        f"{document['program']['rounds']} rounds",
+        f"{document['program']['residual_rms']:.1e}",
+        "256 one-shot products",
+        f"{validation['relative_error']:.2e} = {validation['bits']:.2f} bits",
+        f"{validation['worst_bits']:.2f} bits",
+        "within (11 bits)",
+        f"Report: {document['report']}",
+    ):
+        assert figure in said
+
+
+def test_a_terminal_without_our_characters(start_environment, tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "from instrument.cli import main; main()", *RANDOM_RUN],
+        cwd=tmp_path,
+        env=start_environment | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        encoding="ascii",
+        check=True,
+    )
+    assert "8 ? 4 weights" in ended.stdout
+    assert "Traceback" not in ended.stderr
+
+
+def test_names_are_shown_as_they_are(ohmsum, tmp_path):
+    outcome = ohmsum(*RANDOM_RUN, "--out", "[bold]:smile:")
+    assert outcome.status == 0
+    assert f"Report: {Path('[bold]:smile:') / 'report.html'}" in outcome.out
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv"])
+def test_a_persons_own_matrix_and_inputs(ohmsum, run_json, tmp_path, kind):
+    rng = np.random.default_rng(8)
+    for name, array in (("W", rng.normal(size=(6, 3))), ("X", rng.normal(size=(20, 6)))):
+        path = tmp_path / f"{name}.{kind}"
+        if kind == "npy":
+            np.save(path, array)
+        elif kind == "npz":
+            np.savez(path, array)
+        else:
+            np.savetxt(path, array, delimiter=",")
+    document = run_json(
+        "run", "--bench", "sim:8x4", "--matrix", f"W.{kind}", "--inputs", f"X.{kind}"
+    )
+    assert document["program"]["cells"] == 18
+    assert document["validation"]["vectors"] == 20
+    assert document["validation"]["bits"] >= 11
