@@ -64,10 +64,10 @@ def count(value: int) -> str:
 
 
 def percent(fraction: float) -> str:
-    """Write a fraction in percent; never rounded up to 100 %, nor down to 0."""
-    hundredths = fraction * 1e4
-    hundredths = math.floor(hundredths + 1e-9) if fraction > 0.5 else math.ceil(hundredths - 1e-9)
-    return f"{hundredths / 100:.4g}{SPACE}%"
+    """Write a fraction in percent; what is not all or nothing is not rounded to it."""
+    if 0 < fraction < 1:
+        fraction = min(max(fraction, 1e-4), 0.9999)
+    return f"{round(100 * fraction, 2):g}{SPACE}%"
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,8 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.coverage import Coverage
@@ -26,7 +28,7 @@ from drivers.crossbar_board import CrossbarBoard
 from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
-from instrument.report import Circumstances, write_report
+from instrument.report import Circumstances, wording, write_report
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
 from instrument.validation import Validation
@@ -361,3 +363,21 @@ def test_a_date_and_a_seed_stand_there_only_if_given(pages: Callable[[str], str]
     assert "2031" not in seeded
     assert "simulated" in seeded
     assert "simulated" not in dated
+
+
+@pytest.mark.parametrize(
+    ("fraction", "written"),
+    [(1.0, "100 %"), (0.999999, "99.99 %"), (0.96889, "96.89 %"), (1e-6, "0.01 %"), (0.0, "0 %")],
+)
+def test_a_percentage_is_all_or_nothing_only_if_it_is(fraction: float, written: str) -> None:
+    assert wording.percent(fraction) == written.replace(" ", wording.SPACE)
+
+
+@settings(deadline=None)
+@given(st.floats(1e-14, 9e11))
+def test_a_quantity_reads_back_as_what_it_is(value: float) -> None:
+    number, unit = wording.quantity(value, "V").split(wording.SPACE)
+    factor = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3}
+    factor |= {"M": 1e6, "G": 1e9}
+    assert float(number) * factor[unit.removesuffix("V")] == pytest.approx(value, rel=5.1e-4)
+    assert 1 <= float(number) < 1000
