@@ -1,0 +1,1 @@
+"""What must be fast, timed against its peers in one run."""
