@@ -40,11 +40,10 @@ def main() -> None:
 
     print(f"{PRESET}, {branches:,} branches, {calibration.branches.readings:,} readings, TCP")
     print(f"  rows in parallel   {1 / seconds:10,.0f} branches/s {moved:8.1f} bytes/branch")
+    plain_rate, rate = 1 / plain_seconds, 1 / seconds
+    print(f"  one at a time      {plain_rate:10,.0f} branches/s {plain_bytes:8.1f} bytes/branch")
     print(
-        f"  one at a time      {1 / plain_seconds:10,.0f} branches/s {plain_bytes:8.1f} bytes/branch"
-    )
-    print(
-        f"  ratio              {plain_seconds / seconds:10.1f} times    {plain_bytes / moved:8.1f} times"
+        f"  ratio              {rate / plain_rate:10.1f} times    {plain_bytes / moved:8.1f} times"
     )
     share = simulation_seconds / calibration.wall_seconds
     print(f"  of the time, {share:.0%} is the simulated board itself")

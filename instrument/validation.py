@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +40,12 @@ class Validation:
     @property
     def bits(self) -> float:
         """−log2 of the relative error."""
-        return float(-np.log2(self.relative_error))
+        return _bits(self.relative_error)
 
     @property
     def worst_bits(self) -> float:
         """−log2 of the largest single error over the full scale."""
-        return float(-np.log2(np.abs(self.error).max() / self.full_scale))
+        return _bits(float(np.abs(self.error).max()) / self.full_scale)
 
 
 def validate(
@@ -61,3 +62,8 @@ def validate(
         answered=np.concatenate(answered),
         full_scale=float(np.abs(program.weights).sum(axis=0).max() * np.abs(inputs).max()),
     )
+
+
+def _bits(error: float) -> float:
+    """Return −log2 of an error; infinity for none."""
+    return -math.log2(error) if error else math.inf

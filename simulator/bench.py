@@ -11,6 +11,10 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+import numpy as np
+
+from kirchhoff import Wire as NetworkWire
+from kirchhoff import column_currents, transfer_matrix
 from simulator.board import SimulatedBoard
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
@@ -46,6 +50,7 @@ def serve_bench(
     `port` is the TCP port of the board's socket, 0 for a free one. In `realtime` the board's clock
     is the wall's. Raises OSError where a port is taken or the platform has no pty.
     """
+    _warm_up(preset)
     crossbar = SimulatedCrossbar(preset, seed, Clock(realtime))
     board = SimulatedBoard(crossbar, serial=f"B{seed:06d}")
     loop = asyncio.new_event_loop()
@@ -60,6 +65,17 @@ def serve_bench(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def _warm_up(preset: Preset) -> None:
+    """Have the network's solver compiled before anybody waits for an answer.
+
+    The first time on a machine that takes longer than a host's patience.
+    """
+    siemens = np.full((preset.shape.rows, preset.shape.columns), 1e-6)
+    segments = NetworkWire(**preset.in_force().wire.model_dump())
+    column_currents(siemens, np.ones((1, preset.shape.rows)), segments)
+    transfer_matrix(siemens, segments)
 
 
 def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -26,7 +26,8 @@ def step(name: str) -> Iterator[Report]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=_STDERR) as bars:
+    # In a log nobody watches a bar grow.
+    with Progress(*columns, console=_STDERR, disable=not _STDERR.is_terminal) as bars:
         task = bars.add_task(name, total=None)
 
         def report(done: int, total: int) -> None:

@@ -6,12 +6,17 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT, INTERRUPTED = 1, 2, 3, 130
+BUG = 70
+"""A fault of ours (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
+specification.
+"""
 
 
 class Interrupted(BaseException):
@@ -35,10 +40,11 @@ def run_to_exit_status(app: Callable[[], Any]) -> int:
     except Interrupted:
         _say("interrupted; the outputs are off")
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (the last stop: told apart below)
         status = _status_of(error)
         if status is None:
-            raise
+            traceback.print_exc()
+            return BUG
         _say(str(error))
         return status
     return 0

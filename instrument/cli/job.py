@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
-from instrument.report import Circumstances, write_report
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
 
@@ -71,6 +71,11 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
     if job.labels is not None:
         decided = classify(run.validation.exact, run.validation.answered, job.labels)
     report = folder / "report.html"
+    document = result_document(run, job.specification, decided, report=report)
+    _keep(document, began, folder)
+    # Late: matplotlib takes longer to load than most errors take to show.
+    from instrument.report import Circumstances, write_report
+
     simulated = job.bench.startswith(SIMULATED)
     with step("report"):
         write_report(
@@ -85,11 +90,15 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             ),
             report,
         )
-    document = result_document(run, job.specification, decided, report=report)
-    document["wall_seconds"] = time.perf_counter() - began
-    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    _keep(document, began, folder)
     print_result(document, as_json=as_json)
     return 0 if document["ok"] else OUT_OF_SPECIFICATION
+
+
+def _keep(document: dict[str, Any], began: float, folder: Path) -> None:
+    """Note the time so far in a result document and write it."""
+    document["wall_seconds"] = time.perf_counter() - began
+    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
 
 
 def _make(folder: Path) -> None:

@@ -9,7 +9,7 @@ from calibration.branches import BranchStatus, characterize
 from calibration.refinement import program
 from calibration.targets import MatrixError, choose_targets
 from calibration.transfer import OverloadError
-from simulator.parts.resistors import draw_branches
+from simulator.parts.resistors import Branches, draw_branches
 from tests.simulator.boards import NO_GAIN, NO_WIRE, changed, small, switched_on
 
 WIDE = small(shape={"rows": 24, "columns": 16})
@@ -110,7 +110,9 @@ def with_branches(monkeypatch, preset, alter, seed=1):
     drawn = draw_branches(preset, seed)
     closed, opened = drawn.closed_siemens.copy(), drawn.open_siemens.copy()
     alter(closed, opened)
-    altered = replace(drawn, closed_siemens=closed, open_siemens=opened)
+    altered = Branches(
+        closed=replace(drawn.closed, siemens=closed), open=replace(drawn.open, siemens=opened)
+    )
     with monkeypatch.context() as patched:
         patched.setattr("simulator.crossbar.draw_branches", lambda *_: altered)
         return switched_on(preset, seed)

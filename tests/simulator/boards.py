@@ -44,7 +44,7 @@ STILL = dict.fromkeys(
     ],
     0.0,
 )
-"""Factors that leave a board on which nothing moves in time: errors are constant, noise is white."""
+"""Factors that leave a board on which nothing moves: errors are constant, noise is white."""
 
 
 def changed(preset: Preset, *changes: dict[str, dict[str, Any]], **more: dict[str, Any]) -> Preset:

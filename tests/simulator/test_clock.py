@@ -57,12 +57,12 @@ def test_every_change_starts_the_delay_anew(board, change):
 def test_delay_counts_from_the_last_change(board):
     board.configure(delay_seconds=0.5)
     board.probe(0, 0)
-    board.clock.advance(0.2)
+    board.clock.advance(0.2, "settling")
     assert cost(board, board.read) == pytest.approx(0.3 + APERTURE)
     board.probe(0, 1)
-    board.clock.advance(0.2)
+    board.clock.advance(0.2, "settling")
     board.probe(0, 2)
-    board.clock.advance(0.6)
+    board.clock.advance(0.6, "settling")
     assert cost(board, board.read) == pytest.approx(APERTURE)
 
 
