@@ -8,7 +8,7 @@ import math
 import zlib
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +39,17 @@ _EXCHANGE_POINTS = 65_535
 _TIME_MARGIN = 1.5
 _SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
 _POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
+
+
+class SpentSeconds(NamedTuple):
+    """What a board's time went into, s."""
+
+    settling: float
+    """Waiting for currents to settle after a switch or a row moved."""
+    integrating: float
+    """Apertures."""
+    talking: float
+    """Messages, at the nominal rate of the interface; beside the board's clock, not on it."""
 
 
 class CrossbarBoard:
@@ -245,6 +256,15 @@ class CrossbarBoard:
     def seconds(self) -> float:
         """Time on the board's own clock, s."""
         return scpi.real(self._link, scpi.checked_query_text(self._link, ":SYST:TIME?"))
+
+    def spent_seconds(self) -> SpentSeconds:
+        """Where the board's time has gone since power-on, s."""
+        texts = self._texts(":SYST:TIME:SETT?;:SYST:TIME:INT?;:SYST:TIME:TALK?", 3)
+        return SpentSeconds(*(scpi.real(self._link, text) for text in texts))
+
+    def temperature_kelvin(self) -> float:
+        """Reading of the board's temperature sensor, K."""
+        return scpi.real(self._link, scpi.checked_query_text(self._link, ":SYST:TEMP?"))
 
     def safe(self) -> None:
         """Switches the outputs off, opens all switches, disarms the watchdog, clears the errors.

@@ -11,7 +11,7 @@ from typing import Literal
 
 from calibration import branches, refinement, targets
 from calibration.crossbar import Progress, measuring_volts, no_progress
-from drivers.crossbar_board import CrossbarBoard
+from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
@@ -30,6 +30,8 @@ class Bench:
     config: BenchConfig
     name: str
     """What the person called it: a file, or sim:PRESET."""
+    opened_at: SpentSeconds
+    """Where the board's time had gone before."""
 
     @property
     def identity(self) -> BoardIdentity:
@@ -44,6 +46,13 @@ class Bench:
         """Row voltage of the largest input, volts."""
         return self.config.board.row_volts or measuring_volts(self.board.row_volts_limit)
 
+    def spent_seconds(self) -> SpentSeconds:
+        """Return where the board's time has gone since the bench was opened."""
+        now = self.board.spent_seconds()
+        return SpentSeconds(
+            *(after - before for after, before in zip(now, self.opened_at, strict=True))
+        )
+
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
         """Measure every branch of the board. `progress` hears of rows done."""
         started, began = time.perf_counter(), self.board.seconds()
@@ -54,6 +63,7 @@ class Bench:
             branches=measured,
             bytes_moved=self.board.bytes_moved - moved,
             bench_seconds=self.board.seconds() - began,
+            board_kelvin=self.board.temperature_kelvin(),
             wall_seconds=time.perf_counter() - started,
         )
 
@@ -118,7 +128,7 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> It
             delay_seconds=settings.settle_seconds,
         )
         board.outputs_on(watchdog_seconds=settings.watchdog_seconds)
-        yield Bench(board, config, name)
+        yield Bench(board, config, name, board.spent_seconds())
 
 
 def _close(board: CrossbarBoard, settings: BoardConfig) -> None:

@@ -51,10 +51,10 @@ class ProgrammedMatrix:
             )
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
-        amperes = self.board.column_currents(volts)
-        if np.isnan(amperes).any():
-            column = np.flatnonzero(np.isnan(amperes).any(axis=0))[0]
-            raise OverloadError(f"column {column} overloads its range during a product")
-        pairs = differences(amperes - self.programmed.transfer.zero_amperes, outputs)
+        amperes = self.board.column_currents(volts) - self.programmed.transfer.zero_amperes
+        overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
+        if len(overloaded):
+            raise OverloadError(f"column {overloaded[0]} overloads its range during a product")
+        pairs = differences(amperes, outputs)
         products = pairs / (self.volts_per_unit * self.programmed.targets.scale_siemens)
         return products.reshape(*inputs.shape[:-1], outputs)

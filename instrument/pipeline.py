@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibration.coverage import Coverage, bits_against_branches
 from calibration.crossbar import Progress
 from calibration.targets import check_fit, check_matrix
+from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
@@ -41,6 +42,8 @@ class Run:
     program: ProgrammedMatrix
     validation: Validation
     coverage: Coverage
+    spent: SpentSeconds
+    """Where the board's time went, from opening the bench to the last product."""
 
 
 def run_pipeline(
@@ -90,6 +93,7 @@ def run_pipeline(
         program=program,
         validation=validation,
         coverage=bits_against_branches(matrix, calibration.branches),
+        spent=bench.spent_seconds(),
     )
 
 

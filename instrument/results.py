@@ -56,6 +56,7 @@ def result_document(
             "readings": calibration.branches.readings,
             "bytes": calibration.bytes_moved,
             "bench_seconds": calibration.bench_seconds,
+            "board_kelvin": calibration.board_kelvin,
             "wall_seconds": calibration.wall_seconds,
             "statuses": calibration.branches.status_counts(),
             "relative_to": "the board's own converters",
@@ -77,6 +78,7 @@ def result_document(
             "bits": validation.bits,
             "worst_bits": validation.worst_bits,
         },
+        "bench_seconds": run.spent._asdict(),
         "report": str(report),
     }
     if classification is not None:

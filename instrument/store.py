@@ -40,6 +40,8 @@ class Calibration:
     branches: BranchCalibration
     bytes_moved: int
     bench_seconds: float
+    board_kelvin: float
+    """What the board's sensor said when the measurement ended."""
     wall_seconds: float
     source: str = "the calibration"
     """What a complaint about it begins with: the file it was read from."""
@@ -57,6 +59,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "board": asdict(calibration.board),
         "bytes_moved": calibration.bytes_moved,
         "bench_seconds": calibration.bench_seconds,
+        "board_kelvin": calibration.board_kelvin,
         "wall_seconds": calibration.wall_seconds,
     }
     arrays = {
@@ -85,6 +88,7 @@ def load_calibration(path: Path) -> Calibration:
             branches=BranchCalibration(**arrays),
             bytes_moved=int(about["bytes_moved"]),
             bench_seconds=float(about["bench_seconds"]),
+            board_kelvin=float(about["board_kelvin"]),
             wall_seconds=float(about["wall_seconds"]),
             source=str(path),
         )

@@ -87,5 +87,10 @@ def _table(document: dict[str, Any]) -> Table:
         )
     agreement = "" if wanted["agreement"] is None else f", {wanted['agreement']:.1%} alike"
     table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits{agreement})")
-    table.add_row("time", f"{document['wall_seconds']:.1f} s")
+    spent = document["bench_seconds"]
+    table.add_row(
+        "time",
+        f"{document['wall_seconds']:.1f} s; on the bench {spent['settling']:.1f} s settling, "
+        f"{spent['integrating']:.1f} s integrating, {spent['talking']:.1f} s talking",
+    )
     return table

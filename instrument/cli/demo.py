@@ -15,7 +15,7 @@ BITS, AGREEMENT = 11.0, 0.995
 def demo(
     *,
     seed: Seed = 1,
-    link: LinkOption = Link.SOCKET,
+    link: LinkOption = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -37,7 +37,7 @@ def demo(
             title="Handwritten digits",
             bench=f"sim:{PRESET}",
             seed=seed,
-            link=link.value,
+            link=(link or Link.SOCKET).value,
             weights=digits.weights,
             inputs=digits.images,
             labels=digits.labels,

@@ -23,8 +23,12 @@ Seed = Annotated[
     int, typer.Option(min=0, help="Seed of everything random: the simulated board, random inputs.")
 ]
 LinkOption = Annotated[
-    Link,
-    typer.Option("--link", help="Wire to a simulated board: TCP socket, or serial over a pty."),
+    Link | None,
+    typer.Option(
+        "--link",
+        help="Wire to a board simulated in this process: TCP socket, or serial over a pty "
+        "[default: socket]",
+    ),
 ]
 Out = Annotated[
     Path | None,

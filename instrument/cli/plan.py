@@ -28,11 +28,13 @@ def plan(
     calibration: Path | None,
     spec_bits: float,
     seed: int,
-    link: Wire,
+    link: Wire | None,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
         raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
+    if link is not None and not bench.startswith(SIMULATED):
+        raise UsageError(f"--link is for a board simulated in this process; {bench} names its wire")
     weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
     vectors = None
     if inputs is not None:
@@ -42,7 +44,7 @@ def plan(
         title=f"{matrix} on {bench}",
         bench=bench,
         seed=seed,
-        link=link,
+        link=link or "socket",
         weights=weights,
         inputs=vectors,
         matrix_name=matrix,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, Link, LinkOption, Out, Seed
+from instrument.cli.options import Json, LinkOption, Out, Seed
 
 
 def run(
@@ -41,7 +41,7 @@ def run(
         float, typer.Option(help="Bits of relative error that the products must reach.")
     ] = 11.0,
     seed: Seed = 1,
-    link: LinkOption = Link.SOCKET,
+    link: LinkOption = None,
     out: Out = None,
     json: Json = False,
 ) -> None:
@@ -54,5 +54,7 @@ def run(
     from instrument.cli.job import carry_out
     from instrument.cli.plan import plan
 
-    job = plan(bench, matrix, inputs, calibration, spec_bits, seed, link.value)
+    job = plan(
+        bench, matrix, inputs, calibration, spec_bits, seed, None if link is None else link.value
+    )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

@@ -20,6 +20,13 @@ def sim(
         Path, typer.Option(help="Where to write the bench.toml that points at the simulated bench.")
     ] = Path("bench.toml"),
     seed: Seed = 1,
+    realtime: Annotated[
+        bool,
+        typer.Option(
+            "--realtime",
+            help="Let settling and apertures take as long on the wall as on the bench.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Serve a simulated bench on this machine's loopback until stopped (Ctrl-C, SIGTERM).
@@ -29,4 +36,4 @@ def sim(
     """
     from instrument.cli.sim_server import serve
 
-    serve(board, seed=seed, port=port, bench=bench, as_json=json)
+    serve(board, seed=seed, port=port, bench=bench, realtime=realtime, as_json=json)

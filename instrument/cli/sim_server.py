@@ -18,7 +18,9 @@ from simulator.preset import PresetError, load_preset
 MARK = "# Written by ohmsum sim: the next one replaces it.\n"
 
 
-def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool) -> None:
+def serve(
+    preset_name: str, *, seed: int, port: int, bench: Path, realtime: bool, as_json: bool
+) -> None:
     """Serve, print the resources, write the bench.toml, wait for SIGINT or SIGTERM."""
     try:
         preset = load_preset(preset_name)
@@ -27,7 +29,7 @@ def serve(preset_name: str, *, seed: int, port: int, bench: Path, as_json: bool)
     _check_replaceable(bench)
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
-        with serve_bench(preset, seed, wires, port=port) as simulated:
+        with serve_bench(preset, seed, wires, port=port, realtime=realtime) as simulated:
             board = simulated.resources["board"]
             bench.write_text(MARK + bench_toml(board["socket"]), "utf-8")
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}

@@ -56,6 +56,8 @@ def test_open_reads_what_the_board_is(board: CrossbarBoard) -> None:
     assert (board.row_volts_limit, board.line_hertz) == (1.0, 50.0)
     assert (board.range_amperes, board.aperture_seconds, board.delay_seconds) == (1e-2, 1e-3, 1e-3)
     assert board.seconds() == 12.5
+    assert board.spent_seconds() == (2.5, 10.0, 0.25)
+    assert board.temperature_kelvin() == 296.5
 
 
 def test_open_forgets_the_errors_of_others(tiny: TinyBoard) -> None:

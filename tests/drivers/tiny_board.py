@@ -73,6 +73,14 @@ class TinyBoard:
                 answer = b"50"
             case b"SYST:TIME?":
                 answer = b"12.5"
+            case b"SYST:TIME:SETT?":
+                answer = b"2.5"
+            case b"SYST:TIME:INT?":
+                answer = b"10"
+            case b"SYST:TIME:TALK?":
+                answer = b"0.25"
+            case b"SYST:TEMP?":
+                answer = b"296.5"
             case b"SYST:WATC":
                 self.watchdog = float(parameters)
             case b"SOUR:VOLT:RANG?":

@@ -34,6 +34,7 @@ def made_up_calibration(seed=1, shape=(3, 4, 5)):
         ),
         bytes_moved=99,
         bench_seconds=1.5,
+        board_kelvin=296.2,
         wall_seconds=0.25,
     )
 

@@ -24,7 +24,7 @@ from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
-from drivers.crossbar_board import CrossbarBoard
+from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
@@ -74,6 +74,7 @@ def make_run(
             ),
             bytes_moved=444_921,
             bench_seconds=68.2,
+            board_kelvin=296.2,
             wall_seconds=0.5,
         ),
         program=ProgrammedMatrix(
@@ -104,6 +105,7 @@ def make_run(
             median_bits=np.arange(1.0, board.branches + 1) * 2,
             worst_bits=np.arange(1.0, board.branches + 1) * 1.5,
         ),
+        spent=SpentSeconds(settling=1.7, integrating=66.6, talking=0.5),
     )
 
 
