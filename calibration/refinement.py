@@ -28,6 +28,7 @@ from calibration.pairs import PairBanks, board_pattern, differences, pair_banks
 from calibration.selection import Selection, select_in_window
 from calibration.targets import Targets
 from calibration.transfer import OverloadError, TransferMeasurement, measure_transfer
+from calibration.wire import WireEstimate, identify_wire, without_wire_drop
 
 FIRST_WINDOW, LEAST_WINDOW = 2.0**-11, 2.0**-16
 """Half widths of the first and of the narrowest window, over the largest wanted difference."""
@@ -57,6 +58,7 @@ class Programmed:
     """Root mean square of (measured − wanted) difference after each round, over the largest wanted
     difference.
     """
+    wire: WireEstimate
     unreachable: NDArray[np.bool_]
     """(rows, outputs): cells whose target lies beyond what their working branches reach."""
 
@@ -105,6 +107,7 @@ def program(
     unreachable = np.abs(first.residual_siemens) > full_scale * FIRST_WINDOW
     range_amperes = _range_of_use(board, calibration, chosen, (rows, outputs), volts)
 
+    wire: WireEstimate | None = None
     best: Programmed | None = None
     residuals: list[float] = []
     rounds_since_best = 0
@@ -112,6 +115,10 @@ def program(
         pattern = board_pattern(chosen, (rows, outputs), board_shape)
         board.apply(pattern)
         measured, range_amperes = _measure_in_range(board, (rows, outputs), volts, range_amperes)
+        if wire is None:
+            # The first measurement tells the wires, and with them what the probes had hidden.
+            wire = identify_wire(calibration, pattern, measured)
+            bank = pair_banks(without_wire_drop(calibration, wire.wire), rows, outputs)
         missing = wanted - differences(measured.siemens, outputs).ravel()
         residuals.append(_relative_rms(missing, targets))
         progress(round_number + 1, MOST_ROUNDS)
@@ -122,6 +129,7 @@ def program(
                 transfer=measured,
                 range_amperes=range_amperes,
                 round_residuals=(),
+                wire=wire,
                 unreachable=unreachable.reshape(rows, outputs),
             )
             rounds_since_best = 0

@@ -24,6 +24,7 @@ from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
+from calibration.wire import WireEstimate
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
@@ -32,6 +33,7 @@ from instrument.report import Circumstances, wording, write_report
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
 from instrument.validation import Validation
+from kirchhoff import Wire
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -89,6 +91,7 @@ def make_run(
                 ),
                 range_amperes=3e-3,
                 round_residuals=(error * 10, error * 3, error, error * 2),
+                wire=WireEstimate(Wire(0.02, 0.02, 0.05, 0.0), Wire(1e-5, 1e-5, 1e-3, 0.5)),
                 unreachable=np.zeros(shape, dtype=bool),
             ),
             volts_per_unit=0.9375,

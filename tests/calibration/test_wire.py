@@ -1,0 +1,114 @@
+"""The wires: found from the board's own measurements, and taken out of the branch values."""
+
+from dataclasses import astuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from calibration.branches import characterize
+from calibration.crossbar import measuring_volts
+from calibration.refinement import program
+from calibration.targets import choose_targets
+from calibration.transfer import TransferMeasurement, measure_transfer
+from calibration.wire import identify_wire, without_wire_drop
+from kirchhoff import Wire, transfer_matrix
+from simulator.parts.resistors import draw_branches
+from tests.simulator.boards import NO_GAIN, NO_NOISE, small, switched_on
+
+WIDE = {"shape": {"rows": 12, "columns": 40, "branches": 6}}
+HEAVY = {
+    "wire": {"row_ohms": 0.05, "column_ohms": 0.03, "source_ohms": 0.2, "sense_ohms": 0.1},
+}
+
+
+def half_closed(board, seed=0):
+    shape = board.rows, board.columns, board.branches
+    pattern = np.random.default_rng(seed).random(shape) < 0.5
+    board.apply(pattern)
+    return pattern
+
+
+def test_probes_without_the_wires_drop_are_the_branches():
+    preset = small(NO_GAIN, NO_NOISE, HEAVY, **WIDE)
+    drawn = draw_branches(preset, 3)
+    true = drawn.closed_siemens - drawn.open_siemens
+    measured = characterize(switched_on(preset, 3))
+    freed = without_wire_drop(measured, Wire(**preset.wire.model_dump()))
+    dropped = np.abs(measured.branch_siemens / true - 1).max()
+    assert dropped > 1e-4
+    assert np.abs(freed.branch_siemens / true - 1).max() < dropped * 1e-3
+    np.testing.assert_allclose(freed.open_siemens, drawn.open_siemens.sum(axis=2), rtol=1e-3)
+
+
+def test_no_wire_takes_nothing_out():
+    measured = characterize(switched_on(small(), 3))
+    freed = without_wire_drop(measured, Wire(0.0, 0.0, 0.0, 0.0))
+    np.testing.assert_allclose(freed.branch_siemens, measured.branch_siemens, rtol=1e-12)
+    np.testing.assert_array_equal(freed.open_siemens, measured.open_siemens)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.floats(0.01, 0.5), st.floats(0.01, 0.5), st.floats(0.05, 1.0), st.integers(0, 2**32 - 1))
+def test_wires_are_found_from_exact_measurements(row_ohms, column_ohms, source_ohms, seed):
+    random = np.random.default_rng(seed)
+    wire = Wire(row_ohms, column_ohms, source_ohms, 0.1)
+    board = switched_on(small(NO_GAIN, NO_NOISE, **WIDE), 3)
+    seen = characterize(board)
+    true = without_wire_drop(seen, wire)  # any branches will do: these are what `seen` would mean
+    pattern = random.random(seen.status.shape) < 0.5
+    crosspoints = true.open_siemens + (pattern * true.branch_siemens).sum(axis=2)
+    gains = 1 + 1e-3 * random.uniform(-1, 1, board.columns)
+    measured = TransferMeasurement(
+        transfer_matrix(crosspoints, wire) * gains,
+        np.zeros(board.columns),
+        np.full(board.columns, 1e-12),
+    )
+    found = identify_wire(seen, pattern, measured).wire
+    assert found.row_ohms == pytest.approx(row_ohms, rel=1e-3)
+    assert found.column_ohms == pytest.approx(column_ohms, rel=1e-3)
+    assert found.source_ohms == pytest.approx(source_ohms, rel=0.02)
+
+
+def test_wires_are_found_on_a_noisy_board_within_their_uncertainty():
+    preset = small(HEAVY, **WIDE)
+    true = astuple(Wire(**preset.wire.model_dump()))
+    scores = []
+    for seed in range(6):
+        board = switched_on(preset, seed)
+        calibration = characterize(board)
+        pattern = half_closed(board, seed)
+        board.configure(range_amperes=1e-3)
+        volts = measuring_volts(board.row_volts_limit)
+        measured = measure_transfer(board, board.rows, board.columns, volts)
+        estimate = identify_wire(calibration, pattern, measured)
+        assert estimate.uncertainty.row_ohms < 0.1 * preset.wire.row_ohms
+        assert estimate.uncertainty.column_ohms < 0.1 * preset.wire.column_ohms
+        found, spread = astuple(estimate.wire), astuple(estimate.uncertainty)
+        scores += [(f - t) / s for f, t, s in zip(found[:3], true[:3], spread[:3], strict=True)]
+    # 18 scores of unit variance: the sum of their squares is beyond 50 once in 10,000.
+    assert sum(score**2 for score in scores) < 50
+
+
+def test_what_was_never_closed_tells_nothing_and_harms_nothing():
+    board = switched_on(small(), 2)
+    calibration = characterize(board)
+    pattern = np.zeros(calibration.status.shape, dtype=bool)
+    pattern[0, 0, :5] = True
+    siemens = np.full((board.rows, board.columns), np.nan)
+    siemens[0, 0] = (pattern * calibration.branch_siemens).sum()
+    measured = TransferMeasurement(siemens, np.zeros(board.columns), np.zeros(board.columns))
+    estimate = identify_wire(calibration, pattern, measured)
+    assert astuple(estimate.wire) == (0.0, 0.0, 0.0, 0.0)
+    assert astuple(estimate.uncertainty) == pytest.approx((1.0, 1.0, 1.0, 1.0))
+
+
+def test_a_wide_board_is_programmed_beyond_what_its_wires_would_allow():
+    preset = small(HEAVY, shape={"rows": 8, "columns": 200, "branches": 10})
+    board = switched_on(preset, 1)
+    calibration = characterize(board)
+    weights = np.random.default_rng(1).uniform(-1, 1, (8, 100))
+    done = program(board, calibration, choose_targets(weights, calibration))
+    assert done.round_residuals[0] > 2.0**-9
+    assert done.residual_rms < 2.0**-12.5
