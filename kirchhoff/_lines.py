@@ -1,4 +1,4 @@
-"""Compiled: one vector at a time, by conjugate gradients on the column nodes.
+"""Compiled: one vector or dipole at a time, by conjugate gradients on the column nodes.
 
 Everything is written in resistances, so that a wire of zero ohms is an ordinary value: no step
 divides by anything smaller than 1.
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Ohms = tuple[float, float, float, float]  # row, column, source, sense
+Place = tuple[int, int]
 Ladders = tuple[Array, Array, Array, Ohms]  # conductances, row and column attenuations, wire
 
 # Rows advanced together along the row ladders: their recurrences are independent, which hides
 # the latency of each.
 ABREAST = 8
+# Beyond this many steps the transfer matrix serves better.
+MAX_STEPS = 64
 
 
 @njit(cache=True, nogil=True)
@@ -110,33 +113,35 @@ def _largest_current(G: Array, U: Array) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> int:
-    """Column currents (columns,) of one drive v (rows,); the number of steps, or -1 if in vain.
+def _iterate(currents: Array, W: Array, fed: Array, reach: Array, board: Ladders) -> int:
+    """Column currents (columns,) and nodes W for `fed` currents; the number of steps, or -1.
 
-    It is in vain after max_steps, or when the columns' wire leaves so little of the current fed
+    `fed` (rows, columns), which is overwritten, is what the columns would get if held at 0 V.
+    W is exact enough when no conductance in `reach` (rows, columns) would show its error. -1
+    means in vain: after MAX_STEPS, or when the columns' wire leaves so little of the current fed
     into them that rounding would show.
 
-    The column nodes W obey (M - N) W = b: M is the column ladders with every crosspoint tied to
-    0 V, N = G K G couples the columns through the row ladders K, b is what the rows feed into
-    columns held at 0 V. M is the preconditioner; M p follows from the recurrence of p, so that
-    neither M nor the wires' conductances, which may be infinite, are ever needed themselves.
+    The column nodes W obey (M - N) W = fed: M is the column ladders with every crosspoint tied to
+    0 V, N = G K G couples the columns through the row ladders K. M is the preconditioner; M p
+    follows from the recurrence of p, so that neither M nor the wires' conductances, which may be
+    infinite, are ever needed themselves.
     """
     G, row_factors, column_factors, ohms = board
     rows, columns = G.shape
-    idle = np.zeros(rows)
+    idle, ones = np.zeros(rows), np.ones_like(G)
     U, z = np.empty_like(G), np.empty_like(G)
     p, Mp = np.zeros_like(G), np.zeros_like(G)
-
-    _row_voltages(U, p, v, row_factors, ohms)
-    residual = G * U
-    _column_sums(currents, G, U)
-    largest_fed = _largest_current(G, U)
     power, taken = np.empty(columns), np.empty(columns)
+
+    residual = fed
+    _column_sums(currents, residual, ones)
+    largest_fed = _largest_current(ones, residual)
+    W[:] = 0.0
     rz = 0.0
-    for step in range(max_steps + 1):
+    for step in range(MAX_STEPS + 1):
         _column_voltages(z, residual, column_factors, ohms)
-        # G |z| bounds what the next correction does to the currents.
-        if _largest_current(G, z) <= 1e-14 * np.abs(currents).max() + 1e-16 * largest_fed:
+        # reach |z|, with reach = G, bounds what the next correction does to the currents.
+        if _largest_current(reach, z) <= 1e-14 * np.abs(currents).max() + 1e-16 * largest_fed:
             return step if largest_fed <= 1e3 * np.abs(currents).max() else -1
         _column_sums(power, residual, z)
         last_rz, rz = rz, power.sum()
@@ -164,7 +169,46 @@ def _solve_vector(currents: Array, v: Array, board: Ladders, max_steps: int) -> 
         for i in range(rows):
             for j in range(columns):
                 residual[i, j] -= alpha * U[i, j]
+                W[i, j] += alpha * p[i, j]
     return -1
+
+
+@njit(cache=True, nogil=True)
+def solve_dipole(
+    to_rows: Array,
+    from_columns: Array,
+    drops: Array,
+    place: Place,
+    reach: Array,
+    board: Ladders,
+) -> int:
+    """What 1 A does that is fed into the row node at `place` and taken from its column node.
+
+    Gives the currents into the rows' drivers, to_rows (rows,), those out of the columns' grounds,
+    from_columns (columns,), and the voltages drops (rows, columns) from row node to column node.
+    Drivers and grounds are at 0 V. Returns the number of steps, or -1 if they were in vain.
+    """
+    G, row_factors, _, ohms = board
+    rows, columns = G.shape
+    idle = np.zeros(rows)
+    into_rows, W = np.zeros_like(G), np.empty_like(G)
+    into_rows[place] = 1.0
+    _row_voltages(drops, into_rows, idle, row_factors, ohms)
+    fed = G * drops
+    fed[place] -= 1.0
+    steps = _iterate(from_columns, W, fed, reach, board)
+    for j in range(columns):
+        from_columns[j] = -from_columns[j]
+    into_rows = G * W
+    into_rows[place] += 1.0
+    _row_voltages(drops, into_rows, idle, row_factors, ohms)
+    for i in range(rows):
+        to_rows[i] = 0.0
+        for j in range(columns):
+            to_rows[i] += into_rows[i, j] - G[i, j] * drops[i, j]
+            drops[i, j] -= W[i, j]
+    # As for the columns in `_iterate`: of little that arrives, rounding would show.
+    return int(steps) if 1e3 * np.abs(to_rows).max() >= 1.0 else -1
 
 
 @njit(cache=True, nogil=True)
@@ -176,14 +220,18 @@ def ladders(G: Array, ohms: Ohms) -> Ladders:
 
 
 @njit(cache=True, nogil=True)
-def solve(currents: Array, V: Array, board: Ladders, max_steps: int) -> int:
+def solve(currents: Array, V: Array, board: Ladders) -> int:
     """Column currents (vectors, columns) of drives V (vectors, rows).
 
     Returns the number of steps the hardest vector took, or -1 if one was in vain.
     """
+    G, row_factors, _, ohms = board
+    U, W = np.empty_like(G), np.empty_like(G)
+    idle = np.zeros_like(G)
     most = 0
     for k in range(len(V)):
-        steps = _solve_vector(currents[k], V[k], board, max_steps)
+        _row_voltages(U, idle, V[k], row_factors, ohms)
+        steps = _iterate(currents[k], W, G * U, G, board)
         if steps < 0:
             return -1
         most = max(most, steps)

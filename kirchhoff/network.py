@@ -10,10 +10,8 @@ from math import isqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from kirchhoff._arguments import conductances, ohms_of, real_matrix
 from kirchhoff.wire import Wire
-
-# Beyond this many steps a vector is better served by the transfer matrix.
-MAX_STEPS = 64
 
 
 def column_currents(
@@ -30,24 +28,24 @@ def column_currents(
     """
     from kirchhoff import _lines, _tiles
 
-    G = _conductances(crosspoint_siemens)
-    V = _real_matrix("row_volts", row_volts)
+    G = conductances("crosspoint_siemens", crosspoint_siemens)
+    V = real_matrix("row_volts", row_volts)
     rows, columns = G.shape
     if V.shape[1] != rows:
         raise ValueError(
             f"row_volts must have shape (vectors, {rows}), one voltage for each row of "
             f"crosspoint_siemens, not {V.shape}"
         )
-    ohms = _ohms(wire)
+    ohms = ohms_of(wire)
     currents = np.empty((len(V), columns))
     if not len(V):
         return currents
     board = _lines.ladders(G, ohms)
-    steps = _lines.solve(currents[:1], V[:1], board, MAX_STEPS)
+    steps = _lines.solve(currents[:1], V[:1], board)
     # Costs measured in the time of one step: (rows columns)^1.5 for the matrix is about two
     # steps for each of sqrt(rows columns) vectors.
     if steps >= 0 and len(V) * (steps + 1) <= 2 * isqrt(rows * columns):
-        steps = _lines.solve(currents[1:], V[1:], board, MAX_STEPS)
+        steps = _lines.solve(currents[1:], V[1:], board)
         if steps >= 0:
             return currents
     currents[:] = 0.0
@@ -67,37 +65,4 @@ def transfer_matrix(crosspoint_siemens: ArrayLike, wire: Wire) -> NDArray[np.flo
     """
     from kirchhoff import _tiles
 
-    return _tiles.transfer(_conductances(crosspoint_siemens), _ohms(wire))
-
-
-def _ohms(wire: Wire) -> tuple[float, float, float, float]:
-    return (
-        float(wire.row_ohms),
-        float(wire.column_ohms),
-        float(wire.source_ohms),
-        float(wire.sense_ohms),
-    )
-
-
-def _conductances(crosspoint_siemens: ArrayLike) -> NDArray[np.float64]:
-    G = _real_matrix("crosspoint_siemens", crosspoint_siemens)
-    if not G.size:
-        raise ValueError(f"crosspoint_siemens must not be empty, but its shape is {G.shape}")
-    if G.min() < 0:
-        raise ValueError("crosspoint_siemens must be >= 0")
-    return G
-
-
-def _real_matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} must be a matrix of numbers: {error}") from None
-    if array.ndim != 2 or array.dtype.kind not in "fiu":
-        raise ValueError(
-            f"{name} must be a matrix of real numbers, not {array.ndim}-dimensional {array.dtype}"
-        )
-    matrix = np.ascontiguousarray(array, dtype=np.float64)
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"{name} must be finite")
-    return matrix
+    return _tiles.transfer(conductances("crosspoint_siemens", crosspoint_siemens), ohms_of(wire))
