@@ -1,7 +1,7 @@
 """All benchmarks: `python -m benchmarks`."""
 
-from benchmarks import calibration, network, selection
+from benchmarks import calibration, network, selection, whole_run
 
-for benchmark in (network, selection, calibration):
+for benchmark in (network, selection, calibration, whole_run):
     benchmark.main()
     print()
