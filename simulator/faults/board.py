@@ -126,7 +126,8 @@ class BoardFaults:
         if began:
             since_start = fault.at_seconds is None and fault.at_operation is None
             self._began_seconds[index] = 0.0 if since_start else fault.at_seconds or seconds
-            self.strikes[index].note(seconds, self.operations)
+            if not isinstance(fault, IntermittentBranches):
+                self.strikes[index].note(seconds, self.operations)
         since = seconds - self._began_seconds[index]
         if there and isinstance(fault, DriftingBranches):
             hours = since // DRIFT_STEP_SECONDS * DRIFT_STEP_SECONDS / 3600
@@ -134,7 +135,11 @@ class BoardFaults:
             changed |= factor != self._factors[index]
             self._factors[index] = factor
         if there and isinstance(fault, IntermittentBranches):
-            changed |= self._telegraphs[index].advance(since)
+            telegraph = self._telegraphs[index]
+            good = ~telegraph.bad
+            changed |= telegraph.advance(since)
+            if (good & telegraph.bad).any():
+                self.strikes[index].note(seconds, self.operations)
         return changed
 
     def _next_change(self, index: int, fault: Lasting, seconds: float) -> float:
