@@ -70,6 +70,7 @@ class SimulatedCrossbar:
         self.interlock_closed = True
         self._sum_up()
         self.reset()
+        self._let_faults_strike()
 
     def reset(self) -> None:
         """Bring everything to the power-on state: outputs off, switches open, rows at 0 V, widest
@@ -173,12 +174,15 @@ class SimulatedCrossbar:
 
     def suffer(self) -> None:
         """Let the faults strike that are due by now. Raises PowerLost, once for a power cycle."""
+        self._let_faults_strike()
+        if self.faults.power_fails(self.clock.seconds):
+            raise PowerLost
+
+    def _let_faults_strike(self) -> None:
         if self.faults.advance(self.clock.seconds):
             self.ambient.step_kelvin = self.faults.step_kelvin
             self._sum_up()
             self._arrange(self._arranged)
-        if self.faults.power_fails(self.clock.seconds):
-            raise PowerLost
 
     def _sum_up(self) -> None:
         """Work out what a probe leaves in the rows that it does not touch, and what closing adds in
