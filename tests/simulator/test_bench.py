@@ -1,14 +1,19 @@
 """A bench is served as long as its context lasts, and watches over its board meanwhile."""
 
+import gc
+import os
 import socket
 import threading
 import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
 from simulator.bench import serve_bench
-from tests.simulator.boards import TINY
+from tests.simulator.boards import TINY, block, floats, scan_list
+from tests.simulator.faults.plans import plan_of
 
 PATIENCE_SECONDS = 20
 
@@ -82,3 +87,58 @@ def test_silent_host_loses_the_board_without_a_further_message():
         assert not bench.crossbar.outputs_on
         assert not bench.crossbar.pattern.any()
         assert ask(connection, b"SYST:ERR?").startswith(b"102,")
+
+
+CLIENTS, ROUNDS = 20, 6
+WORK = (
+    b"*IDN?",
+    b"OUTP ON;:ROUT:SCAN " + scan_list((1, 1, 0.5), (2, 2, -0.5)),
+    b"MEAS:SCAN?;:MEAS:MVM? " + floats([[0.1, 0.2, 0.3]] * 4),
+    b"DATA " + block(bytes(20_000)) + b";:ROUT:PATT?",
+)
+
+
+def work(resource, number):
+    """Ask everything, then leave: every other one in the middle of a message."""
+    with connect(resource) as connection:
+        for message in WORK:
+            connection.sendall(message + b";:SYST:BOAR:SHAP?\n")
+            answer = b""
+            while not answer.endswith(b"3,5,2\n"):
+                answer += connection.recv(2**20)
+        if number % 2:
+            connection.sendall(b"ROUT:PATT #9000001000abc")
+
+
+def descriptors():
+    return len(os.listdir("/dev/fd"))
+
+
+GOING_WRONG = (
+    {"kind": "intermittent", "row": 1, "mean_closed_seconds": 1.0, "mean_open_seconds": 1.0},
+    {"kind": "reply_delayed", "delay_seconds": 0.001, "probability": 0.2},
+)
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="descriptors cannot be counted here")
+@pytest.mark.parametrize("faults", [(), GOING_WRONG], ids=["sound", "faulty"])
+def test_nothing_grows_when_twenty_clients_at_once_come_work_and_go(faults):
+    with (
+        serve_bench(TINY, 1, ("socket", "serial"), faults=plan_of(*faults)) as bench,
+        ThreadPoolExecutor(CLIENTS) as clients,
+    ):
+        resource = bench.resources["board"]["socket"]
+        before, held_bytes = descriptors(), []
+        tracemalloc.start()
+        for _ in range(ROUNDS):
+            list(clients.map(work, [resource] * CLIENTS, range(CLIENTS)))
+            patience = time.monotonic() + PATIENCE_SECONDS
+            while descriptors() > before:  # every session closes its own when it ends
+                assert time.monotonic() < patience, "sessions outlive their clients"
+                time.sleep(0.005)
+            gc.collect()
+            held_bytes.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    answered = CLIENTS * len(WORK)
+    assert bench.crossbar.faults.operations == ROUNDS * answered
+    assert held_bytes[-1] - held_bytes[2] < 100 * answered * (ROUNDS - 3)
