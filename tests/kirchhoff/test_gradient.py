@@ -1,7 +1,6 @@
 """The forward and the adjoint map are the derivative of the transfer matrix, and one another's."""
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -10,8 +9,6 @@ from kirchhoff import (
     Wire,
     transfer_change,
     transfer_gradient,
-    transfer_matrix,
-    updated_transfer,
 )
 from tests.kirchhoff.boards import boards, modified_nodal, wires
 
