@@ -72,7 +72,7 @@ def _joined(X: Array, Y: Array, joint: Joint) -> tuple[Array, _Side, _Side]:
     imposed = np.empty((len(cx), ports))
     imposed[:, new_x], imposed[:, new_y] = a, minus_Z @ b
     volts: Array = np.linalg.solve(np.eye(len(cx)) - minus_Z @ P, imposed)
-    amperes = P @ volts
+    amperes: Array = P @ volts
     amperes[:, new_y] += b
     K = np.empty((ports, ports))
     K[new_x], K[new_y] = a.T @ amperes, b.T @ volts
