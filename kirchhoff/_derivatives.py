@@ -71,7 +71,7 @@ def _joined(X: Array, Y: Array, joint: Joint) -> tuple[Array, _Side, _Side]:
     ports = len(ox) + len(oy)
     imposed = np.empty((len(cx), ports))
     imposed[:, new_x], imposed[:, new_y] = a, minus_Z @ b
-    volts: Array = np.linalg.solve(np.eye(len(cx)) - minus_Z @ P, imposed)
+    volts: Array = np.asarray(np.linalg.solve(np.eye(len(cx)) - minus_Z @ P, imposed), np.float64)
     amperes: Array = P @ volts
     amperes[:, new_y] += b
     K = np.empty((ports, ports))
