@@ -9,6 +9,7 @@ import threading
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -18,8 +19,11 @@ from kirchhoff import column_currents, transfer_matrix
 from simulator.board import SimulatedBoard
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
+from simulator.faults.plan import FaultPlan
+from simulator.faults.replies import FaultyReplies
 from simulator.preset import Preset
 from simulator.servers import serve_pty, serve_tcp
+from simulator.truth import save_truth
 
 Wire = Literal["socket", "serial"]
 Answer = TypeVar("Answer")
@@ -44,14 +48,21 @@ def serve_bench(
     *,
     port: int = 0,
     realtime: bool = False,
+    faults: FaultPlan | None = None,
+    truth: Path | None = None,
 ) -> Iterator[SimulatedBench]:
     """Serve a bench drawn from `seed` on loopback until the context ends.
 
     `port` is the TCP port of the board's socket, 0 for a free one. In `realtime` the board's clock
-    is the wall's. Raises OSError where a port is taken or the platform has no pty.
+    is the wall's. `faults` go wrong as their plan says. `truth` is a file (.npz) for what nobody
+    on the wire can know, written when the bench is served and again when the context ends. Raises
+    OSError where a port is taken, the platform has no pty or the file cannot be written, and
+    PlanError where the board has no place for a fault.
     """
     _warm_up(preset)
-    crossbar = SimulatedCrossbar(preset, seed, Clock(realtime))
+    crossbar = SimulatedCrossbar(preset, seed, Clock(realtime), faults)
+    if truth is not None:
+        save_truth(crossbar, truth)
     board = SimulatedBoard(crossbar, serial=f"B{seed:06d}")
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="simulated bench", daemon=True)
@@ -65,6 +76,8 @@ def serve_bench(
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+        if truth is not None:
+            save_truth(crossbar, truth)
 
 
 def _warm_up(preset: Preset) -> None:
@@ -86,12 +99,17 @@ async def _serve(
     board: SimulatedBoard, stack: AsyncExitStack, wires: tuple[Wire, ...], port: int
 ) -> dict[Wire, str]:
     resources: dict[Wire, str] = {}
+    crossbar, faults = board.crossbar, board.crossbar.faults
+    replies = FaultyReplies(
+        faults.plan, lambda: (crossbar.clock.seconds, faults.operations), faults.strikes
+    )
     if "socket" in wires:
-        tcp = await serve_tcp(board, port=port)
+        tcp = await serve_tcp(board, port=port, deliver=replies.deliver)
         stack.push_async_callback(tcp.close)
+        board.when_powered_on.append(tcp.reset)
         resources["socket"] = f"TCPIP::127.0.0.1::{tcp.port}::SOCKET"
     if "serial" in wires:
-        pty = await serve_pty(board)
+        pty = await serve_pty(board, deliver=replies.deliver)
         stack.push_async_callback(pty.close)
         resources["serial"] = f"ASRL{pty.path}::INSTR"
     watch = asyncio.create_task(_watch(board))

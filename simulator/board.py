@@ -11,8 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.crossbar import SimulatedCrossbar
+from simulator.clock import Purpose
+from simulator.crossbar import PowerLost, SimulatedCrossbar
 from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
+from simulator.scpi.parser import is_blank
 
 FIRMWARE = "1.0"
 ANSWER_LIMIT_BYTES = 16 * 2**20
@@ -39,24 +41,48 @@ class SimulatedBoard:
     def __init__(self, crossbar: SimulatedCrossbar, serial: str) -> None:
         self.crossbar = crossbar
         self._serial = serial
-        self._scan = np.zeros(0, SCAN_POINT)
-        self._watchdog_seconds = 0.0
-        self._talked_seconds = 0.0
+        self.when_powered_on: list[Callable[[], None]] = []
+        """Called after every power cycle."""
+        self.power_ons = 0
         self._last_heard = time.monotonic()
         self.status = Status(DEVICE_ERRORS)
         self._engine = Engine(self._commands(), self.status)
-        self.status.power_on()
+        self._power_on()
 
     def execute(self, message: bytes) -> bytes:
-        """Execute one program message; return its response message, empty where it asks nothing."""
+        """Execute one program message; return its response message, empty where it asks nothing,
+        and where the power fails before it is answered.
+        """
         self.watch()
         self._last_heard = time.monotonic()
-        answer = self._engine.execute(message)
+        if not is_blank(message):
+            self.crossbar.faults.operations += 1
+        try:
+            answer = self._engine.execute(message)
+            self.crossbar.suffer()  # what is due, and no reading has brought about
+        except PowerLost:
+            self._power_on()
+            return b""
         link = self.crossbar.preset.host_link
         moved = len(message) + 1 + len(answer)
         self._talked_seconds += link.message_seconds + moved / link.bytes_per_second
         self._last_heard = time.monotonic()
         return answer
+
+    def _power_on(self) -> None:
+        """Begin as after power-on: the host's state has gone, what the world is like has not."""
+        self.power_ons += 1
+        self._reset()
+        self.status.power_on()
+        self.status.set_questionable(INTERLOCK_BIT, not self.crossbar.interlock_closed)
+        clock = self.crossbar.clock
+        self._on_since_seconds, self._spent_before = clock.seconds, dict(clock.spent_seconds)
+        self._talked_seconds = 0.0
+        for tell in self.when_powered_on:
+            tell()
+
+    def _spent_seconds(self, purpose: Purpose) -> float:
+        return self.crossbar.clock.spent_seconds[purpose] - self._spent_before[purpose]
 
     def overrun(self) -> None:
         """Note a program message that was too long to be taken in."""
@@ -98,9 +124,9 @@ class SimulatedBoard:
             Command("*IDN?", self._identity),
             Command("*RST", self._reset),
             Command("*TST?", lambda: 0),
-            Command("SYSTem:TIME?", lambda: board.clock.seconds),
-            Command("SYSTem:TIME:SETTling?", lambda: board.clock.spent_seconds["settling"]),
-            Command("SYSTem:TIME:INTegrating?", lambda: board.clock.spent_seconds["integrating"]),
+            Command("SYSTem:TIME?", lambda: board.clock.seconds - self._on_since_seconds),
+            Command("SYSTem:TIME:SETTling?", lambda: self._spent_seconds("settling")),
+            Command("SYSTem:TIME:INTegrating?", lambda: self._spent_seconds("integrating")),
             Command("SYSTem:TIME:TALKing?", lambda: self._talked_seconds),
             Command("SYSTem:TEMPerature?", board.sensed_kelvin),
             Command("SYSTem:LFRequency?", lambda: hertz),

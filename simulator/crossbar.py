@@ -8,6 +8,8 @@ between.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -15,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from kirchhoff import Wire
 from simulator.clock import Clock
+from simulator.faults.board import BoardFaults
+from simulator.faults.plan import FaultPlan
 from simulator.network import Network
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.environment import Ambient
@@ -28,6 +32,10 @@ NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
 
 
+class PowerLost(BaseException):
+    """The board's power fails, now. No Exception: nothing in its firmware can handle it."""
+
+
 class SimulatedCrossbar:
     """One board: what it is made of (drawn from the seed) and the state of its switches, drivers
     and settings.
@@ -36,7 +44,10 @@ class SimulatedCrossbar:
     arguments here: the language in front does.
     """
 
-    def __init__(self, preset: Preset, seed: int, clock: Clock) -> None:
+    def __init__(
+        self, preset: Preset, seed: int, clock: Clock, plan: FaultPlan | None = None
+    ) -> None:
+        """Draw a board. Raises PlanError where it has no place for a fault of the plan."""
         preset = preset.in_force()
         self.preset = preset
         self.clock = clock
@@ -49,17 +60,15 @@ class SimulatedCrossbar:
         self.ranges_amperes = np.array(preset.tia.ranges_amperes)
         self.row_volts_limit = preset.dac.range_volts
         self._wire = Wire(**preset.wire.model_dump())
-        self._branches = draw_branches(preset, seed)
-        self._dacs = draw_dacs(preset.dac, self.rows, seed)
-        self._readers = draw_readers(preset.tia, preset.adc, self.columns, seed)
+        self.faults = BoardFaults(plan or FaultPlan(), preset, draw_branches(preset, seed))
+        self.dacs = draw_dacs(preset.dac, self.rows, seed)
+        self.readers = draw_readers(preset.tia, preset.adc, self.columns, seed)
         self._noise = ReadingNoise(preset, seed)
         self.ambient = Ambient(preset.environment, seed)
         self._residue = Residue(preset.settling, self.columns)
         self._settled_amperes = np.zeros(self.columns)
-        # What a probe leaves in the rows that it does not touch, and what closing adds in its own.
-        self._all_open = combine(lambda a: a.sum(axis=2), self._branches.open)
-        self._closing = combine(np.subtract, self._branches.closed, self._branches.open)
         self.interlock_closed = True
+        self._sum_up()
         self.reset()
 
     def reset(self) -> None:
@@ -80,7 +89,7 @@ class SimulatedCrossbar:
 
     def set_row_volts(self, volts: Floats) -> None:
         """Set all rows (rows,), in volts, as their DAC codes hold them."""
-        self.row_volts = self._dacs.held(volts)
+        self.row_volts = self.dacs.held(volts)
         self._touch(by_dac=True)
 
     def open_all(self) -> None:
@@ -97,12 +106,7 @@ class SimulatedCrossbar:
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         self.pattern = np.array(pattern, dtype=bool)
-
-        def summed(closed: Floats, opened: Floats) -> Floats:
-            return np.asarray(np.where(self.pattern, closed, opened).sum(axis=2, dtype=np.float64))
-
-        crosspoints = combine(summed, self._branches.closed, self._branches.open)
-        self._network = Network(crosspoints, self._wire)
+        self._arrange(self._patterned)
         self._touch(by_dac=False)
 
     def configure(
@@ -129,6 +133,7 @@ class SimulatedCrossbar:
 
     def sensed_kelvin(self) -> float:
         """Return the reading of the board's temperature sensor, kelvin."""
+        self.suffer()
         return self.ambient.sensed_kelvin(self.clock.seconds)
 
     def read(self, count: int = 1) -> Floats:
@@ -137,7 +142,7 @@ class SimulatedCrossbar:
 
     def column_currents(self, row_volts: ArrayLike) -> Floats:
         """Drive vectors (vectors, rows) in turn and read each once: (vectors, columns), ampere."""
-        held = self._dacs.held(np.asarray(row_volts, dtype=np.float64))
+        held = self.dacs.held(np.asarray(row_volts, dtype=np.float64))
         self._touch(by_dac=True)
         readings = self._acquire(held, 1)
         self.set_row_volts(np.zeros(self.rows))
@@ -158,13 +163,41 @@ class SimulatedCrossbar:
             indices = [point[0] for point in group]
             vectors = np.zeros((len(indices), self.rows))
             vectors[:, row] = row_volts[indices]
-            self._network = Network(self._probed(int(row), int(branch)), self._wire)
+            self._arrange(partial(self._probed, int(row), int(branch)))
             self._touch(by_dac=True)
-            read = self._acquire(self._dacs.held(vectors), readings)
+            read = self._acquire(self.dacs.held(vectors), readings)
             answers[indices] = read.reshape(len(indices), readings, self.columns)
         self.set_row_volts(np.zeros(self.rows))
         self.open_all()
         return answers
+
+    def suffer(self) -> None:
+        """Let the faults strike that are due by now. Raises PowerLost, once for a power cycle."""
+        if self.faults.advance(self.clock.seconds):
+            self.ambient.step_kelvin = self.faults.step_kelvin
+            self._sum_up()
+            self._arrange(self._arranged)
+        if self.faults.power_fails(self.clock.seconds):
+            raise PowerLost
+
+    def _sum_up(self) -> None:
+        """Work out what a probe leaves in the rows that it does not touch, and what closing adds in
+        its own.
+        """
+        branches = self.faults.branches
+        self._all_open = combine(lambda a: a.sum(axis=2), branches.open)
+        self._closing = combine(np.subtract, branches.closed, branches.open)
+
+    def _arrange(self, crosspoints: Callable[[], Conductances]) -> None:
+        """Make the network of crosspoints; they are asked for anew when a fault changes them."""
+        self._arranged = crosspoints
+        self._network = Network(crosspoints(), self._wire)
+
+    def _patterned(self) -> Conductances:
+        def summed(closed: Floats, opened: Floats) -> Floats:
+            return np.asarray(np.where(self.pattern, closed, opened).sum(axis=2, dtype=np.float64))
+
+        return combine(summed, self.faults.branches.closed, self.faults.branches.open)
 
     def _probed(self, row: int, branch: int) -> Conductances:
         def with_branch(opened: Floats, closing: Floats) -> Floats:
@@ -183,17 +216,35 @@ class SimulatedCrossbar:
     def _acquire(self, held_volts: Floats, count: int) -> Floats:
         """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
 
-        Returns what the ADCs answer, (vectors · count, columns), ampere.
+        Returns what the ADCs answer, (vectors · count, columns), ampere. Faults strike between two
+        readings.
         """
+        vectors = len(held_volts)
+        seconds = vectors * (self.delay_seconds + count * self.aperture_seconds)
+        self.suffer()
+        if self.faults.quiet_until(self.clock.seconds + seconds):
+            return self._integrate(held_volts, count)
+        answers = []
+        for index, held in enumerate(held_volts):
+            if index:
+                self._touch(by_dac=True)
+            for _ in range(count):
+                self.suffer()
+                answers.append(self._integrate(held[None], 1))
+        return np.concatenate(answers)
+
+    def _integrate(self, held_volts: Floats, count: int) -> Floats:
         waits, centres = self._schedule(len(held_volts), count)
         kelvin = self.ambient.deviation_kelvin(centres)
         decades = float(np.log10(1 + centres.mean() / 3600))
         if self.outputs_on:
-            volts = self._dacs.output(held_volts, float(kelvin.mean()))
+            volts = self.dacs.output(held_volts, float(kelvin.mean()))
+            volts[:, self.faults.dead_rows] = 0.0
         else:
             volts = np.zeros_like(held_volts)
         final = self._network.currents(volts, count, kelvin, decades)
-        final += self._readers.offset_amperes(self._network.column_siemens)
+        final += self.readers.offset_amperes(self._network.column_siemens)
+        final[:, self.faults.dead_columns] = 0.0
         seen = (
             final
             + self._unsettled(final, waits, count)
@@ -207,7 +258,9 @@ class SimulatedCrossbar:
                 self.outputs_on,
             )
         )
-        return self._readers.codes_to_amperes(seen, self.range_index, kelvin)
+        read = self.readers.codes_to_amperes(seen, self.range_index, kelvin)
+        stuck = self.faults.stuck_codes * self.readers.step_amperes(self.range_index)
+        return np.where(np.isnan(stuck), read, stuck)
 
     def _schedule(self, vectors: int, count: int) -> tuple[Floats, Floats]:
         """Spend the time of a block of readings.

@@ -27,6 +27,18 @@ def sim(
             help="Let settling and apertures take as long on the wall as on the bench.",
         ),
     ] = False,
+    faults: Annotated[
+        Path | None,
+        typer.Option(metavar="PLAN", help="A fault plan (TOML): what goes wrong, where and when."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Where to write (.npz) what nobody on the wire can know: every branch, every "
+            "error, every fault. Written again when the bench is stopped.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Serve a simulated bench on this machine's loopback until stopped (Ctrl-C, SIGTERM).
@@ -36,4 +48,13 @@ def sim(
     """
     from instrument.cli.sim_server import serve
 
-    serve(board, seed=seed, port=port, bench=bench, realtime=realtime, as_json=json)
+    serve(
+        board,
+        seed=seed,
+        port=port,
+        bench=bench,
+        realtime=realtime,
+        faults=faults,
+        truth=truth,
+        as_json=json,
+    )

@@ -13,23 +13,35 @@ from instrument.cli.exits import Interrupted
 from instrument.config import bench_toml
 from instrument.errors import UsageError
 from simulator.bench import Wire, serve_bench
+from simulator.faults.plan import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
 
 MARK = "# Written by ohmsum sim: the next one replaces it.\n"
 
 
 def serve(
-    preset_name: str, *, seed: int, port: int, bench: Path, realtime: bool, as_json: bool
+    preset_name: str,
+    *,
+    seed: int,
+    port: int,
+    bench: Path,
+    realtime: bool,
+    faults: Path | None,
+    truth: Path | None,
+    as_json: bool,
 ) -> None:
     """Serve, print the resources, write the bench.toml, wait for SIGINT or SIGTERM."""
     try:
         preset = load_preset(preset_name)
-    except PresetError as error:
+        plan = None if faults is None else load_plan(faults, preset.shape, preset.adc.bits)
+    except (PresetError, PlanError) as error:
         raise UsageError(str(error)) from error
     _check_replaceable(bench)
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
-        with serve_bench(preset, seed, wires, port=port, realtime=realtime) as simulated:
+        with serve_bench(
+            preset, seed, wires, port=port, realtime=realtime, faults=plan, truth=truth
+        ) as simulated:
             board = simulated.resources["board"]
             bench.write_text(MARK + bench_toml(board["socket"]), "utf-8")
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
@@ -51,8 +63,9 @@ def serve(
         # Being stopped is how a server ends.
         return
     except OSError as error:
+        written = f"{bench}" if truth is None else f"{bench} or {truth}"
         raise UsageError(
-            f"cannot serve on port {port} or write {bench}: {error.strerror or error}"
+            f"cannot serve on port {port} or write {written}: {error.strerror or error}"
         ) from error
 
 

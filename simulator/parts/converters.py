@@ -105,6 +105,11 @@ class ColumnReaders:
     """(columns,)"""
     bow: Bow
 
+    def step_amperes(self, range_index: int) -> float:
+        """Return one step of the ADC's code in a range: 2^bits steps over ±overrange·range."""
+        full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
+        return 2 * full_scale / 2.0**self.adc.bits
+
     def offset_amperes(self, column_siemens: Floats) -> Floats:
         """Return the current (columns,) that the amplifier's offset drives back through all that
         hangs on a column.
@@ -123,7 +128,7 @@ class ColumnReaders:
         over ±overrange·range, and NaN beyond that: the reading is flagged, never clipped.
         """
         full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
-        step = 2 * full_scale / 2**self.adc.bits * self.adc.quantization
+        step = self.step_amperes(range_index) * self.adc.quantization
         warm = np.asarray(deviation_kelvin)[..., None]
         seen = (
             amperes

@@ -130,12 +130,12 @@ def draw_branches(preset: Preset, seed: int) -> Branches:
     is_open, is_short, is_stuck_on, is_stuck_off = (kind == i for i in range(4))
 
     ohms = np.where(is_short, 0.0, ohms)
-    closed = _series(ohms, on_ohms, tcr, ageing, preset)
-    opened = _leaking(ohms, preset)
-    nothing = _chosen(is_open, _scaled(closed, 0.0), closed)
+    closed = series(ohms, on_ohms, tcr, ageing, preset)
+    opened = leaking(ohms, preset)
+    nothing = chosen(is_open, scaled(closed, 0.0), closed)
     return Branches(
-        closed=_chosen(is_stuck_off, opened, nothing),
-        open=_chosen(is_open, _scaled(opened, 0.0), _chosen(is_stuck_on, closed, opened)),
+        closed=chosen(is_stuck_off, opened, nothing),
+        open=chosen(is_open, scaled(opened, 0.0), chosen(is_stuck_on, closed, opened)),
     )
 
 
@@ -159,7 +159,7 @@ def _deviations(population: Population, shape: tuple[int, int, int], seed: int) 
     return np.asarray(1 + np.clip(sigma * normal, -LARGEST_DEVIATION, None))
 
 
-def _series(
+def series(
     ohms: Floats, on_ohms: Floats, tcr: Floats, ageing: Floats, preset: Preset
 ) -> Conductances:
     """Return closed branches: a resistor and a switch in series, and how they move."""
@@ -177,21 +177,21 @@ def _series(
     )
 
 
-def _leaking(ohms: Floats, preset: Preset) -> Conductances:
+def leaking(ohms: Floats, preset: Preset) -> Conductances:
     """Return open branches: leakage that neither drifts nor heats."""
     siemens = preset.switches.leakage / (ohms + preset.switches.off_ohms)
     nothing = np.zeros_like(siemens)
     return Conductances(siemens, nothing, nothing, nothing, nothing, nothing)
 
 
-def _chosen(where: NDArray[np.bool_], one: Conductances, other: Conductances) -> Conductances:
+def chosen(where: NDArray[np.bool_], one: Conductances, other: Conductances) -> Conductances:
     def choose(first: Floats, second: Floats) -> Floats:
         return np.asarray(np.where(where, first, second))
 
     return combine(choose, one, other)
 
 
-def _scaled(conductances: Conductances, factor: float) -> Conductances:
+def scaled(conductances: Conductances, factor: float) -> Conductances:
     return combine(lambda a: a * factor, conductances)
 
 

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from simulator.servers.session import CHUNK_BYTES, Instrument, converse
+from simulator.servers.session import (
+    CHUNK_BYTES,
+    Deliver,
+    Instrument,
+    WireCut,
+    converse,
+    send_as_it_is,
+)
 
 
 class PtyUnavailableError(OSError):
@@ -27,7 +34,7 @@ class PtyServer:
         await asyncio.wait([self._task])
 
 
-async def serve_pty(instrument: Instrument) -> PtyServer:
+async def serve_pty(instrument: Instrument, *, deliver: Deliver = send_as_it_is) -> PtyServer:
     """Opens a pseudo-terminal in raw mode and serves whoever opens its other end, again and again.
 
     Raises PtyUnavailableError where there are none.
@@ -39,14 +46,14 @@ async def serve_pty(instrument: Instrument) -> PtyServer:
     master, slave = os.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)
-    task = asyncio.create_task(_serve(instrument, master))
+    task = asyncio.create_task(_serve(instrument, master, deliver))
     # Not in the task: one that is cancelled before it first runs closes nothing. The slave is held
     # until then, since without it a host that closes its end would end the line.
     task.add_done_callback(partial(_hang_up, master, slave))
     return PtyServer(os.ttyname(slave), task)
 
 
-async def _serve(instrument: Instrument, master: int) -> None:
+async def _serve(instrument: Instrument, master: int, deliver: Deliver) -> None:
     loop = asyncio.get_running_loop()
 
     async def receive() -> bytes:
@@ -64,7 +71,12 @@ async def _serve(instrument: Instrument, master: int) -> None:
             except BlockingIOError:
                 await _ready(master, loop.add_writer, loop.remove_writer)
 
-    await converse(instrument, receive, send)
+    while True:
+        try:
+            await converse(instrument, receive, send, deliver)
+            return
+        except WireCut:
+            continue  # a serial line has no connection to lose: the session begins anew
 
 
 async def _ready(

@@ -4,11 +4,20 @@ import asyncio
 import ipaddress
 import logging
 import socket
+import struct
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from simulator.servers.session import CHUNK_BYTES, Instrument, converse
+from simulator.servers.session import (
+    CHUNK_BYTES,
+    Deliver,
+    Instrument,
+    WireCut,
+    converse,
+    send_as_it_is,
+)
 
 _RETRY_SECONDS = 0.1
 
@@ -21,14 +30,27 @@ class TcpServer:
 
     port: int
     _task: asyncio.Task[None]
+    _sessions: dict[asyncio.Task[None], socket.socket]
 
     async def close(self) -> None:
         """Stops listening and closes every connection."""
         self._task.cancel()
         await asyncio.wait([self._task])
 
+    def reset(self) -> None:
+        """Resets every connection, as an instrument does that was switched off and on."""
+        for session, connection in self._sessions.items():
+            _reset_when_closed(connection)
+            session.cancel()
 
-async def serve_tcp(instrument: Instrument, *, host: str = "127.0.0.1", port: int = 0) -> TcpServer:
+
+async def serve_tcp(
+    instrument: Instrument,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    deliver: Deliver = send_as_it_is,
+) -> TcpServer:
     """Listens on a loopback address; port 0 takes a free one.
 
     Raises ValueError if `host` is no loopback address (the simulator asks for no password),
@@ -40,15 +62,21 @@ async def serve_tcp(instrument: Instrument, *, host: str = "127.0.0.1", port: in
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     listener = socket.create_server((str(address), port), family=family, backlog=128)
     listener.setblocking(False)
-    task = asyncio.create_task(_accept(instrument, listener))
+    sessions: dict[asyncio.Task[None], socket.socket] = {}
+    task = asyncio.create_task(_accept(instrument, listener, deliver, sessions))
     # Not in the task: one that is cancelled before it first runs closes nothing.
     task.add_done_callback(lambda _: listener.close())
-    return TcpServer(listener.getsockname()[1], task)
+    return TcpServer(listener.getsockname()[1], task, sessions)
 
 
-async def _accept(instrument: Instrument, listener: socket.socket) -> None:
+async def _accept(
+    instrument: Instrument,
+    listener: socket.socket,
+    deliver: Deliver,
+    sessions: dict[asyncio.Task[None], socket.socket],
+) -> None:
     loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as sessions:
+    async with asyncio.TaskGroup() as group:
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
@@ -56,11 +84,12 @@ async def _accept(instrument: Instrument, listener: socket.socket) -> None:
                 _logger.warning("accepting a connection: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            session = sessions.create_task(_serve(instrument, connection))
-            session.add_done_callback(partial(_close, connection))
+            session = group.create_task(_serve(instrument, connection, deliver))
+            sessions[session] = connection
+            session.add_done_callback(partial(_close, sessions))
 
 
-async def _serve(instrument: Instrument, connection: socket.socket) -> None:
+async def _serve(instrument: Instrument, connection: socket.socket, deliver: Deliver) -> None:
     loop = asyncio.get_running_loop()
 
     async def receive() -> bytes:
@@ -71,8 +100,17 @@ async def _serve(instrument: Instrument, connection: socket.socket) -> None:
 
     with suppress(OSError):  # some systems refuse it when the client has gone again
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    await converse(instrument, receive, send)
+    try:
+        await converse(instrument, receive, send, deliver)
+    except WireCut:
+        _reset_when_closed(connection)
 
 
-def _close(connection: socket.socket, _session: asyncio.Task[None]) -> None:
-    connection.close()
+def _reset_when_closed(connection: socket.socket) -> None:
+    linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+    with suppress(OSError):  # it has gone already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+def _close(sessions: dict[asyncio.Task[None], socket.socket], session: asyncio.Task[None]) -> None:
+    sessions.pop(session).close()

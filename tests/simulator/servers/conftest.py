@@ -19,6 +19,7 @@ class EchoInstrument:
         self.status = Status()
         self.stored = b""
         self.marks: list[int] = []
+        self.power_ons = 1
         commands = [
             Command("*IDN?", lambda: "OHMSUM,ECHO,0,1.0"),
             Command("DATA", self._store, (Block(),)),

@@ -233,6 +233,8 @@ def test_leaving_it_to_the_event_loop_leaves_nothing_open(instrument):
 
 def test_fault_of_the_instrument_ends_only_the_session_that_met_it(background, instrument, caplog):
     class Faulty:
+        power_ons = 1
+
         def execute(self, message):
             if message == b"FAULT":
                 raise RuntimeError("on purpose")

@@ -1,0 +1,86 @@
+"""What branch faults make of branches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.faults.plan import BranchFault
+from simulator.parts.resistors import Branches, Conductances, chosen, combine, leaking, series
+from simulator.preset import Preset, Shape
+
+Floats = NDArray[np.float64]
+Broken = Literal["open", "short", "stuck_on", "stuck_off"]
+
+
+def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -> NDArray[np.int64]:
+    """Return the branches that a fault strikes, ascending flat indices into (rows, columns,
+    branches).
+
+    All of the row, column and number that are given; with a count or a fraction so many of them,
+    drawn without repetition (all of them if there are no more).
+    """
+    axes = (
+        np.arange(size) if number is None else np.array([number - 1])
+        for number, size in (
+            (fault.row, shape.rows),
+            (fault.column, shape.columns),
+            (fault.branch, shape.branches),
+        )
+    )
+    sizes = shape.rows, shape.columns, shape.branches
+    candidates = np.ravel_multi_index(np.ix_(*axes), sizes).ravel()
+    wanted = len(candidates)
+    if fault.count is not None:
+        wanted = min(wanted, fault.count)
+    elif fault.fraction is not None:
+        wanted = max(1, round(fault.fraction * wanted))
+    if wanted == len(candidates):
+        return candidates
+    return np.sort(random.choice(candidates, wanted, replace=False))
+
+
+def broken(branches: Branches, kind: Broken, where: NDArray[np.bool_], preset: Preset) -> Branches:
+    """Return branches (n,) of which those `where` (n,) are broken.
+
+    *open* conducts never; *short* is a resistor of 0 Ω behind a working switch of nominal
+    on-resistance; *stuck_on* and *stuck_off* are switches that do not move.
+    """
+    closed, opened = branches.closed, branches.open
+    match kind:
+        case "open":
+            nothing = combine(np.zeros_like, closed)
+            return Branches(chosen(where, nothing, closed), chosen(where, nothing, opened))
+        case "short":
+            none = np.zeros(len(where))
+            on_ohms = np.full(len(where), preset.switches.on_ohms)
+            shorted = series(none, on_ohms, none, none, preset)
+            leak = leaking(none, preset)
+            return Branches(chosen(where, shorted, closed), chosen(where, leak, opened))
+        case "stuck_on":
+            return Branches(closed, chosen(where, closed, opened))
+        case "stuck_off":
+            return Branches(chosen(where, opened, closed), opened)
+
+
+def drifted(branches: Branches, factor: Floats) -> Branches:
+    """Return branches (n,) whose conductance, told to close, is `factor` (n,) times what it was."""
+    closed = combine(lambda values: values * factor, branches.closed)
+    return replace(
+        branches,
+        closed=replace(closed, heating=closed.heating * factor, squared=closed.squared * factor),
+    )
+
+
+def taken(conductances: Conductances, places: NDArray[np.int64]) -> Conductances:
+    """Return the conductances (n,) at flat indices (n,)."""
+    return combine(lambda values: values.ravel()[places], conductances)
+
+
+def put(into: Conductances, places: NDArray[np.int64], values: Conductances) -> None:
+    """Write conductances (n,) over those at flat indices (n,)."""
+    for name, array in vars(into).items():
+        array.reshape(-1)[places] = getattr(values, name)

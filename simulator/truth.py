@@ -1,0 +1,63 @@
+"""The ground truth of a simulated board, for tests to compare with. No wire leads to it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+from simulator.crossbar import SimulatedCrossbar
+
+
+def save_truth(crossbar: SimulatedCrossbar, path: Path) -> None:
+    """Write what a board really is to a .npz file. Raises OSError.
+
+    Arrays, all at the reference temperature and new: `closed_siemens` and `open_siemens` (rows,
+    columns, branches) of the branches as the faults have left them by now,
+    `drawn_closed_siemens` and `drawn_open_siemens` as they were made, drift in temperature
+    `closed_siemens_per_kelvin`; of the row drivers `dac_gain_error`, `dac_offset_volts` (rows,); of
+    the columns `tia_gain_error` (ranges, columns), `tia_offset_volts`, `adc_gain_error` (columns,);
+    `ranges_amperes`. `about` is JSON: the preset in force, the wire's segments, the time, and
+    every fault of the plan with its `branches` (row, column, branch, from 1) and its `strikes` as
+    pairs of seconds and number of the program message.
+    """
+    faults = crossbar.faults
+    drawn, now = faults.drawn, faults.branches
+    shape = crossbar.rows, crossbar.columns, crossbar.branches
+    about = {
+        "preset": crossbar.preset.model_dump(mode="json"),
+        "seconds": crossbar.clock.seconds,
+        "operations": faults.operations,
+        "faults": [
+            fault.model_dump(mode="json", exclude_none=True)
+            | {
+                "branches": (np.stack(np.unravel_index(places, shape), axis=1) + 1).tolist(),
+                "strike_count": strikes.count,
+                "strikes": strikes.listed,
+            }
+            for fault, places, strikes in zip(
+                faults.plan.fault, faults.places, faults.strikes, strict=True
+            )
+        ],
+    }
+    dacs, readers = crossbar.dacs, crossbar.readers
+    beside = path.with_name(path.name + ".part")
+    with beside.open("wb") as file:
+        np.savez_compressed(
+            file,
+            about=json.dumps(about),
+            closed_siemens=now.closed_siemens,
+            open_siemens=now.open_siemens,
+            drawn_closed_siemens=drawn.closed_siemens,
+            drawn_open_siemens=drawn.open_siemens,
+            closed_siemens_per_kelvin=now.closed.first,
+            dac_gain_error=dacs.gain_error,
+            dac_offset_volts=dacs.offset_volts,
+            tia_gain_error=readers.tia_gain_error,
+            tia_offset_volts=readers.tia_offset_volts,
+            adc_gain_error=readers.adc_gain_error,
+            ranges_amperes=crossbar.ranges_amperes,
+        )
+    os.replace(beside, path)
