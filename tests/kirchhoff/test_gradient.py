@@ -45,7 +45,7 @@ def test_without_wire_both_maps_leave_their_argument_as_it_is(G: Array, seed: in
     np.testing.assert_allclose(transfer_gradient(G, change, NONE), change, rtol=1e-13)
 
 
-@quick
+@settings(deadline=None, max_examples=25)
 @given(boards(7), wires, seeds)
 def test_each_derivative_is_the_product_of_two_drops(G: Array, wire: Wire, seed: int) -> None:
     """dT[i, j] / dG[k, l] from the voltages of an independent solution, for one (k, l)."""
