@@ -21,11 +21,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from kirchhoff._leaves import TILE, leaves
-from kirchhoff._ports import Index, Seam, live_ports, seam_right, seam_top
+from kirchhoff._leaves import leaves
+from kirchhoff._plan import Leaf, Ohms, Tree, filled, plan
+from kirchhoff._ports import Index, Seam
 
 Array = NDArray[np.float64]
-Ohms = tuple[float, float, float, float]  # row, column, source, sense
 
 
 @njit(cache=True, nogil=True)
@@ -165,39 +165,16 @@ def _join(X: Array, Y: Array, seam: Seam) -> Array:
 
 def transfer(G: Array, ohms: Ohms) -> Array:
     """The transfer matrix (rows, columns) of the board G, in siemens."""
-    row_ohms, column_ohms, source_ohms, sense_ohms = ohms
     rows, columns = G.shape
-    down, across = -(-rows // TILE), -(-columns // TILE)
-    # Dead rows above and dead columns on the right fill the board up to whole leaves.
-    above = down * TILE - rows
-    padded = np.zeros((down * TILE, across * TILE))
-    padded[above:, :columns] = G
-    left_ohms = np.full(across * TILE, row_ohms)
-    left_ohms[0] = source_ohms
-    below_ohms = np.full(down * TILE, column_ohms)
-    below_ohms[-1] = sense_ohms
-    leaf = leaves(padded, left_ohms, below_ohms)
+    board = filled(G, ohms)
+    leaf = leaves(board.siemens, board.left_ohms, board.below_ohms)
 
-    def assembled(i0: int, i1: int, j0: int, j1: int) -> Array:
-        """K of the leaves [i0, i1) x [j0, j1), without the ports of padding and open edges."""
-        right, top = int(j1 < across), int(i0 > 0)
-        h = i1 * TILE - max(i0 * TILE, above)
-        w = min(j1 * TILE, columns) - j0 * TILE
-        K: Array
-        if i1 - i0 == 1 and j1 - j0 == 1:
-            ports = live_ports(TILE, (h, w), right, top)
-            K = _pick(leaf[i0, j0], ports, ports)
-        elif w > h:
-            j = (j0 + j1) // 2
-            wx = (j - j0) * TILE
-            seam = seam_right(h, wx, w - wx, right, top)
-            K = _join(assembled(i0, i1, j0, j), assembled(i0, i1, j, j1), seam)
+    def joined(tree: Tree) -> Array:
+        if isinstance(tree, Leaf):
+            K: Array = _pick(leaf[tree.place], tree.ports, tree.ports)
         else:
-            i = (i0 + i1) // 2
-            hx = (i1 - i) * TILE
-            seam = seam_top(hx, h - hx, w, right, top)
-            K = _join(assembled(i, i1, j0, j1), assembled(i0, i, j0, j1), seam)
+            K = _join(joined(tree.first), joined(tree.second), tree.seam)
         return K
 
-    K = assembled(0, down, 0, across)
+    K = joined(plan(rows, columns))
     return -K[:rows, rows : rows + columns]

@@ -46,7 +46,7 @@ class SimulatedBoard:
         self.power_ons = 0
         self._last_heard = time.monotonic()
         self.status = Status(DEVICE_ERRORS)
-        self._engine = Engine(self._commands(), self.status)
+        self._engine = Engine(self.commands(), self.status)
         self._power_on()
 
     def execute(self, message: bytes) -> bytes:
@@ -110,7 +110,8 @@ class SimulatedBoard:
         self.crossbar.switch_outputs(False)
         self.crossbar.open_all()
 
-    def _commands(self) -> list[Command]:
+    def commands(self) -> list[Command]:
+        """Return what the board understands, beside what every SCPI instrument does."""
         board = self.crossbar
         row, branch = Integer(1, board.rows), Integer(1, board.branches)
         switch = row, Integer(1, board.columns), branch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,10 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
     `began` is when the command did, by `time.perf_counter`.
     """
     folder = out or RESULTS / job.name
-    with open_bench(job.bench, seed=job.seed, link=job.link) as bench:
+    with ExitStack() as stack:
+        # The first time on a machine a simulated bench compiles its network solver.
+        with step("open"):
+            bench = stack.enter_context(open_bench(job.bench, seed=job.seed, link=job.link))
         weights, inputs = job.weights, job.inputs
         if weights is None:
             weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)

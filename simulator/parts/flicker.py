@@ -5,8 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 PER_DECADE = 2
 LONGEST_SECONDS, DECADES = 1e5, 9
+SHORT = 1e-2
+"""Apertures over time constant below which the series replaces differences of near-equal numbers.
+"""
 
 
 class Flicker:
@@ -15,29 +19,52 @@ class Flicker:
     A sum of Ornstein-Uhlenbeck processes with time constants evenly spread over the decades, each
     of variance Δ = ln(10)/2 at two a decade: Σ 4Δτ/(1 + (2πfτ)²) → 1/f between the reciprocals of
     the longest and the shortest 2πτ (van der Ziel 1950). It holds to a few per cent from 10 µHz to
-    1 kHz. An aperture T averages each process by the factor r = 2(x − 1 + e^(−x))/x², x = T/τ.
+    1 kHz. What a reading sees is the process' mean over the aperture; it is drawn jointly with the
+    value at the aperture's end, exactly (Gillespie 1996).
     """
 
     def __init__(self, random: np.random.Generator, channels: int) -> None:
         self._random = random
         exponents = np.arange(DECADES * PER_DECADE) / PER_DECADE
-        self._tau_seconds = (LONGEST_SECONDS / 10.0**exponents)[:, None]
+        self._tau_seconds = LONGEST_SECONDS / 10.0**exponents
         self._sigma = np.sqrt(np.log(10) / PER_DECADE)
         self._state = random.standard_normal((len(exponents), channels))
         self._seconds = 0.0
 
-    def sample(self, seconds: NDArray[np.float64], aperture_seconds: float) -> NDArray[np.float64]:
+    def sample(self, seconds: Floats, aperture_seconds: float) -> Floats:
         """Return averages (n, channels) over apertures centred on ascending times (n,).
 
-        Times are those of the clock, never before those of the last call.
+        Apertures neither overlap one another nor reach back before the last call's.
         """
-        ratio = aperture_seconds / self._tau_seconds
-        averaging = np.sqrt(2 * (ratio + np.expm1(-ratio))) / ratio
-        kicks = self._random.standard_normal((len(seconds), *self._state.shape))
+        ends = seconds + aperture_seconds / 2
+        gaps = np.maximum(np.diff(ends, prepend=self._seconds) - aperture_seconds, 0.0)
+        gap_decay = np.exp(-gaps[:, None] / self._tau_seconds)
+        x = aperture_seconds / self._tau_seconds
+        decay, mean = np.exp(-x), -np.expm1(-x) / x
+        # Covariance of (end, mean over the aperture) given the value at the end of the last one.
+        gap_variance = 1 - gap_decay**2
+        end_variance = gap_variance * decay**2 - np.expm1(-2 * x)
+        together = gap_variance * decay * mean + np.expm1(-x) ** 2 / x
+        mean_variance = gap_variance * mean**2 + _mean_variance(x)
+        end_sigma = np.sqrt(end_variance)
+        slope = together / end_sigma
+        rest = np.sqrt(np.maximum(mean_variance - slope**2, 0.0))
+
+        kicks = self._random.standard_normal((len(seconds), 2, *self._state.shape))
         out = np.empty((len(seconds), self._state.shape[1]))
-        for index, now in enumerate(seconds):
-            decay = np.exp(-(now - self._seconds) / self._tau_seconds)
-            self._state = decay * self._state + np.sqrt(1 - decay**2) * kicks[index]
-            self._seconds = float(now)
-            out[index] = (averaging * self._state).sum(axis=0)
+        state = self._state
+        for index, (first, second) in enumerate(kicks):
+            start = gap_decay[index][:, None] * state
+            state = decay[:, None] * start + end_sigma[index][:, None] * first
+            averages = slope[index][:, None] * first + rest[index][:, None] * second
+            out[index] = (mean[:, None] * start + averages).sum(axis=0)
+        self._state, self._seconds = state, float(ends[-1])
         return np.asarray(self._sigma * out)
+
+
+def _mean_variance(x: Floats) -> Floats:
+    """Return the variance of an Ornstein-Uhlenbeck process' mean over x time constants, given its
+    start and in units of its own variance: `(2x − 3 + 4e^(−x) − e^(−2x)) / x²`.
+    """
+    short = 2 * x / 3 - x**2 / 2 + 7 * x**3 / 30
+    return np.where(x < SHORT, short, (2 * x - 3 + 4 * np.exp(-x) - np.exp(-2 * x)) / x**2)

@@ -295,3 +295,19 @@ def test_one_message_may_ask_much(board):
     head, rest = answer.split(b";", 1)
     assert head.startswith(b"OHMSUM")
     assert rest == b"#14\0\0\0\0;0;0.0E+0;1.0E-2;2.0E-2"
+
+
+def test_board_says_where_its_time_went_and_how_warm_it_is():
+    board = on_the_wire(changed(TINY, environment={"sensor_kelvin": 0.1}))
+    tell(board, b"OUTP ON;:CURR:APER 0.02;:TRIG:DEL 0.005")
+    ask(board, b"MEAS:MVM? " + floats(np.zeros((4, 3))))
+    settling, integrating, talking = (
+        float(text) for text in ask(board, b"SYST:TIME:SETT?;INT?;TALK?").split(b";")
+    )
+    assert settling == pytest.approx(4 * 0.005)
+    assert integrating == pytest.approx(4 * 0.02)
+    assert float(ask(board, b"SYST:TIME?")) == pytest.approx(settling + integrating)
+    assert talking > 100 / board.crossbar.preset.host_link.bytes_per_second
+    later = float(ask(board, b"SYST:TIME:TALK?"))
+    assert later > talking
+    assert abs(float(ask(board, b"SYST:TEMP?")) - 296.15) <= 0.1

@@ -1,9 +1,12 @@
 """What readings cost in board time."""
 
+import time
+
 import numpy as np
 import pytest
 
 from simulator.clock import Clock
+from simulator.crossbar import SimulatedCrossbar
 from tests.simulator.boards import small, switched_on
 
 APERTURE, DELAY = 0.02, 0.001
@@ -89,3 +92,13 @@ def test_every_scan_point_waits_and_is_read_as_often_as_asked(board):
     assert cost(board, lambda: board.scan(rows, branches, volts, 4)) == pytest.approx(
         3 * (DELAY + 4 * APERTURE)
     )
+
+
+def test_in_real_time_readings_take_as_long_on_the_wall():
+    board = SimulatedCrossbar(small(), 1, Clock(realtime=True))
+    began = time.perf_counter()
+    board.configure(aperture_seconds=0.01, delay_seconds=0.02)
+    board.open_all()
+    board.read(3)
+    assert time.perf_counter() - began >= 0.05 - 1e-3
+    assert board.clock.seconds == pytest.approx(0.05)

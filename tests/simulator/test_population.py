@@ -1,0 +1,101 @@
+"""How a population of branches is drawn, and how it moves with temperature and age."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulator.parts.resistors import draw_branches, nominal_ohms, preferred_values
+from tests.simulator.boards import changed, small
+
+MANY = {"shape": {"rows": 40, "columns": 40, "branches": 5}}
+PLAIN = {"switches": {"on_ohms": 1e-6, "on_spread": 0.0}}
+
+
+def population(**values):
+    return changed(small(MANY, PLAIN), population=values)
+
+
+def deviations(preset, seed=1):
+    """Of the resistances from nominal, (rows, columns, branches)."""
+    return 1 / draw_branches(preset, seed).closed_siemens / nominal_ohms(preset.population, 5) - 1
+
+
+@pytest.mark.parametrize(
+    ("distribution", "law"),
+    [
+        ("uniform", stats.uniform(-0.1, 0.2)),
+        ("normal", stats.norm(0, 0.1 / 3)),
+        ("lognormal", stats.lognorm(0.1 / 3, loc=-1)),
+    ],
+)
+def test_tolerance_has_its_distribution(distribution, law):
+    drawn = deviations(population(distribution=distribution)).ravel()
+    assert stats.kstest(drawn, law.cdf).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "normal", "lognormal"])
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_batch_has_its_share_in_common(distribution, share):
+    preset = population(distribution=distribution, batch_share=share)
+    own = np.stack([deviations(preset, seed).std(axis=(0, 1)) for seed in range(3)])
+    whole = deviations(population(distribution=distribution)).std()
+    expected = 1 - share if distribution == "uniform" else np.sqrt(1 - share**2)
+    assert own.mean() / whole == pytest.approx(expected, abs=0.03)
+    batches = np.array([deviations(preset, seed).mean(axis=(0, 1)) for seed in range(60)]).ravel()
+    assert batches.std() / whole == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("series", "values"),
+    [
+        ("E6", [1.0, 1.5, 2.2, 3.3, 4.7, 6.8]),
+        ("E12", [1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2]),
+        ("E48", [1.00, 1.05, 1.10, 1.15, 1.21, 1.27, 1.33, 1.40, 1.47, 1.54, 1.62, 1.69]),
+    ],
+)
+def test_preferred_numbers_are_the_standards(series, values):
+    assert preferred_values(series)[: len(values)].tolist() == values
+
+
+def test_the_standards_exceptions():
+    e24 = preferred_values("E24").tolist()
+    assert e24[10:17] == [2.7, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7]
+    assert (8.2 in e24, 9.1 in e24, len(e24)) == (True, True, 24)
+    e96 = preferred_values("E96").tolist()
+    assert (len(e96), e96[-1]) == (96, 9.76)
+
+
+def test_nominals_are_taken_from_the_series():
+    preset = population(series="E12", base_ohms=1e5)
+    ohms = nominal_ohms(preset.population, 10)
+    np.testing.assert_allclose(
+        ohms / 1e5, [1.0, 1.2, 1.5, 2.2, 2.7, 3.3, 3.9, 4.7, 6.8, 8.2], rtol=1e-12
+    )
+
+
+def test_temperature_acts_as_the_exact_law_says():
+    preset = changed(
+        small(MANY),
+        population={"tcr_per_kelvin": 1e-4, "tcr_spread_per_kelvin": 5e-5},
+        switches={"on_per_kelvin": 4e-3},
+    )
+    closed = draw_branches(preset, 1).closed
+    cold = changed(preset, switches={"on_ohms": 1e-6, "on_spread": 0.0})
+    ohms = 1 / draw_branches(cold, 1).closed_siemens - 1e-6
+    on_ohms = 1 / closed.siemens - ohms
+    alpha = -(closed.first / closed.siemens**2 + on_ohms * 4e-3) / ohms
+    assert 0.5e-4 <= alpha.min() < 0.51e-4
+    assert 1.49e-4 < alpha.max() <= 1.5e-4
+    for kelvin in (-5.0, 0.5, 5.0):
+        exact = 1 / (ohms * (1 + alpha * kelvin) + on_ohms * (1 + 4e-3 * kelvin))
+        np.testing.assert_allclose(closed.at(kelvin, 0.0), exact, rtol=1e-9)
+
+
+def test_ageing_is_a_random_slope_over_decades_of_hours():
+    preset = population(ageing_per_decade=50e-6)
+    closed = draw_branches(preset, 1).closed
+    change = closed.at(0.0, 2.0) / closed.siemens - 1
+    sigma = 2 * 50e-6
+    assert change.std() == pytest.approx(sigma, rel=5 / np.sqrt(2 * change.size))
+    assert abs(change.mean()) < 5 * sigma / np.sqrt(change.size)
+    assert not draw_branches(population(), 1).closed.aged.any()
