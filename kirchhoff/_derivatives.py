@@ -69,10 +69,10 @@ def _joined(X: Array, Y: Array, joint: Joint) -> tuple[Array, _Side, _Side]:
     minus_Z, P = X[np.ix_(cx, cx)], Y[np.ix_(cy, cy)]
     a, b = X[np.ix_(cx, ox)], Y[np.ix_(cy, oy)]
     ports = len(ox) + len(oy)
-    volts = np.empty((len(cx), ports))
-    volts[:, new_x], volts[:, new_y] = a, minus_Z @ b
-    volts[:] = np.linalg.solve(np.eye(len(cx)) - minus_Z @ P, volts)
-    amperes = P @ volts
+    imposed = np.empty((len(cx), ports))
+    imposed[:, new_x], imposed[:, new_y] = a, minus_Z @ b
+    volts: Array = np.asarray(np.linalg.solve(np.eye(len(cx)) - minus_Z @ P, imposed), np.float64)
+    amperes: Array = P @ volts
     amperes[:, new_y] += b
     K = np.empty((ports, ports))
     K[new_x], K[new_y] = a.T @ amperes, b.T @ volts

@@ -22,7 +22,7 @@ from kirchhoff import Wire, column_currents, transfer_matrix, updated_transfer
 Array = NDArray[np.float64]
 SWITCH_OHMS = 20.0
 LEAKAGE_OHMS = 10e9
-AGREEMENT = 1e-10  # of the largest current
+AGREEMENT = 1e-11  # of the largest current
 OPTIONS = ".options reltol=1e-14 abstol=1e-24 vntol=1e-20 gmin=1e-20"
 
 WIRES = {
@@ -105,7 +105,9 @@ def spice_currents(ngspice: str, folder: Path, board: Branches, wire: Wire, V: A
     """Column currents (vectors, columns) as ngspice finds them."""
     (folder / "board.cir").write_text(netlist(board, wire, V))
     command = [ngspice, "-n", "-b", "board.cir"]  # -n: no start-up file of the user
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
     printed = re.findall(r"^i\(vmeter(\d+)\) = (\S+)$", run.stdout, re.MULTILINE)
     columns = board.ohms.shape[1]
     assert [int(j) for j, _ in printed] == [*range(columns)] * len(V), run.stdout + run.stderr
