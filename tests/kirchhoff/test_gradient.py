@@ -44,7 +44,7 @@ def test_without_wire_both_maps_leave_their_argument_as_it_is(G: Array, seed: in
     np.testing.assert_allclose(transfer_gradient(G, change, NONE), change, rtol=1e-13)
 
 
-@quick
+@settings(deadline=None, max_examples=25)
 @given(boards(8), wires, seeds)
 def test_the_change_is_the_derivative_of_modified_nodal_analysis(
     G: Array, wire: Wire, seed: int
