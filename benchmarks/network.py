@@ -7,13 +7,21 @@ counts, since a board is solved anew for each pattern.
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from kirchhoff import Wire, column_currents, transfer_matrix
+from kirchhoff import (
+    Wire,
+    column_currents,
+    transfer_change,
+    transfer_gradient,
+    transfer_matrix,
+    updated_transfer,
+)
 
 Array = NDArray[np.float64]
 PRINTED = Wire(row_ohms=0.02, column_ohms=0.02, source_ohms=0.05, sense_ohms=0.05)
@@ -89,6 +97,27 @@ def main() -> None:
             f"{label:42} {seconds * 1e3:9.3f} {peer_seconds * 1e3:9.2f} "
             f"{peer_seconds / seconds:7.0f} {difference:11.0e}"
         )
+    changes(rng)
+
+
+def changes(rng: np.random.Generator) -> None:
+    """Print what a change costs, next to the transfer matrix solved anew."""
+    print(f"{'change':42} {'ours/ms':>9} {'anew/ms':>9} {'ratio':>7}")
+    for (rows, columns), wire in (((128, 128), OHM), ((100, 200), PRINTED)):
+        G = rng.uniform(1e-6, 1e-4, (rows, columns))
+        toggled = G.copy()
+        toggled[rows // 2, columns // 2] = 0.0
+        T, change = transfer_matrix(G, wire), rng.normal(0, 1e-6, G.shape)
+        works: dict[str, Callable[[], object]] = {
+            "one crosspoint": partial(updated_transfer, T, G, toggled, wire),
+            "forward map": partial(transfer_change, G, change, wire),
+            "adjoint map": partial(transfer_gradient, G, change, wire),
+        }
+        anew = median_seconds(partial(transfer_matrix, toggled, wire), 15)
+        for task, work in works.items():
+            seconds = median_seconds(work, 9)
+            label = f"{task}, {rows}x{columns}, {wire.row_ohms:g} ohm segments"
+            print(f"{label:42} {seconds * 1e3:9.3f} {anew * 1e3:9.2f} {anew / seconds:7.2f}")
 
 
 if __name__ == "__main__":

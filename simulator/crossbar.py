@@ -67,6 +67,7 @@ class SimulatedCrossbar:
         self.ambient = Ambient(preset.environment, seed)
         self._residue = Residue(preset.settling, self.columns)
         self._settled_amperes = np.zeros(self.columns)
+        self._moved_by_dac = False
         self.interlock_closed = True
         self._sum_up()
         self.reset()
@@ -213,9 +214,13 @@ class SimulatedCrossbar:
         return combine(with_branch, self._all_open, self._closing)
 
     def _touch(self, *, by_dac: bool) -> None:
-        """Note that a switch or a row has moved: the settling delay starts anew."""
+        """Note that a switch or a row has moved: the settling delay starts anew.
+
+        Moves that no reading tells apart count as one, at the last one's time; a DAC among them is
+        the slowest and sets the pace.
+        """
         self._moved_at_seconds = self.clock.seconds
-        self._moved_by_dac = by_dac
+        self._moved_by_dac |= by_dac
 
     def _acquire(self, held_volts: Floats, count: int) -> Floats:
         """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
@@ -238,7 +243,7 @@ class SimulatedCrossbar:
         return np.concatenate(answers)
 
     def _integrate(self, held_volts: Floats, count: int) -> Floats:
-        waits, centres = self._schedule(len(held_volts), count)
+        centres = self._schedule(len(held_volts), count)
         kelvin = self.ambient.deviation_kelvin(centres)
         decades = float(np.log10(1 + centres.mean() / 3600))
         if self.outputs_on:
@@ -251,7 +256,7 @@ class SimulatedCrossbar:
         final[:, self.faults.dead_columns] = 0.0
         seen = (
             final
-            + self._unsettled(final, waits, count)
+            + self._unsettled(final, centres, count)
             + self._noise.amperes(
                 self._network,
                 np.repeat(volts, count, axis=0),
@@ -266,11 +271,10 @@ class SimulatedCrossbar:
         stuck = self.faults.stuck_codes * self.readers.step_amperes(self.range_index)
         return np.where(np.isnan(stuck), read, stuck)
 
-    def _schedule(self, vectors: int, count: int) -> tuple[Floats, Floats]:
+    def _schedule(self, vectors: int, count: int) -> Floats:
         """Spend the time of a block of readings.
 
-        Returns the wait before each vector's first aperture (vectors,), and the centres of all
-        apertures (vectors · count,), in seconds since power-on.
+        Returns the centres of all apertures (vectors · count,), in seconds since power-on.
         """
         since_move = self.clock.seconds - self._moved_at_seconds
         waits = np.full(vectors, self.delay_seconds)
@@ -280,18 +284,25 @@ class SimulatedCrossbar:
         centres = (ends[:, None] - backwards).ravel()
         self.clock.advance(float(waits.sum()), "settling")
         self.clock.advance(vectors * count * self.aperture_seconds, "integrating")
-        return waits, centres
+        return centres
 
-    def _unsettled(self, final: Floats, waits: Floats, count: int) -> Floats:
+    def _unsettled(self, final: Floats, centres: Floats, count: int) -> Floats:
         """Return by how much readings (vectors · count, columns) miss their final currents."""
+        starts = centres - self.aperture_seconds / 2
+        moved_at = starts[::count] - self.delay_seconds
+        moved_at[0] = self._moved_at_seconds
         missing = np.empty_like(final)
-        for index, wait in enumerate(waits):
+        for index, move_seconds in enumerate(moved_at):
             first = index * count
             self._residue.move(
-                final[first] - self._settled_amperes, by_dac=self._moved_by_dac or index > 0
+                final[first] - self._settled_amperes,
+                float(move_seconds),
+                by_dac=self._moved_by_dac or index > 0,
             )
             self._settled_amperes = final[first]
-            self._residue.wait(float(wait))
-            for reading in range(count):
-                missing[first + reading] = self._residue.average(self.aperture_seconds)
+            for reading in range(first, first + count):
+                missing[reading] = self._residue.average(
+                    float(starts[reading]), self.aperture_seconds
+                )
+        self._moved_by_dac = False
         return missing

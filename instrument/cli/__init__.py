@@ -13,6 +13,7 @@ from instrument.cli.demo import demo
 from instrument.cli.exits import run_to_exit_status
 from instrument.cli.run import run
 from instrument.cli.sim import sim
+from instrument.cli.study import study
 
 app = typer.Typer(
     name="ohmsum",
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.add_typer(study, name="study")
 
 
 def main() -> None:

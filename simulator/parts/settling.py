@@ -7,29 +7,39 @@ from numpy.typing import NDArray
 
 from simulator.preset import Settling
 
+Floats = NDArray[np.float64]
+
 
 class Residue:
-    """What is left of earlier moves on every column: `Δ · e^(−t/τ)`, the τ that of the move."""
+    """What is left of earlier moves on every column: `Δ · e^(−t/τ)`, the τ that of the move, t the
+    board's clock since the move, whatever the time went into.
+    """
 
     def __init__(self, settling: Settling, columns: int) -> None:
         self._scale = settling.residue
         self._tau_seconds = np.array([[settling.switch_seconds], [settling.dac_seconds]])
         self._left = np.zeros((2, columns))
+        self._seconds = 0.0
 
-    def move(self, change_amperes: NDArray[np.float64], *, by_dac: bool) -> None:
-        """Note that the final currents (columns,) have just changed by so much."""
-        self._left[int(by_dac)] -= self._scale * change_amperes
+    def move(self, change_amperes: Floats, at_seconds: float, *, by_dac: bool) -> None:
+        """Note that the final currents (columns,) changed by so much at that time, which may lie
+        before the last reading: a drift since then is no move, and leaves nothing.
+        """
+        self._fade(at_seconds)
+        kind = int(by_dac)
+        faded = np.exp((at_seconds - self._seconds) / self._tau_seconds[kind])
+        self._left[kind] -= self._scale * change_amperes * faded
 
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self._left *= np.exp(-seconds / self._tau_seconds)
-
-    def average(self, aperture_seconds: float) -> NDArray[np.float64]:
-        """Return the mean (columns,) over an aperture that begins now, and let the aperture pass.
+    def average(self, start_seconds: float, aperture_seconds: float) -> Floats:
+        """Return the mean (columns,) over an aperture that begins at that time.
 
         `Δ · τ/T · (1 − e^(−T/τ))`
         """
+        self._fade(start_seconds)
         ratio = aperture_seconds / self._tau_seconds
-        mean = (self._left * -np.expm1(-ratio) / ratio).sum(axis=0)
-        self.wait(aperture_seconds)
-        return np.asarray(mean)
+        return np.asarray((self._left * -np.expm1(-ratio) / ratio).sum(axis=0))
+
+    def _fade(self, until_seconds: float) -> None:
+        passed = max(0.0, until_seconds - self._seconds)
+        self._left *= np.exp(-passed / self._tau_seconds)
+        self._seconds += passed

@@ -17,7 +17,9 @@ except SystemExit as leave:
 """
 
 
-@pytest.mark.parametrize("command", [(), ("demo",), ("sim",), ("run",)])
+@pytest.mark.parametrize(
+    "command", [(), ("demo",), ("sim",), ("run",), ("study",), ("study", "bits")]
+)
 def test_help_imports_nothing_heavy(command, start_environment):
     ended = subprocess.run(
         [sys.executable, "-c", PROBE, *command, "--help"],

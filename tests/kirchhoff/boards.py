@@ -34,13 +34,14 @@ def modified_nodal(G: Array, V: Array, wire: Wire) -> tuple[Array, Array]:
     """(currents into the rows (vectors, rows), out of the columns (vectors, columns)).
 
     Unknowns are every node's voltage and every wire's current; each wire obeys Ohm's law in the
-    form u_a - u_b = R i, which zero ohms satisfy too, each node Kirchhoff's current law.
+    form u_a - u_b = R i, which zero ohms satisfy too, each node Kirchhoff's current law. G may be
+    complex, for derivatives.
     """
     rows, columns = G.shape
     nodes = rows * columns
     row_node = np.arange(nodes).reshape(rows, columns)
     column_node = row_node + nodes
-    M = np.zeros((4 * nodes, 4 * nodes))
+    M = np.zeros((4 * nodes, 4 * nodes), G.dtype)
     driven = np.zeros((4 * nodes, rows))
     for i in range(rows):
         for j in range(columns):

@@ -1,15 +1,14 @@
 """The forward and the adjoint map are the derivative of the transfer matrix, and one another's."""
 
+from collections.abc import Callable
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from kirchhoff import (
-    Wire,
-    transfer_change,
-    transfer_gradient,
-)
+from kirchhoff import Wire, transfer_change, transfer_gradient, transfer_matrix, updated_transfer
 from tests.kirchhoff.boards import boards, modified_nodal, wires
 
 Array = NDArray[np.float64]
@@ -46,24 +45,62 @@ def test_without_wire_both_maps_leave_their_argument_as_it_is(G: Array, seed: in
 
 
 @settings(deadline=None, max_examples=25)
-@given(boards(7), wires, seeds)
-def test_each_derivative_is_the_product_of_two_drops(G: Array, wire: Wire, seed: int) -> None:
-    """dT[i, j] / dG[k, l] from the voltages of an independent solution, for one (k, l)."""
-    rng = np.random.default_rng(seed)
-    place = rng.integers(G.shape[0]), rng.integers(G.shape[1])
-    unit = np.zeros(G.shape)
-    unit[place] = 1.0
-    # The matrix is a rational function of one conductance: T(g) = T(0) + slope g / (1 + z g), and
-    # three points of it give the derivative with no step that must be small.
-    without, one, two = G.copy(), G.copy(), G.copy()
-    g = max(G[place], 1e-6)
-    without[place], one[place], two[place] = 0.0, g, 2 * g
-    T0, T1, T2 = (modified_nodal(B, np.eye(len(G)), wire)[1] for B in (without, one, two))
-    rise, whole = np.abs(T1 - T0).max(), np.abs(T2 - T0).max()
-    if rise <= 1e-3 * np.abs(T1).max():
-        return  # too little for differences to show
-    ratio = rise / whole  # (1 + 2 z g) / (2 (1 + z g))
-    zg = (2 * ratio - 1) / (2 - 2 * ratio)
-    expected = (T1 - T0) / g * (1 + zg) / (1 + zg * G[place] / g) ** 2
-    actual = transfer_change(G, unit, wire)
-    assert np.abs(actual - expected).max() <= 1e-8 * (1 + zg) * np.abs(expected).max()
+@given(boards(8), wires, seeds)
+def test_the_change_is_the_derivative_of_modified_nodal_analysis(
+    G: Array, wire: Wire, seed: int
+) -> None:
+    """By a complex step, T(G + i h dG) = T + i h dT, which subtracts nothing."""
+    change = normal(seed, G.shape)
+    stepped = modified_nodal(G + 1e-30j * change, np.eye(len(G)), wire)[1]
+    expected = stepped.imag / 1e-30
+    actual = transfer_change(G, change, wire)
+    assert np.abs(actual - expected).max() <= 1e-9 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 30), (30, 1), (17, 9), (20, 40), (65, 33)])
+@pytest.mark.parametrize("wire", [PRINTED, UNLIKE, THIN], ids=["printed", "unlike", "thin"])
+def test_central_differences(shape: tuple[int, int], wire: Wire) -> None:
+    G = np.random.default_rng(8).uniform(1e-6, 1e-4, shape)
+    change = 1e-6 * normal(8, shape)
+    step = 1e-2
+    ahead, behind = (transfer_matrix(G + sign * step * change, wire) for sign in (1, -1))
+    expected = (ahead - behind) / (2 * step)
+    actual = transfer_change(G, change, wire)
+    assert np.abs(actual - expected).max() <= 1e-7 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("wire", [PRINTED, UNLIKE], ids=["printed", "unlike"])
+def test_a_gradient_step_is_what_toggling_a_little_does(wire: Wire) -> None:
+    G = np.random.default_rng(9).uniform(1e-6, 1e-4, (12, 20))
+    weight = normal(9, G.shape)
+    gradient = transfer_gradient(G, weight, wire)
+    T = transfer_matrix(G, wire)
+    for place in [(0, 0), (0, 19), (11, 0), (5, 7)]:
+        more, less = G.copy(), G.copy()
+        more[place] += 1e-7
+        less[place] -= 1e-7
+        difference = updated_transfer(T, G, more, wire) - updated_transfer(T, G, less, wire)
+        expected = (weight * difference).sum() / 2e-7
+        assert abs(gradient[place] - expected) <= 1e-7 * np.abs(gradient).max()
+
+
+def test_maps_are_linear_and_dead_crosspoints_have_derivatives() -> None:
+    G = np.zeros((9, 13))
+    change = normal(3, G.shape)
+    # A dead board's crosspoints each see all of both voltages.
+    np.testing.assert_allclose(transfer_change(G, change, THIN), change, rtol=1e-12)
+    G[4] = 0.1
+    twice = transfer_change(G, 2 * change, UNLIKE)
+    np.testing.assert_allclose(twice, 2 * transfer_change(G, change, UNLIKE), rtol=1e-13)
+    weight = normal(4, G.shape)
+    twice = transfer_gradient(G, 2 * weight, UNLIKE)
+    np.testing.assert_allclose(twice, 2 * transfer_gradient(G, weight, UNLIKE), rtol=1e-13)
+
+
+@pytest.mark.parametrize("function", [transfer_change, transfer_gradient])
+@pytest.mark.parametrize("value", [np.ones((3, 2)), np.full((2, 3), np.nan), np.ones(3)])
+def test_arguments_refused(function: Callable[..., Array], value: Array) -> None:
+    with pytest.raises(ValueError, match=r"change_siemens|weight"):
+        function(np.ones((2, 3)), value, UNLIKE)
+    with pytest.raises(ValueError, match="crosspoint_siemens"):
+        function(np.full((2, 3), -1.0), np.ones((2, 3)), UNLIKE)

@@ -21,7 +21,7 @@ def board():
     return board
 
 
-def misses(board, before, after):
+def misses(board, after):
     """What readings one aperture apart miss, of the whole step, right after a change."""
     old = board.read()[0]
     board.configure(aperture_seconds=APERTURE, delay_seconds=0.0)
@@ -41,14 +41,14 @@ def expected(tau):
 
 def test_a_switch_settles_with_its_time_constant(board):
     pattern = np.ones_like(board.pattern)
-    got = misses(board, None, lambda: board.apply(pattern))
+    got = misses(board, lambda: board.apply(pattern))
     np.testing.assert_allclose(got, expected(SWITCH), atol=2e-4)
 
 
 def test_a_row_settles_with_the_dacs_time_constant(board):
     board.apply(np.ones_like(board.pattern))
     board.read(2)
-    got = misses(board, None, lambda: board.set_row_volts(np.full(board.rows, -0.25)))
+    got = misses(board, lambda: board.set_row_volts(np.full(board.rows, -0.25)))
     np.testing.assert_allclose(got, expected(DAC), atol=2e-4)
 
 
@@ -70,3 +70,55 @@ def test_a_step_that_is_not_over_adds_to_the_next(board):
     step = board.column_currents(np.stack([high] * 40))[-1] * 2
     left = np.exp(-30e-6 / DAC) * DAC / APERTURE * (1 - np.exp(-APERTURE / DAC))
     np.testing.assert_allclose((after_high - after_low) / step, left, atol=0.02)
+
+
+@pytest.mark.parametrize("late_seconds", [30e-6, 1.0])
+def test_time_that_went_into_something_else_settles_as_well(board, late_seconds):
+    """A reading asked for late is late, whoever spent the time."""
+
+    def switch_and_dawdle():
+        board.apply(np.ones_like(board.pattern))
+        board.clock.advance(late_seconds, "settling")
+
+    got = misses(board, switch_and_dawdle)
+    np.testing.assert_allclose(got, np.exp(-late_seconds / SWITCH) * expected(SWITCH), atol=2e-4)
+
+
+def test_a_pause_between_readings_settles_as_well(board):
+    board.apply(np.ones_like(board.pattern))
+    board.configure(aperture_seconds=APERTURE, delay_seconds=0.0)
+    step = board.read()[0]
+    early = board.read()[0]
+    board.clock.advance(3 * DAC, "settling")
+    late = board.read()[0]
+    final = board.read(200)[-1]
+    # From the middle of one aperture to the middle of the next, and the pause.
+    np.testing.assert_allclose(
+        (late - final) / (early - final), np.exp(-(3 * DAC + APERTURE) / DAC), atol=1e-3
+    )
+    assert (np.abs(step - final) > np.abs(early - final)).all()
+
+
+def test_a_row_and_a_switch_that_move_together_settle_as_the_slower(board):
+    board.apply(np.ones_like(board.pattern))
+
+    def both():
+        board.set_row_volts(np.full(board.rows, -0.25))
+        board.apply(board.pattern)
+
+    np.testing.assert_allclose(misses(board, both), expected(DAC), atol=2e-4)
+
+
+def test_what_drifts_between_readings_was_not_switched():
+    """A temperature that has changed since the last reading leaves nothing to settle."""
+    warm = changed(STEPPED, population={"tcr_per_kelvin": 0.01})
+    board = switched_on(warm, 1)
+    board.configure(range_amperes=1e-3, aperture_seconds=APERTURE, delay_seconds=0.0)
+    board.set_row_volts(np.full(board.rows, 0.5))
+    board.apply(np.ones_like(board.pattern))
+    cold = board.read(200)[-1]
+    board.ambient.step_kelvin = 5.0
+    board.clock.advance(1.0, "settling")
+    first, last = board.read()[0], board.read(200)[-1]
+    assert (np.abs(last / cold - 1) > 0.04).all()
+    np.testing.assert_allclose(first, last, rtol=1e-6)

@@ -1,0 +1,66 @@
+"""Where chunks are computed: threads of this process, or a Dask cluster. Both map a function over
+chunks and give results back as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+
+from calibration.studies.frame import Chunk, Measure, Samples, Scheduler
+from instrument.errors import UsageError
+
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def threads(jobs: int) -> Iterator[Scheduler]:
+    """Compute in threads of this process: the kernels let go of the interpreter's lock."""
+    with ThreadPoolExecutor(jobs) as pool:
+
+        def run(measure: Measure, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Samples]]:
+            futures = {pool.submit(measure, chunk): chunk for chunk in chunks}
+            try:
+                for future in as_completed(futures):
+                    yield futures[future], future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
+
+        yield run
+
+
+@contextmanager
+def dask_cluster(address: str) -> Iterator[Scheduler]:
+    """Compute on the workers of the Dask scheduler at an address, tcp://HOST:PORT.
+
+    Chunks of a worker that dies are given to another one. Raises UsageError where dask.distributed
+    is not installed, nobody answers, or the cluster fails for good.
+    """
+    try:
+        from distributed import Client, KilledWorker
+        from distributed import as_completed as as_they_come
+    except ImportError as error:
+        raise UsageError(
+            "--scheduler needs dask.distributed: pip install 'ohmsum[dask]'"
+        ) from error
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--scheduler {address}: no Dask scheduler answers ({error})") from error
+
+    def run(measure: Measure, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Samples]]:
+        futures = client.map(measure, chunks, pure=False)
+        which = dict(zip((future.key for future in futures), chunks, strict=True))
+        try:
+            for future, samples in as_they_come(futures, loop=client.loop, with_results=True):
+                yield which[future.key], samples
+        except (KilledWorker, CancelledError, OSError) as error:
+            raise UsageError(
+                f"--scheduler {address}: the cluster failed ({type(error).__name__}: {error}); "
+                "what was computed is kept: the same command continues from there"
+            ) from error
+
+    with client:
+        yield run

@@ -1,0 +1,179 @@
+"""`ohmsum study`: the same bytes however it is run, and nothing lost by an interruption."""
+
+import csv
+import json
+import os
+import signal
+from functools import partial
+
+import pytest
+from distributed import LocalCluster
+
+from calibration.studies.bits import bits_study
+from calibration.studies.frame import gather
+from instrument.studies.kept import keeping
+from instrument.studies.schedulers import dask_cluster, threads
+
+BITS = ("study", "bits", "--instances", 20, "--most", 8)
+FILES = ("bits.csv", "bits-findings.csv", "bits.json", "bits.svg")
+
+
+def written(folder, names=FILES):
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture
+def plain(ohmsum, tmp_path):
+    """The files of a run that nothing disturbed."""
+    assert ohmsum(*BITS, "--jobs", 1, "--out", tmp_path / "plain").status == 0
+    return written(tmp_path / "plain")
+
+
+def test_json_is_one_document_and_agrees_with_the_files(ohmsum, tmp_path):
+    ended = ohmsum(*BITS, "--json", "--out", tmp_path / "out")
+    assert (ended.status, ended.err) == (0, "")
+    document = json.loads(ended.out)
+    assert document["study"] == "bits"
+    assert json.loads((tmp_path / "out" / "bits.json").read_text("utf-8")).items() <= (
+        document.items()
+    )
+    with (tmp_path / "out" / "bits.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(document["rows"]) == 9 * 5
+    assert {row["instances"] for row in rows} == {"20"}
+
+
+def test_a_person_gets_a_table_with_margins(ohmsum):
+    ended = ohmsum(*BITS)
+    assert ended.status == 0
+    assert "±" in ended.out
+    assert "ohmsum-results/study-bits-seed1/bits.csv" in ended.out
+
+
+def test_number_of_threads_leaves_no_trace(ohmsum, tmp_path, plain):
+    assert ohmsum(*BITS, "--jobs", 3, "--out", tmp_path / "three").status == 0
+    assert written(tmp_path / "three") == plain
+
+
+def test_seed_changes_what_is_found(ohmsum, tmp_path, plain):
+    assert ohmsum(*BITS, "--seed", 2, "--out", tmp_path / "two").status == 0
+    assert written(tmp_path / "two")["bits.csv"] != plain["bits.csv"]
+
+
+@pytest.mark.parametrize("kept", [1, 7, 30])
+def test_continued_ends_in_the_same_bytes(ohmsum, tmp_path, plain, kept):
+    lines = (tmp_path / "plain" / "chunks.jsonl").read_bytes().splitlines(keepends=True)
+    folder = tmp_path / "torn"
+    folder.mkdir()
+    torn = lines[kept][: len(lines[kept]) // 2]
+    (folder / "chunks.jsonl").write_bytes(b"".join(lines[:kept]) + torn)
+    assert ohmsum(*BITS, "--out", folder).status == 0
+    assert written(folder) == plain
+    assert sorted((folder / "chunks.jsonl").read_bytes().splitlines(keepends=True)) == sorted(lines)
+
+
+def test_what_is_kept_is_not_computed_again(tmp_path):
+    study = bits_study(5, 6)
+    computed = []
+
+    def run(measure, chunks):
+        computed.extend(chunks)
+        return ((chunk, {"pair": [1.0]}) for chunk in chunks)
+
+    some, path = study.chunks[:10], tmp_path / "chunks.jsonl"
+    first = list(keeping(run, path, "bits", 1)(None, some[:6]))
+    assert computed == some[:6]
+    computed.clear()
+    both = list(keeping(run, path, "bits", 1)(None, some))
+    assert computed == some[6:]
+    assert both[:6] == first
+
+
+def test_interrupted_by_a_signal_it_continues(start, tmp_path, ohmsum):
+    command = ("study", "bits", "--instances", 300, "--most", 14, "--jobs", 1, "--out", "slow")
+    running = start(*command)
+    kept = tmp_path / "slow" / "chunks.jsonl"
+    while not (kept.exists() and kept.read_bytes().count(b"\n") > 5):
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    before = kept.read_bytes()
+    assert not (tmp_path / "slow" / "bits.csv").exists()
+    assert ohmsum(*command).status == 0
+    assert kept.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
+
+
+def test_folder_of_another_study_is_refused(ohmsum, tmp_path, plain):
+    ended = ohmsum(*BITS, "--seed", 5, "--out", tmp_path / "plain")
+    assert (ended.status, ended.out) == (2, "")
+    assert "of another study or seed" in ended.err
+    assert written(tmp_path / "plain") == plain
+
+
+def test_damaged_chunks_are_refused(ohmsum, tmp_path, plain):
+    path = tmp_path / "plain" / "chunks.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join([lines[0], "no JSON", *lines[2:]]) + "\n", "utf-8")
+    ended = ohmsum(*BITS, "--out", tmp_path / "plain")
+    assert ended.status == 2
+    assert "chunks.jsonl: damaged" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--most", 25), "--most"),
+        (("--instances", 0), "--instances"),
+        (("--jobs", 0), "--jobs"),
+        (("--seed", -1), "--seed"),
+        (("--scheduler", "nonsense://x"), "--scheduler nonsense://x: no Dask scheduler answers"),
+    ],
+)
+def test_bad_usage_is_one_clear_line(ohmsum, arguments, complaint):
+    ended = ohmsum(*BITS, *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert complaint in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_folder_that_is_a_file_is_refused(ohmsum, tmp_path):
+    (tmp_path / "file").write_text("", "utf-8")
+    ended = ohmsum(*BITS, "--out", "file")
+    assert ended.status == 2
+    assert ended.err.startswith("ohmsum: file: cannot be the folder")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers, each a process of its own, on the loopback."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as local:
+        yield local
+
+
+def test_a_cluster_gives_the_same_bytes(ohmsum, tmp_path, plain, cluster):
+    ended = ohmsum(*BITS, "--scheduler", cluster.scheduler_address, "--out", tmp_path / "dask")
+    assert ended.status == 0
+    assert written(tmp_path / "dask") == plain
+
+
+def test_a_worker_that_dies_costs_nothing(cluster):
+    study = bits_study(600, 13)
+    with threads(2) as here:
+        wanted = gather(here(partial(study.measure, 1), study.chunks))
+    pids = cluster.scheduler.workers
+    victim = next(iter(cluster.workers.values())).pid
+    assert len(pids) == 2
+    results = []
+    with dask_cluster(cluster.scheduler_address) as there:
+        for result in there(partial(study.measure, 1), study.chunks):
+            results.append(result)
+            if len(results) == 10:
+                os.kill(victim, signal.SIGKILL)
+    assert len(results) == len(study.chunks)
+    got = gather(results)
+    assert got.keys() == wanted.keys()
+    for case, samples in wanted.items():
+        for name, values in samples.items():
+            assert got[case][name].tolist() == values.tolist()
