@@ -337,6 +337,7 @@ def test_a_calibration_finds_faulty_branches_and_measures_the_others(tmp_path):
 # the command line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [b":MEAS:SCAN?", b":MEAS:MVM?"])
 def test_power_that_fails_in_the_middle_of_a_run(
     command, start, ended, ohmsum, at_message, ask, all_open_crc, tmp_path

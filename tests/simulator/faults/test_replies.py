@@ -145,7 +145,7 @@ def test_every_connection_is_reset_when_the_power_fails():
 
 
 def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
-    plan = plan_of({"kind": "power_cycle", "at_operation": 2})
+    plan = plan_of({"kind": "power_cycle", "at_operation": 3})
     with serve_bench(TINY, 1, ("socket", "serial"), faults=plan) as bench:
         path = bench.resources["board"]["serial"].removeprefix("ASRL").removesuffix("::INSTR")
         port = os.open(path, os.O_RDWR | os.O_NOCTTY)
@@ -153,8 +153,8 @@ def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
             tty.setraw(port)
             os.write(port, ASK)
             assert read_line(port) == REPLY
-            os.write(port, b"ROUT:PATT #14")  # and half a block
-            time.sleep(0.05)  # it passes through the kernel first
+            os.write(port, b"*OPC?\nROUT:PATT #14")  # and half a block, taken in with the answer
+            assert read_line(port) == b"1\n"
             with connected(bench) as other:
                 other.sendall(ASK)
                 with pytest.raises(ConnectionResetError):
