@@ -111,6 +111,7 @@ async def _serve(
     if "serial" in wires:
         pty = await serve_pty(board, deliver=replies.deliver)
         stack.push_async_callback(pty.close)
+        board.when_powered_on.append(pty.reset)
         resources["serial"] = f"ASRL{pty.path}::INSTR"
     watch = asyncio.create_task(_watch(board))
     stack.callback(watch.cancel)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +28,15 @@ class PtyServer:
 
     path: str
     _task: asyncio.Task[None]
+    _master: int
+
+    def reset(self) -> None:
+        """Loses what has come and has not been read, as an instrument does that was switched off
+        and on.
+        """
+        with suppress(BlockingIOError):
+            while os.read(self._master, CHUNK_BYTES):
+                pass
 
     async def close(self) -> None:
         """Hangs up; the device disappears."""
@@ -50,7 +60,7 @@ async def serve_pty(instrument: Instrument, *, deliver: Deliver = send_as_it_is)
     # Not in the task: one that is cancelled before it first runs closes nothing. The slave is held
     # until then, since without it a host that closes its end would end the line.
     task.add_done_callback(partial(_hang_up, master, slave))
-    return PtyServer(os.ttyname(slave), task)
+    return PtyServer(os.ttyname(slave), task, master)
 
 
 async def _serve(instrument: Instrument, master: int, deliver: Deliver) -> None:

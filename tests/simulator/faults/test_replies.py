@@ -45,6 +45,14 @@ def is_silent(wire):
     return not select.select([wire], [], [], 0.05)[0]
 
 
+def read_line(port):
+    line = b""
+    while not line.endswith(b"\n"):
+        assert select.select([port], [], [], PATIENCE_SECONDS)[0], line
+        line += os.read(port, 100)
+    return line
+
+
 def asked(wire):
     wire.sendall(ASK)
     return receive(wire, len(REPLY))
@@ -144,16 +152,16 @@ def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
         try:
             tty.setraw(port)
             os.write(port, ASK)
-            assert os.read(port, len(REPLY)) == REPLY
+            assert read_line(port) == REPLY
             os.write(port, b"*OPC?\nROUT:PATT #14")  # and half a block, taken in with the answer
-            assert os.read(port, 2) == b"1\n"
+            assert read_line(port) == b"1\n"
             with connected(bench) as other:
                 other.sendall(ASK)
                 with pytest.raises(ConnectionResetError):
                     other.recv(1)
-            assert not select.select([port], [], [], 0.05)[0]
+            assert is_silent(port)
             os.write(port, b"*ESR?\n")
-            assert os.read(port, 4) == b"128\n"  # of the half block nothing is left
+            assert read_line(port) == b"128\n"  # of the half block nothing is left
         finally:
             os.close(port)
 
