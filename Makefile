@@ -8,7 +8,7 @@ demo: .venv/.run
 	$(BIN)/ohmsum demo
 
 test: .venv/.dev
-	$(BIN)/python -m pytest -n auto -q
+	$(BIN)/python -m pytest -n auto -m "not slow" -q
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -10,7 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 EFFECTS: Mapping[str, tuple[str, ...]] = {
     "tolerance": ("population.tolerance",),
@@ -62,6 +70,8 @@ class Shape(_Section):
 class Population(_Section):
     base_ohms: float = Field(gt=0)
     decades: float = Field(ge=0, le=4)
+    nominal_ohms: tuple[float, ...] = ()
+    """One value for each branch of a crosspoint, in place of a ladder."""
     series: Literal["none", "E6", "E12", "E24", "E48", "E96"] = "none"
     distribution: Literal["uniform", "normal", "lognormal"] = "uniform"
     tolerance: float = Field(ge=0, lt=1)
@@ -71,6 +81,13 @@ class Population(_Section):
     ageing_per_decade: float = Field(default=0.0, ge=0, le=0.1)
     kelvin_per_watt: float = Field(default=0.0, ge=0)
     excess_noise_per_decade: float = Field(default=0.0, ge=0, le=1e-2)
+
+    @field_validator("nominal_ohms")
+    @classmethod
+    def _positive(cls, nominal_ohms: tuple[float, ...]) -> tuple[float, ...]:
+        if any(ohms <= 0 for ohms in nominal_ohms):
+            raise ValueError("resistances must be positive")
+        return nominal_ohms
 
 
 class Switches(_Section):
@@ -182,6 +199,14 @@ class Preset(_Section):
     settling: Settling = Settling(residue=0.0, switch_seconds=20e-6, dac_seconds=50e-6)
     host_link: HostLink = HostLink(bytes_per_second=1e6, message_seconds=0.0)
     effects: dict[str, float] = Field(default_factory=dict)
+
+    @field_validator("population")
+    @classmethod
+    def _one_value_a_branch(cls, population: Population, others: ValidationInfo) -> Population:
+        given, shape = len(population.nominal_ohms), others.data.get("shape")
+        if given and shape is not None and given != shape.branches:
+            raise ValueError(f"nominal_ohms has {given} values for {shape.branches} branches")
+        return population
 
     @field_validator("effects")
     @classmethod

@@ -1,12 +1,12 @@
-"""A straight line through points, and how well it is known."""
+"""How well a number is known: a line through points, a share, a quantile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, gammaln, stdtrit, xlog1py, xlogy
 
 CONFIDENCE = 0.95
 
@@ -46,3 +46,39 @@ def straight_line(x: ArrayLike, y: ArrayLike) -> Line:
         intercept,
         quantile * error * float(np.sqrt(1 / x.size + x.mean() ** 2 / spread)),
     )
+
+
+def share_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return the confidence interval of a share of which `successes` of `trials` were seen.
+
+    Exact, hence at least CONFIDENCE whatever the share is (Clopper and Pearson, Biometrika 26,
+    1934).
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low = betaincinv(successes, trials - successes + 1, tail) if successes else 0.0
+    high = betaincinv(successes + 1, trials - successes, 1 - tail) if successes < trials else 1.0
+    return float(low), float(high)
+
+
+def quantile_interval(values: ArrayLike, level: float) -> tuple[float, float]:
+    """Return the confidence interval of the quantile at `level` of what `values` (trials,) are a
+    sample of.
+
+    Its ends are two of the values: how many of them lie below the quantile is binomial, whatever
+    the distribution (David and Nagaraja, Order Statistics, 2003, 7.1). An end is ∓inf where there
+    are too few values to tell.
+    """
+    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    padded = np.concatenate([[-np.inf], ordered, [np.inf]])
+    below = np.cumsum(binomial_weights(ordered.size, level))
+    tail = (1 - CONFIDENCE) / 2
+    low = int(np.searchsorted(below, tail, side="right"))
+    high = int(np.searchsorted(below, 1 - tail)) + 1
+    return float(padded[low]), float(padded[high])
+
+
+def binomial_weights(trials: int, share: float) -> NDArray[np.float64]:
+    """Return the probabilities (trials + 1,) of 0 … trials successes."""
+    k = np.arange(trials + 1)
+    log_ways = gammaln(trials + 1) - gammaln(k + 1) - gammaln(trials - k + 1)
+    return np.asarray(np.exp(log_ways + xlogy(k, share) + xlog1py(trials - k, -share)))

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from instrument.cli.demo import demo
+from instrument.cli.design import design
 from instrument.cli.exits import run_to_exit_status
 from instrument.cli.run import run
 from instrument.cli.sim import sim
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.command()(design)
 app.add_typer(study, name="study")
 
 

@@ -72,12 +72,15 @@ class Branches:
 def nominal_ohms(population: Population, branches: int) -> Floats:
     """Return the nominal resistance of each branch of a crosspoint (branches,), in ohm.
 
-    `base_ohms · 10^(decades · k / branches)` for k = 0 … branches − 1: steps of equal ratio, so
-    that the subset sums of a crosspoint leave no gaps while the largest resistor stays far from the
-    leakage of the switches. With a series, the nearest value (in ratio) that one can buy: the
-    steps of IEC 60063, 10^(m/n) rounded to two digits (three from E48 on), with the standard's
-    own exceptions up to E24.
+    Those that the population lists, if it does. Else `base_ohms · 10^(decades · k / branches)` for
+    k = 0 … branches − 1: steps of equal ratio, so that the subset sums of a crosspoint leave no
+    gaps while the largest resistor stays far from the leakage of the switches. With a series, the
+    nearest value (in ratio) that one can buy: the steps of IEC 60063, 10^(m/n) rounded to two
+    digits (three from E48 on), with the standard's own exceptions up to
+    E24.
     """
+    if population.nominal_ohms:
+        return np.array(population.nominal_ohms)
     steps = np.arange(branches) / branches
     ohms: Floats = population.base_ohms * 10.0 ** (population.decades * steps)
     if population.series == "none":

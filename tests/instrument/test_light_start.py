@@ -18,7 +18,7 @@ except SystemExit as leave:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("demo",), ("sim",), ("run",), ("study",), ("study", "bits")]
+    "command", [(), ("demo",), ("sim",), ("run",), ("design",), ("study",), ("study", "bits")]
 )
 def test_help_imports_nothing_heavy(command, start_environment):
     ended = subprocess.run(

@@ -67,6 +67,8 @@ def test_a_file_is_as_good_as_a_name(tmp_path):
         (r"^name = .*", "name = 'a,b'", "name"),
         (r"^\[environment\]", "[climate]", "environment"),
         (r"^open = .*", "open = 1.5", "defects.open"),
+        (r"^nominal_ohms = .*", "nominal_ohms = [1e3, 2e3]", "population"),
+        (r"^nominal_ohms = .*", "nominal_ohms = [1e3, 0.0]", "population.nominal_ohms"),
     ],
 )
 def test_what_cannot_be_is_refused_by_file_and_key(tmp_path, old, new, key):
@@ -75,6 +77,12 @@ def test_what_cannot_be_is_refused_by_file_and_key(tmp_path, old, new, key):
         load_preset(str(path))
     assert str(refusal.value).startswith(f"{path}: {key}: ")
     assert "\n" not in str(refusal.value)
+
+
+def test_a_list_of_nominal_values_must_have_one_for_each_branch(tmp_path):
+    path = write(tmp_path, [(r"^nominal_ohms = .*", "nominal_ohms = [1e3, 2e3]")])
+    with pytest.raises(PresetError, match=r"nominal_ohms has 2 values for 10 branches"):
+        load_preset(str(path))
 
 
 def test_defects_cannot_be_more_than_all_branches(tmp_path):

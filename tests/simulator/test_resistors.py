@@ -24,6 +24,15 @@ def test_nominal_values_are_steps_of_equal_ratio():
     np.testing.assert_allclose(ohms[1:] / ohms[:-1], 10**0.1, rtol=1e-12)
 
 
+def test_listed_nominal_values_are_taken_as_they_are():
+    listed = tuple(1e3 * (k + 1) ** 2 for k in range(WIDE.shape.branches))
+    board = changed(WIDE, population={"nominal_ohms": listed, "series": "E6", "tolerance": 0.0})
+    np.testing.assert_array_equal(nominal_ohms(board.population, len(listed)), listed)
+    closed = draw_branches(board, 3).closed_siemens
+    expected = np.broadcast_to(1 / (np.array(listed) + 20), closed.shape)
+    np.testing.assert_allclose(closed, expected, rtol=5e-3)
+
+
 def test_closed_branch_is_the_resistor_in_series_with_its_switch():
     exact = changed(WIDE, population={"tolerance": 0.0}, switches={"on_spread": 0.0})
     for on_ohms in (20.0, 5000.0):

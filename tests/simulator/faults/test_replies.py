@@ -137,7 +137,7 @@ def test_every_connection_is_reset_when_the_power_fails():
 
 
 def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
-    plan = plan_of({"kind": "power_cycle", "at_operation": 2})
+    plan = plan_of({"kind": "power_cycle", "at_operation": 3})
     with serve_bench(TINY, 1, ("socket", "serial"), faults=plan) as bench:
         path = bench.resources["board"]["serial"].removeprefix("ASRL").removesuffix("::INSTR")
         port = os.open(path, os.O_RDWR | os.O_NOCTTY)
@@ -145,7 +145,8 @@ def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
             tty.setraw(port)
             os.write(port, ASK)
             assert os.read(port, len(REPLY)) == REPLY
-            os.write(port, b"ROUT:PATT #14")  # and half a block
+            os.write(port, b"*OPC?\nROUT:PATT #14")  # and half a block, taken in with the answer
+            assert os.read(port, 2) == b"1\n"
             with connected(bench) as other:
                 other.sendall(ASK)
                 with pytest.raises(ConnectionResetError):
