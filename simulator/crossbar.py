@@ -247,7 +247,7 @@ class SimulatedCrossbar:
         kelvin = self.ambient.deviation_kelvin(centres)
         decades = float(np.log10(1 + centres.mean() / 3600))
         if self.outputs_on:
-            volts = self.dacs.output(held_volts, float(kelvin.mean()))
+            volts = self.dacs.output(held_volts, kelvin[::count])
             volts[:, self.faults.dead_rows] = 0.0
         else:
             volts = np.zeros_like(held_volts)

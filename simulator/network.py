@@ -58,8 +58,12 @@ class Network:
     def excess_amperes(self, volts: Floats) -> Floats:
         """Return the root sum square (vectors, columns) of the branch currents, ampere: what noise
         that is independent from branch to branch multiplies.
+
+        It has the sign of the column's current: resistors that fluctuate fluctuate the other way at
+        the opposite voltage, so reversing the voltages does not cancel them as it does an offset.
         """
-        return np.asarray(np.sqrt(volts**2 @ self._crosspoints.squared))
+        size = np.sqrt(volts**2 @ self._crosspoints.squared)
+        return np.asarray(np.copysign(size, volts @ self._crosspoints.siemens))
 
     def spread(self, noise_volts: Floats) -> Floats:
         """Return the currents (n, columns) of small row voltages (n, rows), wires left out."""

@@ -265,7 +265,9 @@ def load_preset(name_or_path: str) -> Preset:
                 f"{name_or_path}: neither a preset ({known}) nor a readable preset file"
             ) from error
     try:
-        return Preset.model_validate(tomllib.loads(text))
+        preset = Preset.model_validate(tomllib.loads(text))
+        preset.in_force()  # a factor that is too large is the file's mistake, not the board's
+        return preset
     except tomllib.TOMLDecodeError as error:
         raise PresetError(f"{name_or_path}: {error}") from error
     except ValidationError as error:

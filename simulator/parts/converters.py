@@ -66,11 +66,12 @@ class RowDacs:
             )
         )
 
-    def output(self, held_volts: Floats, deviation_kelvin: float = 0.0) -> Floats:
-        """Return what the DACs put out for settings (…, rows) that their codes hold, in volts:
-        `(1 + gain + tc·ΔT) · held + offset + INL`.
+    def output(self, held_volts: Floats, deviation_kelvin: Floats | float = 0.0) -> Floats:
+        """Return what the DACs put out for settings (…, rows) that their codes hold, at
+        temperatures (…), in volts: `(1 + gain + tc·ΔT) · held + offset + INL`.
         """
-        gain = 1 + self.gain_error + self.gain_per_kelvin * deviation_kelvin
+        warm = np.asarray(deviation_kelvin)[..., None]
+        gain = 1 + self.gain_error + self.gain_per_kelvin * warm
         bent = self.spec.inl_steps * self.step_volts * self.bow(held_volts / self.spec.range_volts)
         return np.asarray(gain * held_volts + self.offset_volts + bent)
 

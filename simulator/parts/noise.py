@@ -91,7 +91,8 @@ class ReadingNoise:
         Excess noise of thick film: the branches' resistances fluctuate independently with a power
         density `A/f`, `A = NI²/ln 10` with NI the noise index as a fraction per decade
         (IEC 60195). A column's sum is taken as one process with the branches' root sum
-        square as its size; that vectors which share branches share fluctuations is left out.
+        square as its size and the sign of the column's current: all branches of a column fluctuate
+        together in time.
         """
         preset, siemens = self._preset, network.column_siemens
         shape = len(volts), preset.shape.columns

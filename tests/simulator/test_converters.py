@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from simulator.parts.converters import draw_dacs, draw_readers
-from tests.simulator.boards import small
+from tests.simulator.boards import changed, small
 
 PRESET = small()
 DAC, TIA, ADC = PRESET.dac, PRESET.tia, PRESET.adc
@@ -145,3 +145,76 @@ def test_offset_drives_current_back_through_all_that_hangs_on_the_column():
         -offset * g for offset, g in zip(readers.tia_offset_volts, conductances, strict=True)
     ]
     np.testing.assert_allclose(readers.offset_amperes(conductances), expected, rtol=1e-12)
+
+
+BENT = changed(
+    small(),
+    dac={"gain": 0.0, "offset_volts": 0.0, "inl_steps": 2.0},
+    tia={"gain": 0.0, "offset_volts": 0.0},
+    adc={"gain": 0.0, "inl": 3e-6, "quantization": 0.0},
+)
+CHANNELS = 300
+
+
+def dac_bends():
+    """Deviation from the straight line in steps, (positions, channels)."""
+    held = np.tile(np.linspace(-1, 1, 2001)[:, None], CHANNELS)
+    return (draw_dacs(BENT.dac, CHANNELS, 1).output(held) - held) / STEP_VOLTS / 2.0
+
+
+def adc_bends():
+    """Deviation from the straight line in limits, (positions, channels)."""
+    true = np.tile(1.05e-6 * np.linspace(-1, 1, 2001)[:, None], CHANNELS)
+    seen = draw_readers(BENT.tia, BENT.adc, CHANNELS, 1).codes_to_amperes(true, 0)
+    return (seen - true) / (3e-6 * 1.05e-6)
+
+
+@pytest.mark.parametrize("bends", [dac_bends, adc_bends])
+def test_nonlinearity_is_smooth_between_its_ends_and_reaches_its_limit(bends):
+    curves = bends()
+    np.testing.assert_allclose(curves[[0, -1]], 0, atol=1e-6)
+    largest = np.abs(curves).max(axis=0)
+    # The limit is set on a grid five times as coarse; in between a smooth curve goes no further.
+    np.testing.assert_allclose(largest, 1.0, atol=1e-3)
+    # Four half waves of at most the whole limit each turn by at most Σ kπ/2 over the range.
+    assert np.abs(np.diff(curves, axis=0)).max() < 2 * 4 * np.pi / 2000
+    # Neither sign nor place is common to the channels.
+    assert abs(np.sign(curves[500]).sum()) < 5 * np.sqrt(CHANNELS)
+    assert np.abs(curves.mean(axis=1)).max() < 5 / np.sqrt(CHANNELS)
+
+
+def test_gains_drift_with_the_temperature():
+    warm = changed(
+        small(),
+        dac={"gain_per_kelvin": 3e-6, "inl_steps": 0.0},
+        tia={"gain_per_kelvin": 10e-6},
+        adc={"gain_per_kelvin": 2e-6, "quantization": 0.0, "inl": 0.0},
+    )
+    dacs = draw_dacs(warm.dac, 3000, 1)
+    held, true = np.full((2, 3000), 0.5), np.full((2, 3000), 0.5e-6)
+    kelvin = np.array([0.0, 4.0])
+    cold, hot = dacs.output(held, kelvin)
+    assert_uniform((hot - cold) / 0.5 / 4, 3e-6)
+    np.testing.assert_array_equal(cold, dacs.output(held[0]))
+    readers = draw_readers(warm.tia, warm.adc, 3000, 1)
+    cold, hot = readers.codes_to_amperes(true, 0, kelvin)
+    drift = (hot / cold - 1) / 4
+    assert_uniform(readers.tia_gain_per_kelvin, 10e-6)
+    assert_uniform(readers.adc_gain_per_kelvin, 2e-6)
+    np.testing.assert_allclose(
+        drift, readers.tia_gain_per_kelvin + readers.adc_gain_per_kelvin, atol=4e-8
+    )
+
+
+def assert_uniform(drawn, limit):
+    assert np.abs(drawn).max() <= limit * (1 + 1e-6)
+    assert stats.kstest(drawn / limit, stats.uniform(-1, 2).cdf).pvalue > 1e-4
+
+
+def test_rounding_errors_are_uniform_over_a_step():
+    random = np.random.default_rng(1)
+    asked = random.uniform(-0.99, 0.99, 5000)
+    assert_uniform(draw_dacs(DAC, 5000, 1).held(asked) - asked, STEP_VOLTS / 2)
+    true = random.uniform(-1e-6, 1e-6, 5000)
+    seen = draw_readers(EXACT_TIA, EXACT_ADC, 5000, 1).codes_to_amperes(true, 0)
+    assert_uniform(seen - true, 1.05e-6 / 2**24)

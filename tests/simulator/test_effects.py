@@ -114,6 +114,44 @@ def test_factors_of_a_file_are_honoured(tmp_path):
     assert quiet.in_force() == quiet
 
 
+def test_a_factor_that_makes_the_impossible_is_refused_where_the_file_is_read(tmp_path):
+    path = tmp_path / "odd.toml"
+    path.write_text(TEXT + "tolerance = 10\n", "utf-8")  # resistors of less than nothing
+    with pytest.raises(PresetError, match=r"odd\.toml: population\.tolerance"):
+        load_preset(str(path))
+
+
+def test_same_seed_and_commands_same_bytes_with_every_effect_at_work():
+    assert session().tobytes() == session().tobytes()
+
+
+def batch_and_singles(aperture_seconds, **factors):
+    """The same vectors on two boards: all in one message, and each in one of its own."""
+    boards = [SimulatedCrossbar(PRESET.with_effects(**factors), 7, Clock()) for _ in range(2)]
+    for board in boards:
+        board.switch_outputs(True)
+        board.apply(pattern())
+        board.configure(range_amperes=1e-3, aperture_seconds=aperture_seconds, delay_seconds=100e-6)
+    at_once, one_by_one = boards
+    batch = at_once.column_currents(VECTORS)
+    single = np.concatenate([one_by_one.column_currents(vector[None]) for vector in VECTORS])
+    assert at_once.clock.seconds == pytest.approx(one_by_one.clock.seconds, abs=1e-9)
+    return batch, single, at_once.readers.step_amperes(at_once.range_index)
+
+
+def test_one_batch_and_vectors_one_by_one_draw_the_same():
+    """Noise, drift and settling do not depend on how vectors are put into messages."""
+    batch, single, step = batch_and_singles(5e-3)
+    # The network is solved at the batch's mean temperature: a rounding may fall otherwise.
+    assert (batch == single).mean() > 0.98
+    assert np.abs(batch - single).max() < 1.01 * step
+
+
+def test_in_a_long_batch_every_vector_has_its_own_temperature():
+    batch, single, _ = batch_and_singles(0.5, adc_quantization=0.0, ambient=5.0)
+    np.testing.assert_allclose(batch, single, rtol=0, atol=1e-7 * np.abs(single).max())
+
+
 @pytest.mark.parametrize("line", ["gravity = 1", "mains = -1", "mains = nan", "mains = 'no'"])
 def test_what_is_no_effect_or_no_factor_is_refused(tmp_path, line):
     path = tmp_path / "odd.toml"

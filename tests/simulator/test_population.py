@@ -45,24 +45,29 @@ def test_a_batch_has_its_share_in_common(distribution, share):
     assert batches.std() / whole == pytest.approx(share, abs=0.1)
 
 
+E24 = "10 11 12 13 15 16 18 20 22 24 27 30 33 36 39 43 47 51 56 62 68 75 82 91"
+E96 = """
+    100 102 105 107 110 113 115 118 121 124 127 130 133 137 140 143 147 150 154 158 162 165 169 174
+    178 182 187 191 196 200 205 210 215 221 226 232 237 243 249 255 261 267 274 280 287 294 301 309
+    316 324 332 340 348 357 365 374 383 392 402 412 422 432 442 453 464 475 487 499 511 523 536 549
+    562 576 590 604 619 634 649 665 681 698 715 732 750 768 787 806 825 845 866 887 909 931 953 976
+"""
+
+
 @pytest.mark.parametrize(
-    ("series", "values"),
+    ("series", "listed"),
     [
-        ("E6", [1.0, 1.5, 2.2, 3.3, 4.7, 6.8]),
-        ("E12", [1.0, 1.2, 1.5, 1.8, 2.2, 2.7, 3.3, 3.9, 4.7, 5.6, 6.8, 8.2]),
-        ("E48", [1.00, 1.05, 1.10, 1.15, 1.21, 1.27, 1.33, 1.40, 1.47, 1.54, 1.62, 1.69]),
+        ("E6", E24.split()[::4]),
+        ("E12", E24.split()[::2]),
+        ("E24", E24.split()),
+        ("E48", E96.split()[::2]),
+        ("E96", E96.split()),
     ],
 )
-def test_preferred_numbers_are_the_standards(series, values):
-    assert preferred_values(series)[: len(values)].tolist() == values
-
-
-def test_the_standards_exceptions():
-    e24 = preferred_values("E24").tolist()
-    assert e24[10:17] == [2.7, 3.0, 3.3, 3.6, 3.9, 4.3, 4.7]
-    assert (8.2 in e24, 9.1 in e24, len(e24)) == (True, True, 24)
-    e96 = preferred_values("E96").tolist()
-    assert (len(e96), e96[-1]) == (96, 9.76)
+def test_preferred_numbers_are_the_standards(series, listed):
+    """Against the lists of IEC 60063, in which every other value of one is the next coarser one."""
+    values = np.array([float(digits) / 10 ** (len(digits) - 1) for digits in listed])
+    np.testing.assert_allclose(preferred_values(series), values, rtol=1e-12)
 
 
 def test_nominals_are_taken_from_the_series():
@@ -89,6 +94,22 @@ def test_temperature_acts_as_the_exact_law_says():
     for kelvin in (-5.0, 0.5, 5.0):
         exact = 1 / (ohms * (1 + alpha * kelvin) + on_ohms * (1 + 4e-3 * kelvin))
         np.testing.assert_allclose(closed.at(kelvin, 0.0), exact, rtol=1e-9)
+
+
+def test_what_the_expansion_leaves_out_is_what_it_states():
+    preset = changed(
+        population(tcr_per_kelvin=1e-4, tcr_spread_per_kelvin=5e-5, ageing_per_decade=50e-6),
+        switches={"on_ohms": 20.0, "on_per_kelvin": 4e-3},
+    )
+    closed = draw_branches(preset, 1).closed
+    warmer, older = -closed.first / closed.siemens, -closed.aged / closed.siemens
+    for kelvin, decades in ((5.0, 0.0), (5.0, 1.0), (-5.0, 2.0)):
+        exact = closed.siemens / (1 + warmer * kelvin + older * decades)
+        left_out = np.abs(closed.at(kelvin, decades) / exact - 1)
+        stated = (warmer * kelvin) ** 3, 2 * warmer * kelvin * older * decades, older * decades
+        bound = abs(stated[0]) + abs(stated[1]) + stated[2] ** 2
+        assert (left_out <= 1.01 * bound + 1e-15).all()
+        assert left_out.max() > 0.5 * bound.max()
 
 
 def test_ageing_is_a_random_slope_over_decades_of_hours():
