@@ -19,6 +19,7 @@ from calibration._subset_sums import (
     fixed_point,
     merge_levels,
     nearest_one_by_one,
+    power_of_two,
     to_fixed,
     write_answer,
 )
@@ -104,7 +105,9 @@ def _window(cells: Cells, c: int, window: float, exponent: int) -> int:
             low += min(cells.branch[c, k], 0.0)
             high += max(cells.branch[c, k], 0.0)
     beyond = max(cells.target[c] - high, low - cells.target[c], 0.0)
-    return to_fixed(min(window - beyond, high - low), exponent) if window >= beyond else -1
+    if window < beyond:
+        return -1
+    return int(to_fixed(min(window - beyond, high - low), power_of_two(exponent)))
 
 
 @njit(cache=True, nogil=True)

@@ -16,8 +16,8 @@ from calibration._subset_window import SecondCriterion, nearest_second
 
 MAX_BRANCHES = 40
 
-# Up to here eight cells side by side are faster than one after another.
-_MOST_ABREAST = 30
+# Up to here sixteen cells side by side are faster than one after another.
+_MOST_ABREAST = 28
 
 # Below this many switch states over all cells a thread costs more than it saves.
 _THREADED_WORK = 1 << 15
