@@ -10,7 +10,7 @@ it cannot prove that two arrays do not overlap.
 
 from numba import njit
 
-from calibration._subset_sums import Ints
+from calibration._subset_sums import Ints, Ints32
 
 LANES = 16
 _FAST_ROWS = 64  # stay in the fastest cache
@@ -97,3 +97,36 @@ def sort_bitonic(rows: Ints) -> None:
     span = _halve_until(rows, rows.size // LANES, _FAST_ROWS)
     for start in range(0, rows.size, span * LANES):
         _halve_until(rows[start : start + span * LANES], span, 1)
+
+
+@njit(cache=True, nogil=True)
+def sort_bitonic_to_words(rows: Ints, high: Ints32, low: Ints32) -> None:
+    """Sort as `sort_bitonic` does at least 8 rows, into the upper and lower 32 bits of each entry.
+
+    What is left in `rows` is of no use.
+    """
+    span = _halve_until(rows, rows.size // LANES, _FAST_ROWS)
+    for start in range(0, rows.size, span * LANES):
+        piece = rows[start : start + span * LANES]
+        _halve_until(piece, span, 8)
+        _halve_8_to_words(piece, high[start:], low[start:])
+
+
+@njit(cache=True, nogil=True)
+def _halve_8_to_words(rows: Ints, high: Ints32, low: Ints32) -> None:
+    for start in range(0, rows.size, 8 * LANES):
+        x = rows[start : start + 8 * LANES]
+        y = high[start : start + 8 * LANES]
+        z = low[start : start + 8 * LANES]
+        for i in range(LANES):
+            a, b, c, d, e, f, g, h = _thrice(x, i, LANES)
+            _write_words(y, z, i, a, b)
+            _write_words(y, z, i + 2 * LANES, c, d)
+            _write_words(y, z, i + 4 * LANES, e, f)
+            _write_words(y, z, i + 6 * LANES, g, h)
+
+
+@njit(nogil=True, inline="always")
+def _write_words(high: Ints32, low: Ints32, i: int, entry: int, next_entry: int) -> None:
+    high[i], low[i] = entry >> 32, entry
+    high[i + LANES], low[i + LANES] = next_entry >> 32, next_entry

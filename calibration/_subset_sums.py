@@ -7,6 +7,7 @@ every weight is non-negative and the subset of no switches is the smallest sum.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Ints32 = NDArray[np.int32]
 
 OK, OUT_OF_RANGE, NO_USABLE_BRANCH = 0, 1, 2
 
@@ -30,6 +32,9 @@ class Cells(NamedTuple):
     target: Floats  # (cells,)
     usable: Bools  # (cells, branches)
 
+    def part(self, some: slice | Bools) -> "Cells":
+        return Cells(self.branch[some], self.target[some], self.usable[some])
+
 
 class Answer(NamedTuple):
     """What the kernels fill in."""
@@ -37,6 +42,23 @@ class Answer(NamedTuple):
     pattern: Bools  # (cells, branches)
     achieved: Floats  # (cells,)
     status: NDArray[np.int8]  # (cells,)
+
+    def part(self, some: slice | Bools) -> "Answer":
+        return Answer(self.pattern[some], self.achieved[some], self.status[some])
+
+
+def answer_anew(
+    some: Bools, cells: Cells, answer: Answer, kernel: Callable[[Cells, Answer], None]
+) -> None:
+    """Let another kernel answer some of the cells. some: (cells,)."""
+    if some.all():
+        kernel(cells, answer)
+    elif some.any():
+        redone = answer.part(some)
+        kernel(cells.part(some), redone)
+        answer.pattern[some] = redone.pattern
+        answer.achieved[some] = redone.achieved
+        answer.status[some] = redone.status
 
 
 @njit(cache=True, nogil=True)

@@ -13,6 +13,7 @@ from calibration import _subset_sums
 from calibration._subset_sums import Answer, Cells, nearest_one_by_one
 from calibration._subset_sums_abreast import nearest_abreast
 from calibration._subset_window import SecondCriterion, nearest_second
+from calibration._two_criteria import nearest_in_window
 
 MAX_BRANCHES = 40
 
@@ -60,7 +61,7 @@ def select(
     """
     cells = _checked_cells(branch_siemens, target_siemens, usable)
     kernel = nearest_abreast if cells.branch.shape[1] <= _MOST_ABREAST else nearest_one_by_one
-    return _over_cores(cells, lambda part, answer: kernel(_part(cells, part), answer))
+    return _over_cores(cells, lambda part, answer: kernel(cells.part(part), answer))
 
 
 def select_in_window(
@@ -81,7 +82,7 @@ def select_in_window(
 
     Minimizes |Σ x_k s_k − second target| subject to |Σ x_k g_k − target| ≤ window; where no
     subset lies in the window, the nearest sum of `select`. Work grows with the number of subsets
-    in the window.
+    in the window, except where the second sum is the total Σ x_k |g_k|, which is also the quickest.
 
     Raises ValueError as `select` does, and on a negative window.
     """
@@ -99,16 +100,11 @@ def select_in_window(
     criterion = SecondCriterion(
         second, second_target, np.ascontiguousarray(np.broadcast_to(window, cells.target.shape))
     )
+    kernel = nearest_in_window if cells.branch.shape[1] <= _MOST_ABREAST else nearest_second
     return _over_cores(
         cells,
-        lambda part, answer: nearest_second(
-            _part(cells, part), SecondCriterion(*(array[part] for array in criterion)), answer
-        ),
+        lambda part, answer: kernel(cells.part(part), criterion.part(part), answer),
     )
-
-
-def _part(cells: Cells, part: slice) -> Cells:
-    return Cells(cells.branch[part], cells.target[part], cells.usable[part])
 
 
 def _over_cores(cells: Cells, kernel: Callable[[slice, Answer], None]) -> Selection:
@@ -117,7 +113,7 @@ def _over_cores(cells: Cells, kernel: Callable[[slice, Answer], None]) -> Select
     answer = Answer(np.empty((count, n), np.bool_), np.empty(count), np.empty(count, np.int8))
 
     def run(part: slice) -> None:
-        kernel(part, Answer(answer.pattern[part], answer.achieved[part], answer.status[part]))
+        kernel(part, answer.part(part))
 
     threads = min(config.NUMBA_NUM_THREADS, count * 2 ** (n // 2) // _THREADED_WORK)
     if threads > 1:
