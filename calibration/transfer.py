@@ -5,6 +5,10 @@ All rows are driven at once with orthogonal ±V vectors (a Hadamard weighing des
 their negatives: every reading carries every row, so the noise falls with the square root of the
 number of vectors, and the amplifiers work in the range and near the currents of real products (the
 gains of two ranges differ by 10 bits).
+
+Of Sylvester's matrix the first vector drives all rows alike: a current √m times that of any other,
+far out on the ADC's curve, whose error then is in every element of a column. Signs on the rows that
+are a bent function of the row's number make all vectors alike, and keep them orthogonal.
 """
 
 from __future__ import annotations
@@ -44,13 +48,14 @@ def measure_transfer(
     With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is
     T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one
     reading, found from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane
-    1979, weighing designs).
+    1979, weighing designs). Equal conductances draw no more than √m (√2m for odd powers of two)
+    times one row's current.
 
     Raises OverloadError that names the first used column beyond its range.
     """
     order = 1 << max(1, (used_rows - 1).bit_length())
     design = np.zeros((order, board.rows))
-    design[:, :used_rows] = hadamard(order)[:, :used_rows]
+    design[:, :used_rows] = hadamard(order)[:, :used_rows] * _flat_signs(order)[:used_rows]
     amperes = board.column_currents(volts * np.concatenate([design, -design]))
     overloaded = np.flatnonzero(np.isnan(amperes[:, :used_columns]).any(axis=0))
     if len(overloaded):
@@ -62,3 +67,14 @@ def measure_transfer(
         zero_amperes=common.mean(axis=0),
         uncertainty_siemens=common.std(axis=0, ddof=1) / (volts * np.sqrt(order)),
     )
+
+
+def _flat_signs(order: int) -> NDArray[np.float64]:
+    """Return signs (order,) whose Walsh-Hadamard transform is flat: (−1)^(x₀x₁ + x₂x₃ + …), x the
+    binary digits of the place (Rothaus 1976, "On bent functions"), flat to √2 where their number is
+    odd.
+    """
+    digits = np.arange(order)[:, None] >> np.arange(order.bit_length() - 1) & 1
+    even, odd = digits[:, 0::2], digits[:, 1::2]
+    products = even[:, : odd.shape[1]] * odd
+    return np.asarray(1.0 - 2.0 * (products.sum(axis=1) % 2))

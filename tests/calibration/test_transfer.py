@@ -1,8 +1,12 @@
 """The measured transfer matrix is the true one, to the uncertainty that it states."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
+from calibration.crossbar import Crossbar
 from calibration.transfer import OverloadError, measure_transfer
 from tests.simulator.boards import NO_NOISE, changed, small, switched_on, true_transfer
 
@@ -95,3 +99,18 @@ def test_rows_that_are_not_in_use_stay_at_zero_volts():
     board.configure(range_amperes=1e-6)  # a row of these driven would overload
     measured = measure_transfer(board, 5, 8, VOLTS)
     assert (np.abs(measured.siemens) < 2e-9).all()
+
+
+@pytest.mark.parametrize("used", [1, 2, 4, 8, 12, 16, 20, 32, 33, 64])
+def test_no_vector_drives_equal_crosspoints_far_harder_than_another(used):
+    driven = []
+    recorder = SimpleNamespace(rows=64, column_currents=lambda volts: driven.append(volts) or volts)
+    measure_transfer(cast(Crossbar, recorder), used, 0, VOLTS)
+    design = driven[0] / VOLTS
+    order = len(design) // 2
+    np.testing.assert_array_equal(design[order:], -design[:order])
+    rows_in_use = design[:order, :used]
+    np.testing.assert_array_equal(rows_in_use.T @ rows_in_use, order * np.eye(used))
+    assert not design[:, used:].any()
+    if used == order:
+        assert np.abs(design.sum(axis=1)).max() <= np.sqrt(2 * order) * (1 + 1e-12)
