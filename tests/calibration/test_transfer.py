@@ -114,3 +114,22 @@ def test_no_vector_drives_equal_crosspoints_far_harder_than_another(used):
     assert not design[:, used:].any()
     if used == order:
         assert np.abs(design.sum(axis=1)).max() <= np.sqrt(2 * order) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("used", [8, 5])
+def test_a_board_that_warms_up_is_measured_as_it_was_at_mid_time(used):
+    board = programmed(small(NO_NOISE), 3e-4)
+    still = measure_transfer(board, used, 8, VOLTS)
+    gain_per_reading = 2e-6
+    readings = board.column_currents
+
+    def warming(volts):
+        amperes = readings(volts)
+        since_middle = np.arange(len(amperes)) - (len(amperes) - 1) / 2
+        return amperes * (1 + gain_per_reading * since_middle)[:, None]
+
+    board.column_currents = warming
+    measured = measure_transfer(board, used, 8, VOLTS)
+    largest = still.siemens.max()
+    np.testing.assert_allclose(measured.siemens, still.siemens, atol=1e-9 * largest)
+    assert measured.uncertainty_siemens.max() < 1e-8 * largest
