@@ -21,6 +21,11 @@ from scipy.linalg import hadamard
 
 from calibration.crossbar import Crossbar
 
+DRIFT = 1e-5
+"""Standard deviation of what the gain of a whole board moves by from a vector to its negative:
+100 ppm/K, 0.1 K.
+"""
+
 
 class OverloadError(Exception):
     """A column read beyond its range where it must not."""
@@ -80,18 +85,22 @@ def _without_drift(
 
     A board that warms up by 0.1 K conducts 10 ppm less. With b the slope of (I₊ + I₋)/2 on
     (I₊ − I₋)/2, each less its mean, over all vectors and columns, the gain falls by 2b from a
-    vector to its negative; it is taken as a straight line in time. Where that would take half of
-    the scatter or more, there are too few readings to tell drift from noise.
+    vector to its negative; it is taken as a straight line in time. A prior of 0 ± DRIFT keeps noise
+    from being taken for drift where there is little to tell them apart, and where that would take
+    half of the scatter or more, nothing is done.
     """
     vectors = len(amperes) // 2
     half = (amperes[:vectors] - amperes[vectors:]) / 2
     common = (amperes[:vectors] + amperes[vectors:]) / 2
     half, common = half - half.mean(axis=0), common - common.mean(axis=0)
-    power = np.nansum(half**2, axis=0)
-    left = 1 - power / (power.sum() or 1.0) / (vectors - 1)
-    if not power.any() or left.min() < 0.5:
+    power, together = np.nansum(half**2, axis=0), float(np.nansum(common * half))
+    freedom = (vectors - 1) * np.count_nonzero(np.isfinite(common[0])) - 1
+    scatter = float(np.nansum(common**2)) - together**2 / (power.sum() or 1.0)
+    weight = float(power.sum() + scatter / max(1.0, float(freedom)) / DRIFT**2) or 1.0
+    left = 1 - power / weight / (vectors - 1)
+    if left.min() < 0.5:
         return amperes, np.ones_like(left)
-    slope = float(np.nansum(common * half) / power.sum())
+    slope = together / weight
     since_middle = np.arange(2 * vectors) - vectors + 0.5
     return amperes * (1 + 2 * slope / vectors * since_middle)[:, None], left
 

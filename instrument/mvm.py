@@ -30,7 +30,9 @@ class ProgrammedMatrix:
 
         One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
         ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
-        when the matrix was programmed. Nothing is fitted afterwards.
+        when the matrix was programmed. Nothing is fitted afterwards. Vectors whose currents, as the
+        measured transfer matrix foresees them, are too large for the range of use are read in the
+        wider one.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -51,10 +53,29 @@ class ProgrammedMatrix:
             )
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
-        amperes = self.board.column_currents(volts) - self.programmed.transfer.zero_amperes
+        amperes = self._read(volts)
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
             raise OverloadError(f"column {overloaded[0]} overloads its range during a product")
         pairs = differences(amperes, outputs)
         products = pairs / (self.volts_per_unit * self.programmed.targets.scale_siemens)
         return products.reshape(*inputs.shape[:-1], outputs)
+
+    def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
+        at zero input, each vector read once in the range that holds it.
+        """
+        programmed, wider = self.programmed, self.programmed.wider
+        rows, outputs = self.weights.shape
+        zero = programmed.transfer.zero_amperes
+        foreseen = (volts[:, :rows] @ programmed.transfer.siemens + zero)[:, : 2 * outputs]
+        large = np.abs(foreseen).max(axis=1, initial=0.0) > programmed.range_amperes
+        if wider is None or not large.any():
+            return self.board.column_currents(volts) - zero
+        amperes = np.empty((len(volts), self.board.columns))
+        if not large.all():
+            amperes[~large] = self.board.column_currents(volts[~large])
+        self.board.configure(range_amperes=wider.range_amperes)
+        amperes[large] = wider.in_range_of_use(self.board.column_currents(volts[large]))
+        self.board.configure(range_amperes=programmed.range_amperes)
+        return amperes - zero

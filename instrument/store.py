@@ -108,10 +108,15 @@ def _check_arrays(arrays: dict[str, NDArray[np.generic]], board: BoardIdentity) 
 
 
 def save_program(program: ProgrammedMatrix, path: Path) -> None:
-    """Write the pattern, the measured transfer matrix and the scale of a programmed matrix to a
-    .npz file.
+    """Write the pattern, the measured transfer matrix, the scale and the ranges of a programmed
+    matrix to a .npz file.
     """
     programmed = program.programmed
+    wider = (
+        {f"wider_{name}": value for name, value in asdict(programmed.wider).items()}
+        if programmed.wider
+        else {}
+    )
     np.savez_compressed(
         path,
         weights=program.weights,
@@ -122,5 +127,6 @@ def save_program(program: ProgrammedMatrix, path: Path) -> None:
         scale_siemens=programmed.targets.scale_siemens,
         volts_per_unit=program.volts_per_unit,
         range_amperes=programmed.range_amperes,
+        **wider,
         round_residuals=programmed.round_residuals,
     )

@@ -59,7 +59,6 @@ class Round:
     number: int
     residual: float
     bits: float
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -188,8 +187,7 @@ def _unreachable(run: Run) -> Listing:
 def _rounds(run: Run) -> list[Round]:
     residuals = np.array(run.program.programmed.round_residuals)
     bits = pictures.as_bits(residuals)
-    kept = int(residuals.argmin())
     return [
-        Round(index + 1, float(residual), float(bits[index]), index == kept)
+        Round(index + 1, float(residual), float(bits[index]))
         for index, residual in enumerate(residuals)
     ]

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.coverage import Coverage
+from calibration.estimate import first_estimate
+from calibration.ranges import WiderRange
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
@@ -60,20 +62,22 @@ def make_run(
     transfer = np.zeros((rows, board.columns))
     transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
     branch_shape = board.rows, board.columns, board.branches
+    branches = BranchCalibration(
+        branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
+        uncertainty_siemens=np.full(branch_shape, 6e-12),
+        open_siemens=np.full(branch_shape[:2], 1e-9),
+        status=np.zeros(branch_shape, dtype=np.int8),
+        readings=106_496,
+        range_amperes=30e-6,
+        row_volts=0.9375,
+    )
+    wire = Wire(0.02, 0.02, 0.05, 0.0)
     return Run(
         board=board,
         resource="TCPIP::127.0.0.1::5025::SOCKET",
         calibration=Calibration(
             board=board,
-            branches=BranchCalibration(
-                branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
-                uncertainty_siemens=np.full(branch_shape, 6e-12),
-                open_siemens=np.full(branch_shape[:2], 1e-9),
-                status=np.zeros(branch_shape, dtype=np.int8),
-                readings=106_496,
-                range_amperes=30e-6,
-                row_volts=0.9375,
-            ),
+            branches=branches,
             bytes_moved=444_921,
             bench_seconds=68.2,
             board_kelvin=296.2,
@@ -89,9 +93,11 @@ def make_run(
                 transfer=TransferMeasurement(
                     transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
                 ),
-                range_amperes=3e-3,
-                round_residuals=(error * 10, error * 3, error, error * 2),
-                wire=WireEstimate(Wire(0.02, 0.02, 0.05, 0.0), Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                range_amperes=1e-3,
+                wider=WiderRange(3e-3, np.ones(board.columns), np.zeros(board.columns)),
+                round_residuals=(error * 10, error * 3, error * 2, error),
+                wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                estimate=first_estimate(branches, wire),
                 unreachable=np.zeros(shape, dtype=bool),
             ),
             volts_per_unit=0.9375,
