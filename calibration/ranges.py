@@ -1,9 +1,9 @@
-"""Two ranges of use: products are read in the one that holds their currents.
+"""Ranges of use: products are read in the lowest one that holds their currents.
 
 Hardly any input draws what the worst one could. In the range that holds the vectors of a transfer
-measurement, and with them most inputs, the ADC's noise is a third of that in the range which holds
-any input. For those that need it the wider range is tied to the first: every range has an offset
-and, for each column, a gain of its own.
+measurement, and with them most inputs, the ADC's noise is a third or a tenth of that in the range
+which holds any input. Wider ranges are tied to that first one, because each has an offset and, for
+each column, a gain of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class WiderRange:
-    """A range for the inputs that the range of use does not hold."""
+class ProductRange:
+    """A range that products are read in, and what its readings mean in the range of use."""
 
     range_amperes: float
     gain: Floats
@@ -33,8 +33,13 @@ class WiderRange:
         return np.asarray((amperes - self.offset_amperes) / self.gain)
 
 
-def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> WiderRange:
-    """Return the wider range, from transfer matrices of one pattern measured in both.
+def range_of_use(range_amperes: float, columns: int) -> ProductRange:
+    """Return the range that the others are tied to."""
+    return ProductRange(range_amperes, np.ones(columns), np.zeros(columns))
+
+
+def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> ProductRange:
+    """Return a wider range, from transfer matrices of one pattern measured in both.
 
     gain = Σ_i T_wide T / Σ_i T², least squares over the rows; 1 for a column that conducts nothing.
     The offset is what the zeros differ by then: all that flows at 0 V flows in both.
@@ -44,4 +49,12 @@ def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: flo
     gain = np.where(
         conducts, (wide.siemens * used.siemens).sum(axis=0) / np.where(conducts, power, 1.0), 1.0
     )
-    return WiderRange(range_amperes, gain, wide.zero_amperes - gain * used.zero_amperes)
+    return ProductRange(range_amperes, gain, wide.zero_amperes - gain * used.zero_amperes)
+
+
+def lowest_that_holds(ranges: tuple[ProductRange, ...], amperes: Floats) -> NDArray[np.int_]:
+    """Return which of ascending ranges each current (vectors,) is to be read in: the last for those
+    that none holds.
+    """
+    limits = [one.range_amperes for one in ranges[:-1]]
+    return np.searchsorted(np.asarray(limits), amperes)

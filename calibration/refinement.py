@@ -26,7 +26,7 @@ from calibration.crossbar import (
 from calibration.descent import choose, descend, settled
 from calibration.estimate import BoardEstimate, absorb, first_estimate
 from calibration.pairs import board_pattern, differences, pair_banks
-from calibration.ranges import WiderRange, tie
+from calibration.ranges import ProductRange, range_of_use, tie
 from calibration.scale import best_scale
 from calibration.targets import Targets
 from calibration.transfer import (
@@ -62,10 +62,10 @@ class Programmed:
     targets: Targets
     """With the scale that was measured when programming ended."""
     transfer: TransferMeasurement
-    range_amperes: float
-    """The range of use: it holds the vectors that the transfer matrix was measured with."""
-    wider: WiderRange | None
-    """For inputs that draw more; None where none does."""
+    ranges: tuple[ProductRange, ...]
+    """Ascending. The first is the range of use, which holds the vectors that the transfer matrix
+    was measured with; the last holds any input.
+    """
     round_residuals: tuple[float, ...]
     """Root mean square of (measured − wanted) difference after each round, over the largest wanted
     difference; the last is that of the pattern which stays.
@@ -77,6 +77,11 @@ class Programmed:
     """(rows, outputs): pairs whose target lies beyond what their working branches reach, as far as
     these are known by now, or one of whose columns overloads every range.
     """
+
+    @property
+    def range_amperes(self) -> float:
+        """The range of use, in which `transfer` was measured."""
+        return self.ranges[0].range_amperes
 
     @property
     def residual_siemens(self) -> Floats:
@@ -118,7 +123,7 @@ def program(
         raise OverloadError("every output has a column that overloads the widest range")
 
     # Before anything is refined, because the board drifts while it takes its time.
-    wider, tied_to_amperes = _wider_range(board, seen, outputs), seen.range_amperes
+    ranges = _product_ranges(board, seen, outputs)
     # The first measurement tells the wires and the gains, and with them which scale is best.
     wire = identify_wire(calibration, seen.pattern, seen.transfer)
     estimate = _learned(first_estimate(calibration, wire.wire), seen)
@@ -129,15 +134,14 @@ def program(
     seen, estimate, within_reach = _refined(
         rounds, seen.range_amperes, estimate, targets, chosen, within_reach & answers
     )
-    if seen.range_amperes != tied_to_amperes:
-        wider = _wider_range(board, seen, outputs)
+    if seen.range_amperes != ranges[0].range_amperes:
+        ranges = _product_ranges(board, seen, outputs)
     progress(len(rounds.residuals), len(rounds.residuals))
     return Programmed(
         pattern=seen.pattern,
         targets=_fitted(seen.transfer, targets, within_reach)[0],
         transfer=seen.transfer,
-        range_amperes=seen.range_amperes,
-        wider=wider,
+        ranges=ranges,
         round_residuals=tuple(rounds.residuals),
         wire=wire,
         estimate=estimate,
@@ -264,19 +268,23 @@ def _measured(
     return _Seen(pattern, transfer, range_amperes)
 
 
-def _wider_range(board: Crossbar, seen: _Seen, outputs: int) -> WiderRange | None:
-    """Return the smallest range that no input can overload, tied to the range of use; None where
-    that is the range of use, or where there is no wider one.
+def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[ProductRange, ...]:
+    """Return the range of use and those above it, up to the one that no input can overload, tied to
+    it by measuring the pattern that is applied in each.
     """
+    rows, columns = seen.transfer.siemens.shape
+    volts = measuring_volts(board.row_volts_limit)
     each = np.abs(seen.transfer.siemens[:, : 2 * outputs]).sum(axis=0)
     most_amperes = RANGE_HEADROOM * board.row_volts_limit * float(np.nanmax(each))
-    wide_amperes = smallest_range(board.ranges_amperes, most_amperes)
-    if wide_amperes <= seen.range_amperes:
-        return None
-    rows = len(seen.transfer.siemens)
-    wide = _measured(board, seen.pattern, (rows, outputs), wide_amperes)
+    widest = smallest_range(board.ranges_amperes, most_amperes)
+    ranges = [range_of_use(seen.range_amperes, columns)]
+    every = board.ranges_amperes
+    for range_amperes in every[(every > seen.range_amperes) & (every <= widest)].tolist():
+        board.configure(range_amperes=range_amperes)
+        wide = measure_transfer(board, rows, 0, volts)
+        ranges.append(tie(seen.transfer, wide, range_amperes))
     board.configure(range_amperes=seen.range_amperes)
-    return tie(seen.transfer, wide.transfer, wide.range_amperes)
+    return tuple(ranges)
 
 
 def _learned(estimate: BoardEstimate, seen: _Seen) -> BoardEstimate:

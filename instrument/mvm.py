@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.pairs import differences
+from calibration.ranges import lowest_that_holds
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
@@ -30,9 +31,8 @@ class ProgrammedMatrix:
 
         One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
         ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
-        when the matrix was programmed. Nothing is fitted afterwards. Vectors whose currents, as the
-        measured transfer matrix foresees them, are too large for the range of use are read in the
-        wider one.
+        when the matrix was programmed. Nothing is fitted afterwards. Each vector is read in the
+        lowest range that holds its currents as the measured transfer matrix foresees them.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -63,19 +63,18 @@ class ProgrammedMatrix:
 
     def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
-        at zero input, each vector read once in the range that holds it.
+        at zero input, each vector read once.
         """
-        programmed, wider = self.programmed, self.programmed.wider
+        transfer, ranges = self.programmed.transfer, self.programmed.ranges
         rows, outputs = self.weights.shape
-        zero = programmed.transfer.zero_amperes
-        foreseen = (volts[:, :rows] @ programmed.transfer.siemens + zero)[:, : 2 * outputs]
-        large = np.abs(foreseen).max(axis=1, initial=0.0) > programmed.range_amperes
-        if wider is None or not large.any():
-            return self.board.column_currents(volts) - zero
+        foreseen = (volts[:, :rows] @ transfer.siemens + transfer.zero_amperes)[:, : 2 * outputs]
+        which = lowest_that_holds(ranges, np.abs(foreseen).max(axis=1, initial=0.0))
         amperes = np.empty((len(volts), self.board.columns))
-        if not large.all():
-            amperes[~large] = self.board.column_currents(volts[~large])
-        self.board.configure(range_amperes=wider.range_amperes)
-        amperes[large] = wider.in_range_of_use(self.board.column_currents(volts[large]))
-        self.board.configure(range_amperes=programmed.range_amperes)
-        return amperes - zero
+        for index in np.unique(which).tolist():
+            if index:
+                self.board.configure(range_amperes=ranges[index].range_amperes)
+            read = self.board.column_currents(volts[which == index])
+            amperes[which == index] = ranges[index].in_range_of_use(read)
+        if which.any():
+            self.board.configure(range_amperes=ranges[0].range_amperes)
+        return amperes - transfer.zero_amperes

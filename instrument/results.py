@@ -71,7 +71,7 @@ def result_document(
             "residual_rms": programmed.residual_rms,
             "scale_siemens": programmed.targets.scale_siemens,
             "range_amperes": programmed.range_amperes,
-            "wider_range_amperes": programmed.wider and programmed.wider.range_amperes,
+            "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
             "wire_ohms": asdict(programmed.wire.wire),
             "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
         },

@@ -112,11 +112,6 @@ def save_program(program: ProgrammedMatrix, path: Path) -> None:
     matrix to a .npz file.
     """
     programmed = program.programmed
-    wider = (
-        {f"wider_{name}": value for name, value in asdict(programmed.wider).items()}
-        if programmed.wider
-        else {}
-    )
     np.savez_compressed(
         path,
         weights=program.weights,
@@ -126,7 +121,8 @@ def save_program(program: ProgrammedMatrix, path: Path) -> None:
         zero_amperes=programmed.transfer.zero_amperes,
         scale_siemens=programmed.targets.scale_siemens,
         volts_per_unit=program.volts_per_unit,
-        range_amperes=programmed.range_amperes,
-        **wider,
+        ranges_amperes=[one.range_amperes for one in programmed.ranges],
+        range_gains=[one.gain for one in programmed.ranges],
+        range_offsets_amperes=[one.offset_amperes for one in programmed.ranges],
         round_residuals=programmed.round_residuals,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.ranges import tie
+from calibration.ranges import lowest_that_holds, range_of_use, tie
 from calibration.transfer import measure_transfer
 from tests.simulator.boards import NO_NOISE, small, switched_on
 
@@ -43,3 +43,16 @@ def test_a_column_that_conducts_nothing_has_no_gain_to_tell():
     used, wide = measured_in(board, 3e-4, 1e-3)
     used.siemens[:, 3] = 0.0
     assert tie(used, wide, 1e-3).gain[3] == 1
+
+
+@pytest.mark.parametrize("limits", [(1e-3,), (1e-3, 3e-3), (3e-4, 1e-3, 3e-3)])
+def test_every_current_goes_where_it_fits(limits):
+    ranges = tuple(range_of_use(limit, 4) for limit in limits)
+    amperes = np.array([0.0, 2e-4, 3e-4, 3.1e-4, 9e-4, 1e-3, 1.1e-3, 3e-3, 5e-3])
+    expected = [
+        next((i for i, limit in enumerate(limits) if current <= limit), len(limits) - 1)
+        for current in amperes
+    ]
+    np.testing.assert_array_equal(lowest_that_holds(ranges, amperes), expected)
+    seen = np.random.default_rng(1).standard_normal((9, 4))
+    np.testing.assert_array_equal(ranges[0].in_range_of_use(seen), seen)

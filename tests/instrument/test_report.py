@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.coverage import Coverage
 from calibration.estimate import first_estimate
-from calibration.ranges import WiderRange
+from calibration.ranges import range_of_use
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
@@ -93,8 +93,7 @@ def make_run(
                 transfer=TransferMeasurement(
                     transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
                 ),
-                range_amperes=1e-3,
-                wider=WiderRange(3e-3, np.ones(board.columns), np.zeros(board.columns)),
+                ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
                 round_residuals=(error * 10, error * 3, error * 2, error),
                 wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
                 estimate=first_estimate(branches, wire),
