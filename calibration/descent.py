@@ -137,7 +137,7 @@ def descend(
         if now.expected_rms(counts) < best.expected_rms(counts):
             best = now
         narrower = max(WINDOW_SHARE * _rms(best.error_siemens[counts]), NARROWEST_WINDOW * scale)
-        if not worth and narrower >= window:
+        if not worth and narrower > 0.9 * window:
             break
         window = min(window, narrower)
     return best
