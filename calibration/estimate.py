@@ -243,11 +243,18 @@ def _gains_since(measured: Floats, predicted: Floats, variance: Floats, same_ran
 
 
 def _doubt(y: Floats, spread: Floats, drawn: Floats) -> float:
-    """Return the relative variance of a branch that the scatter of y asks for beyond `spread`."""
+    """Return the relative variance of a branch that the scatter of y asks for beyond `spread`.
+
+    The variance that the median of n squares tells has a standard deviation of 2.33/√n of itself;
+    what lies within three times that asks for nothing.
+    """
     if not len(y):
         return 0.0
-    scatter = float(np.median(y**2)) / MEDIAN_OF_CHI_SQUARED
-    return max(0.0, scatter - float(np.median(spread))) / float(np.median(drawn))
+    said = float(np.median(spread))
+    beyond = float(np.median(y**2)) / MEDIAN_OF_CHI_SQUARED - said
+    if beyond <= 3 * 2.33 / np.sqrt(len(y)) * said:
+        return 0.0
+    return beyond / float(np.median(drawn))
 
 
 def _suspect(pattern: NDArray[np.bool_], siemens: Floats, excess: Floats) -> NDArray[np.int_]:

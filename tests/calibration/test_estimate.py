@@ -239,20 +239,20 @@ def test_a_crosspoint_that_could_not_be_characterized_is_learned():
 
 
 @cache
-def programmed_board():
+def programmed_board(seed):
     """A board of 64 × 16 weights on which nothing drifts, characterized, and programmed."""
     preset = small(shape={"rows": 64, "columns": 32})
-    board = switched_on(preset, 1)
+    board = switched_on(preset, seed)
     calibration = characterize(board)
-    weights = np.random.default_rng(1).uniform(-1, 1, (64, 16))
+    weights = np.random.default_rng(seed).uniform(-1, 1, (64, 16))
     return preset, calibration, program(board, calibration, choose_targets(weights, calibration))
 
 
-def errors(preset, branches):
+def errors(preset, seed, branches):
     """(rows, columns, branches): what branch values err by, gains of rows and columns apart."""
-    drawn = draw_branches(preset, 1)
-    gains = (1 + draw_dacs(preset.dac, 64, 1).gain_error)[:, None] * (
-        1 + draw_readers(preset.tia, preset.adc, 32, 1).adc_gain_error
+    drawn = draw_branches(preset, seed)
+    gains = (1 + draw_dacs(preset.dac, 64, seed).gain_error)[:, None] * (
+        1 + draw_readers(preset.tia, preset.adc, 32, seed).adc_gain_error
     )
     truth = (drawn.closed_siemens - drawn.open_siemens) * gains[:, :, None]
     weight = (truth / branches.uncertainty_siemens) ** 2
@@ -264,19 +264,20 @@ def errors(preset, branches):
     return left * truth
 
 
-def test_programming_makes_the_calibration_better_and_it_stays_honest():
-    preset, calibration, programmed = programmed_board()
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_programming_makes_the_calibration_better_and_it_stays_honest(seed):
+    preset, calibration, programmed = programmed_board(seed)
     before = without_wire_drop(calibration, Wire(**preset.wire.model_dump()))
     after = programmed.estimate.branches
-    wrong = {key: errors(preset, value) for key, value in (("before", before), ("after", after))}
-    assert after.uncertainty_siemens.mean() < 0.99 * before.uncertainty_siemens.mean()
-    assert wrong["after"].std() < 0.98 * wrong["before"].std()
-    covered = np.abs(wrong["after"]) < 1.96 * after.uncertainty_siemens
+    was, is_now = errors(preset, seed, before), errors(preset, seed, after)
+    assert after.uncertainty_siemens.mean() < 0.95 * before.uncertainty_siemens.mean()
+    assert is_now.std() < 0.97 * was.std()
+    covered = np.abs(is_now) < 1.96 * after.uncertainty_siemens
     assert 0.93 < covered.mean() < 0.97
 
 
 def test_errors_that_did_not_scatter_are_found_out():
-    preset, calibration, _ = programmed_board()
+    preset, calibration, _ = programmed_board(1)
     relative = 2e-5
     off = 1 + relative * np.random.default_rng(2).standard_normal(calibration.status.shape)
     wrong = replace(calibration, branch_siemens=calibration.branch_siemens * off)
@@ -286,6 +287,6 @@ def test_errors_that_did_not_scatter_are_found_out():
     after = programmed.estimate.branches
     stated = np.sqrt((after.uncertainty_siemens / after.branch_siemens) ** 2).mean()
     assert relative / 1.3 < stated < relative * 1.1
-    left = errors(preset, after)
+    left = errors(preset, 1, after)
     assert left.std() < 0.95 * (calibration.branch_siemens * (off - 1)).std()
     assert 0.92 < (np.abs(left) < 1.96 * after.uncertainty_siemens).mean() < 0.98
