@@ -1,0 +1,321 @@
+"""The noise survey: what readings scatter by, taken apart into causes, each with its uncertainty.
+
+Everything is read from the board alone, under a few patterns that weigh the causes differently:
+
+- *everything* closed, at 0 V, a long series: the amplifiers, white and 1/f;
+- *few*: so little conductance that its own thermal noise outweighs the amplifiers';
+- *sparse*: every column joined to rows of its own: the rows' DACs;
+- *opened*: nothing closed, in the range of use: the ADCs;
+- *chopped*: everything closed and driven, every other row against its neighbour, so that the
+  currents cancel and a narrow range holds them; with every reading the voltages turn round. Excess
+  noise of the resistors turns with them, other noise does not. It is read twice, some seconds
+  apart: the difference tells how the columns drift with temperature, which is then left out.
+
+These are taken apart together (`noise_series`, `variance_components`). Three more tell what does
+not scatter:
+
+- *line*: apertures of half a line cycle, which let the mains through;
+- *steps*: voltages that grow by less than a step of the DACs;
+- *gain*: all rows driven alike, after several delays, early and late in the survey: what has not
+  settled, and what a change of temperature does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.constants import k as boltzmann_joules_per_kelvin
+
+from calibration.branches import BranchCalibration
+from calibration.crossbar import Crossbar
+from calibration.mains import fit_line
+from calibration.noise_readings import (
+    GAIN_WEIGHTS,
+    GainReading,
+    Settings,
+    SurveyReadings,
+    take_readings,
+)
+from calibration.noise_series import Cause, Series
+from calibration.settling import Settling, find_settling
+from calibration.transfer import OverloadError
+from calibration.uncertainty import Estimate
+from calibration.variance_components import fit_components
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+ADC_STEP = 2.1 / 2**24
+"""Of a range (docs/board-protocol.md)."""
+CLASS_PER_KELVIN = 500e-6
+"""Standard deviation of what is supposed of the gain's temperature coefficient before anything is
+measured: film resistors of any class.
+"""
+CHANGE_KELVIN = 2.0**-7 / 6**0.5
+"""Standard uncertainty of a change of temperature by a digital sensor with a resolution of 1/128 K
+(the class of TMP117). What the sensor is off by otherwise cancels.
+"""
+RANGE_GAIN = 1e-3
+"""Standard uncertainty of the gain of a range against that of the characterization's."""
+
+
+@dataclass(frozen=True)
+class NoiseSurvey:
+    """What was found. White noise is a variance at the aperture in use."""
+
+    settings: Settings
+    adc_noise: Estimate
+    """Variance over the square of the range."""
+    adc_quantization: Estimate
+    """Variance over the square of the range: a twelfth of the square of the step that was seen."""
+    johnson: Estimate
+    """A²/S, of a column's total conductance."""
+    amplifier: Estimate
+    """V², across a column's total conductance."""
+    flicker: Estimate
+    """V²/Hz at 1 Hz, falling as 1/f, across a column's total conductance."""
+    dac_noise: Estimate
+    """V², on each row."""
+    dac_quantization: Estimate
+    """V², on each row: how far settings a few steps apart are from proportion."""
+    excess: Estimate
+    """1/Hz at 1 Hz, falling as 1/f: of the current of every branch, each by itself."""
+    mains: Estimate
+    """V²: square of the amplitude, across a column's total conductance."""
+    line_hertz: Estimate
+    settling: Settling
+    gain_per_kelvin: Estimate
+    """Of all columns together."""
+    kelvin: float
+    """Mean temperature during the survey."""
+    kelvin_per_second: Estimate
+    readings: int
+    """Of each column."""
+    columns: int
+    """How many answered throughout."""
+
+    @property
+    def johnson_expected(self) -> float:
+        """A²/S: 4kT·B, B = 1/(2·aperture) (Nyquist 1928), at the temperature of the survey."""
+        bandwidth_hertz = 1 / (2 * self.settings.aperture_seconds)
+        return float(4 * boltzmann_joules_per_kelvin * self.kelvin * bandwidth_hertz)
+
+    @property
+    def mains_left(self) -> Estimate:
+        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it."""
+        line, aperture = self.line_hertz, self.settings.aperture_seconds
+        low, passed, high = (
+            float(np.sinc((line.value + side * line.uncertainty) * aperture)) ** 2
+            for side in (-1, 0, 1)
+        )
+        square = max(self.mains.value, 0.0)
+        spread = square * max(abs(high - passed), abs(low - passed))
+        return Estimate(square * passed, float(np.hypot(spread, self.mains.uncertainty * passed)))
+
+
+def survey_noise(
+    board: Crossbar,
+    calibration: BranchCalibration,
+    settings: Settings,
+    kelvin: Callable[[], float],
+) -> NoiseSurvey:
+    """Survey a board whose products are read as `settings` say; `kelvin` asks its thermometer.
+
+    It takes some 670 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
+    the board as `settings` say, all switches open. Columns that overload are left out.
+
+    Raises OverloadError where no column answers throughout.
+    """
+    read = take_readings(board, calibration, settings, kelvin)
+    answers = _answering(read)
+    if not answers.any():
+        raise OverloadError("every column overloads somewhere in the noise survey")
+    series = _series(read, calibration, answers)
+    siemens = series[0].crosspoint_siemens.sum(axis=0)
+
+    line = fit_line(
+        read.line.amperes[:, answers] / siemens,
+        read.line.period_seconds,
+        read.line.aperture_seconds,
+        settings.line_hertz,
+    )
+    least = np.zeros(len(Cause))
+    least[Cause.ADC] = ADC_STEP**2 / 12
+    observed = [square for one in series for square in one.mean_squares(line.hertz.value)]
+    variances, covariance = fit_components(observed, least)
+    adc, johnson, amplifier, flicker, dac, excess = (
+        Estimate(float(value), float(np.sqrt(square)))
+        for value, square in zip(variances, np.diag(covariance), strict=True)
+    )
+
+    early_siemens = float(_summed(read.early, answers).mean())
+    gain_volts = read.early[0].volts
+    gain_noise = _of_sum(series[0], read.early[0].range_amperes, variances) / gain_volts
+    gain_noise *= float(np.linalg.norm(GAIN_WEIGHTS)) / early_siemens
+    step_noise = _of_sum(series[0], read.steps.range_amperes, variances) / early_siemens
+    quantization = _adc_quantization(read.opened.amperes[:, answers] / settings.range_amperes)
+    return NoiseSurvey(
+        settings=settings,
+        adc_noise=_without_rounding(adc, quantization.value),
+        adc_quantization=quantization,
+        johnson=johnson,
+        amplifier=amplifier,
+        flicker=flicker,
+        dac_noise=dac,
+        dac_quantization=_dac_quantization(read, answers, early_siemens, step_noise),
+        excess=excess,
+        mains=Estimate(
+            line.square.value,
+            float(np.hypot(line.square.uncertainty, 2 * RANGE_GAIN * line.square.value)),
+        ),
+        line_hertz=line.hertz,
+        settling=_settling(read, answers, gain_noise, settings),
+        gain_per_kelvin=_per_kelvin(read, answers, gain_noise),
+        kelvin=sum(read.kelvin) / 2,
+        kelvin_per_second=Estimate(
+            abs(read.kelvin[1] - read.kelvin[0]) / read.seconds, CHANGE_KELVIN / read.seconds
+        ),
+        readings=read.count,
+        columns=int(answers.sum()),
+    )
+
+
+def _answering(read: SurveyReadings) -> Bools:
+    """Return which columns (columns,) overloaded nowhere."""
+    readings = (
+        read.everything,
+        read.few,
+        read.sparse,
+        read.opened,
+        *read.chopped,
+        read.line,
+        read.steps,
+    )
+    amperes = [one.amperes for one in readings]
+    amperes += [one.siemens[None] for one in (*read.early, *read.delayed)]
+    return np.asarray(np.isfinite(np.concatenate(amperes)).all(axis=0))
+
+
+def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools) -> list[Series]:
+    """Return the readings that scatter as series, of the columns that answer; the first is that of
+    everything closed.
+    """
+    turned = [
+        one.amperes[0::2].mean(axis=0) - one.amperes[1::2].mean(axis=0) for one in read.chopped
+    ]
+    drift = (turned[1] - turned[0])[answers]
+    series = []
+    for one in (read.everything, read.few, read.sparse, read.opened, *read.chopped):
+        closed = one.pattern * calibration.branch_siemens
+        driven = bool(one.row_volts.any())
+        squares = one.row_volts[0] ** 2 @ (closed**2).sum(axis=2)
+        series.append(
+            Series(
+                amperes=one.amperes[:, answers],
+                crosspoint_siemens=(calibration.open_siemens + closed.sum(axis=2))[:, answers],
+                range_amperes=one.range_amperes,
+                period_seconds=one.period_seconds,
+                aperture_seconds=one.aperture_seconds,
+                branch_amperes=np.sqrt(squares)[answers] if driven else None,
+                drift_amperes=drift if driven else None,
+            )
+        )
+    return series
+
+
+def _summed(gains: Sequence[GainReading], answers: Bools) -> Floats:
+    """Return the conductances (gains,) of all columns together, siemens."""
+    return np.array([one.siemens[answers].sum() for one in gains])
+
+
+def _of_sum(everything: Series, range_amperes: float, variances: Floats) -> float:
+    """Return the standard deviation of the sum of all columns' readings with everything closed,
+    ampere: that of the white noise found.
+    """
+    covariances = replace(everything, range_amperes=range_amperes).covariances()
+    white = [cause for cause in Cause if cause not in (Cause.FLICKER, Cause.EXCESS)]
+    of_sum = np.maximum(variances, 0.0) * covariances.sum(axis=(1, 2))
+    return float(np.sqrt(of_sum[white].sum()))
+
+
+def _per_kelvin(read: SurveyReadings, answers: Bools, gain_noise: float) -> Estimate:
+    """Return the relative change of the gain with temperature, from the early readings to the late
+    ones after the same delay.
+
+    Least squares with what is supposed before, 0 ± CLASS_PER_KELVIN: all that is known where the
+    temperature has not changed.
+    """
+    late = [one for one in read.delayed if one.delay_seconds == read.early[0].delay_seconds]
+    ratio = float(np.log(_summed(late, answers).mean() / _summed(read.early, answers).mean()))
+    change = read.kelvin[1] - read.kelvin[0]
+    size = CLASS_PER_KELVIN  # what an error of the temperature is multiplied by: found in turn
+    value = uncertainty = 0.0
+    for _ in range(3):
+        square = gain_noise**2 + (size * CHANGE_KELVIN) ** 2
+        information = change**2 / square + CLASS_PER_KELVIN**-2
+        value, uncertainty = ratio * change / square / information, information**-0.5
+        size = float(np.hypot(value, uncertainty))
+    return Estimate(value, uncertainty)
+
+
+def _settling(
+    read: SurveyReadings, answers: Bools, gain_noise: float, settings: Settings
+) -> Settling:
+    """Return what readings miss after a delay, from gains read there and back over the delays.
+
+    Rows that turn from −V to V change a current by twice its size. There and back, a steady drift
+    cancels; an unsteady one, as fast as what drifted in between, is in the uncertainty.
+    """
+    gain = _summed(read.delayed, answers)
+    delays = np.array([one.delay_seconds for one in read.delayed])
+    half = len(delays) // 2
+    there, back = gain[:half], gain[: half - 1 : -1]
+    apart = np.arange(2 * half - 1, 0, -2)
+    both = (there + back) / (there[-1] + back[-1])
+    drift = np.sqrt((((back - there) / gain.mean() / apart) ** 2).mean()) * apart
+    uncertainty = np.sqrt(gain_noise**2 + (drift / 2) ** 2) / 2
+    return find_settling(delays[:half], (1 - both) / 2, uncertainty, settings.delay_seconds)
+
+
+def _dac_quantization(
+    read: SurveyReadings, answers: Bools, siemens: float, noise_volts: float
+) -> Estimate:
+    """Return the mean square by which small settings, all rows alike, are from proportion, V².
+
+    `siemens` is the conductance of all columns together, `noise_volts` the noise of a reading of
+    all over it, whose share is taken off. The uncertainty is that of a mean square of errors that
+    are equally distributed between two ends (kurtosis 1.8).
+    """
+    steps = read.steps
+    departure = steps.amperes[:, answers].sum(axis=1) / siemens - steps.row_volts[:, 0]
+    square, count = float(departure.var(ddof=1)), len(departure)
+    return Estimate(
+        square - noise_volts**2,
+        float(np.hypot(square * np.sqrt(0.8 / count), noise_volts**2 * np.sqrt(2 / count))),
+    )
+
+
+def _adc_quantization(readings: Floats) -> Estimate:
+    """Return the variance that rounding adds to readings (readings, columns) over their range.
+
+    The step is the smallest difference between any two; the documented one where all are alike.
+    """
+    values = np.unique(readings)
+    step = float(np.diff(values).min()) if len(values) > 1 else ADC_STEP
+    return Estimate(step**2 / 12, 0.0)
+
+
+def _without_rounding(adc: Estimate, rounding: float) -> Estimate:
+    """Return the ADC's variance without that of rounding.
+
+    Rounding adds a twelfth of the step's square where the noise spreads over several steps. Where
+    it does not, the sum is something else, by about exp(−2π²σ²/step²) of that (Widrow & Kollár
+    2008).
+    """
+    noise = adc.value - rounding
+    step_square = 12 * rounding
+    spread = np.pi**2 * 2 * max(noise, 0.0)
+    doubt = rounding * float(np.exp(-spread / step_square)) if step_square else 0.0
+    return Estimate(noise, float(np.hypot(adc.uncertainty, doubt)))
