@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from calibration.studies.banks import BANKS, Bank
+from calibration.studies.compare import FIT_FROM, column, fitted_rows
 from calibration.studies.fits import straight_line
 from calibration.studies.frame import (
     Chunk,
@@ -28,8 +29,6 @@ from calibration.studies.sums import nearest_error, sorted_sums, worst_error
 NAME = "bits"
 FEWEST = 4
 MOST = 24
-FIT_FROM = 8
-"""Fewer branches are left out of the lines: there the ends of the range still count."""
 MOST_SUMS = 2**24
 """Above this, a bank's worst target is left out: 2^24 are 24 branches, 3^15 are 15."""
 MEASURES = {"pair": "a random target", "every": "every target"}
@@ -130,21 +129,16 @@ def _in_order(item: tuple[tuple[str, int], object]) -> tuple[int, int]:
 
 
 def _line(bank: Bank, measured: str, statistic: str, rows: list[Row]) -> Row:
-    column = f"{measured}_{statistic}_bits"
-    points = [
-        (row["n"], row[column])
-        for row in rows
-        if row["bank"] == bank.key and row[column] is not None
-    ]
-    high = [point for point in points if isinstance(point[0], int) and point[0] >= FIT_FROM]
-    kept = np.array(high if len(high) > 2 else points, dtype=np.float64)
-    line = straight_line(kept[:, 0], kept[:, 1])
+    bits = f"{measured}_{statistic}_bits"
+    known = [row for row in rows if row["bank"] == bank.key and row[bits] is not None]
+    kept = fitted_rows(known)
+    line = straight_line(column(kept, "n"), column(kept, bits))
     return {
         "bank": bank.key,
         "targets": measured,
         "statistic": statistic,
-        "from_n": int(kept[0, 0]),
-        "to_n": int(kept[-1, 0]),
+        "from_n": kept[0]["n"],
+        "to_n": kept[-1]["n"],
         "slope": line.slope,
         "slope_margin": line.slope_margin,
         "intercept": line.intercept,
