@@ -1,9 +1,9 @@
 """What is predicted: around a target, sums lie like the points of a Poisson process.
 
 Where N sums are expected within ε of a target, the nearest one is that near with probability
-1 − exp(−N): neighbouring sums share so few weights that they come as if independent. Bauke and
-Mertens conjectured it (Phys. Rev. E 70, 025102, 2004), Borgs, Chayes, Mertens and Nair proved it
-for the middle of the range (Random Structures & Algorithms 34, 217, 2009).
+1 − exp(−N): the subsets of neighbouring sums are as if drawn independently. Bauke, Franz and
+Mertens conjectured it (J. Stat. Mech. P04003, 2004), Borgs, Chayes, Mertens and Nair proved it for
+the middle of the range (Random Structures & Algorithms 34, 217, 2009).
 
 Nothing here is fitted: N follows from the first two moments of the weights. The sums of a random
 subset of a bank are taken as normal, of mean μ = Σg/2 and variance V = Σg²/4.

@@ -82,6 +82,11 @@ def test_theory_s_weights_lose_what_the_number_of_subsets_loses(rows):
     assert lost == pytest.approx(np.log2(2**14 / comb(14, 7)), abs=0.35)
 
 
+def test_targets_near_the_middle_have_more_sums_around_them(rows):
+    for bits in ("bits", "predicted_bits"):
+        assert rows["decade-10", "free", 14][bits] > rows["decade-10", "anywhere", 14][bits] + 0.2
+
+
 def test_prediction_is_the_measured_median(rows):
     # Between the sums of equal resistors, far from each size's mean, no normal curve is right.
     ours = [

@@ -32,6 +32,20 @@ def test_predicted_share_is_the_measured_one(which, share):
     assert low <= share <= high
 
 
+def test_share_within_a_small_error_is_the_exact_number_of_sums_there():
+    # A subset's sum adds a weight on [−1, 1] or nothing, as likely: its distribution on a grid.
+    n, cells = 12, 200
+    one = np.full(2 * cells + 1, 0.5 / (2 * cells + 1))
+    one[cells] += 0.5
+    total = np.ones(1)
+    for _ in range(n):
+        total = np.convolve(total, one)
+    middle, half = total.size // 2, cells // 2
+    central = total[middle - half : middle + half + 1].sum()
+    error = 1e-9
+    assert uniform_random(n, error) == pytest.approx(2**n * central * 2 * error, rel=0.02)
+
+
 @given(st.integers(4, 24), st.floats(0.01, 0.99), st.sampled_from(list(LAWS)))
 def test_bits_are_where_the_share_is(n, share, which):
     bits = bits_reached(lambda error: LAWS[which](n, error), share)
