@@ -110,11 +110,11 @@ def bits() -> Plan:
 
 @_command(instances=2500, most=22)
 def lueker() -> Plan:
-    """Lueker's law: how many random weights it takes to come within an error ε.
+    """Lueker's law: weights needed for an error ε.
 
-    Of a random target, or of every target of an interval, for half and for nine tenths of all
-    banks. Fits the constant of n = constant · log2(1/ε), beside the least possible one and what
-    the Poisson law predicts.
+    Within ε of a random target, or of every target of an interval, for half and for nine tenths of
+    all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the least
+    possible one and what the Poisson law predicts.
     """
     from calibration.studies.lueker import lueker_study
     from instrument.studies.theory_pictures import weights_needed
@@ -137,10 +137,11 @@ def partition() -> Plan:
 
 @_command(instances=5000, most=24)
 def fixed_size() -> Plan:
-    """What it costs to close exactly half of the switches, and where it costs nothing.
+    """Exactly half of the switches, or any number.
 
     Bits of the best subset of n/2 resistances beside those of the best subset of any size: for
-    weights of the theory, equal nominals and one decade.
+    weights of the theory, equal nominals and one decade. What fixing the size costs, and where it
+    costs nothing.
     """
     from calibration.studies.fixed_size import fixed_size_study
     from instrument.studies.theory_pictures import sizes
@@ -150,7 +151,7 @@ def fixed_size() -> Plan:
 
 @_command(instances=5000, most=24)
 def pruning() -> Plan:
-    """One weight from n random ones: the nearest of them, and the best subset.
+    """One weight from n: the nearest, the best subset.
 
     The first is how pruned networks were first proved to compute anything (Malach et al. 2020):
     error 1/n. The second is how few random weights suffice (Pensia et al. 2020): error 2^-n.
