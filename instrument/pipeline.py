@@ -42,6 +42,8 @@ class Run:
     program: ProgrammedMatrix
     validation: Validation
     coverage: Coverage
+    calibration_expired: str | None
+    """Why the calibration no longer held when it was used all the same; None if it did."""
     spent: SpentSeconds
     """Where the board's time went, from opening the bench to the last product."""
 
@@ -53,6 +55,8 @@ def run_pipeline(
     folder: Path,
     step: Step,
     calibration: Calibration | None = None,
+    *,
+    allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
     inputs.
@@ -64,17 +68,20 @@ def run_pipeline(
     matrix = check_matrix(weights)
     check_fit(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
+    expired = None
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)
         save_calibration(calibration, folder / CALIBRATION_FILE)
     else:
         calibration.require(bench.identity)
+        expired = bench.why_expired(calibration)
     with step("program") as progress:
         program = bench.program(
             matrix,
             calibration,
             input_full_scale=float(np.abs(inputs).max()),
+            allow_expired=allow_expired,
             progress=progress,
         )
     save_program(program, folder / PROGRAM_FILE)
@@ -93,6 +100,7 @@ def run_pipeline(
         program=program,
         validation=validation,
         coverage=bits_against_branches(matrix, calibration.branches),
+        calibration_expired=expired,
         spent=bench.spent_seconds(),
     )
 

@@ -44,6 +44,7 @@ class Job:
     labels: NDArray[np.int64] | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
+    allow_expired: bool = False
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
     """What a complaint about them begins with: their files."""
@@ -67,7 +68,15 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
         try:
-            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+            run = run_pipeline(
+                bench,
+                weights,
+                inputs,
+                folder,
+                step,
+                job.calibration,
+                allow_expired=job.allow_expired,
+            )
         except MatrixError as error:
             raise UsageError(f"{job.matrix_name}: {error}") from error
     # The bench is closed and safe: what follows takes its time without it.

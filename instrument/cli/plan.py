@@ -29,6 +29,8 @@ def plan(
     spec_bits: float,
     seed: int,
     link: Wire | None,
+    *,
+    allow_expired: bool,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
@@ -50,6 +52,7 @@ def plan(
         matrix_name=matrix,
         inputs_name=str(inputs),
         calibration=None if calibration is None else load_calibration(calibration),
+        allow_expired=allow_expired,
         specification=Specification(spec_bits),
         name=_folder_name(bench, seed, weights, vectors, calibration),
     )

@@ -37,6 +37,14 @@ def run(
             help="A calibration.npz of this board, measured before: nothing is measured anew."
         ),
     ] = None,
+    allow_expired: Annotated[
+        bool,
+        typer.Option(
+            "--allow-expired",
+            help="Use a calibration that is too old, or of too different a temperature; every "
+            "result says so.",
+        ),
+    ] = False,
     spec_bits: Annotated[
         float, typer.Option(help="Bits of relative error that the products must reach.")
     ] = 11.0,
@@ -55,6 +63,13 @@ def run(
     from instrument.cli.plan import plan
 
     job = plan(
-        bench, matrix, inputs, calibration, spec_bits, seed, None if link is None else link.value
+        bench,
+        matrix,
+        inputs,
+        calibration,
+        spec_bits,
+        seed,
+        None if link is None else link.value,
+        allow_expired=allow_expired,
     )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))
