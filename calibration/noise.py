@@ -22,8 +22,8 @@ not scatter:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,31 +32,19 @@ from scipy.constants import k as boltzmann_joules_per_kelvin
 from calibration.branches import BranchCalibration
 from calibration.crossbar import Crossbar
 from calibration.mains import fit_line
-from calibration.noise_readings import (
-    GAIN_WEIGHTS,
-    GainReading,
-    Settings,
-    SurveyReadings,
-    take_readings,
-)
+from calibration.noise_gain import SurveyGains, chopped_mean
+from calibration.noise_readings import Settings, SurveyReadings, take_readings
 from calibration.noise_series import Cause, Series
-from calibration.settling import Settling, find_settling
+from calibration.settling import Settling
 from calibration.transfer import OverloadError
 from calibration.uncertainty import Estimate
 from calibration.variance_components import fit_components
+from calibration.warming import Warming
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 ADC_STEP = 2.1 / 2**24
 """Of a range (docs/board-protocol.md)."""
-CLASS_PER_KELVIN = 500e-6
-"""Standard deviation of what is supposed of the gain's temperature coefficient before anything is
-measured: film resistors of any class.
-"""
-CHANGE_KELVIN = 2.0**-7 / 6**0.5
-"""Standard uncertainty of a change of temperature by a digital sensor with a resolution of 1/128 K
-(the class of TMP117). What the sensor is off by otherwise cancels.
-"""
 RANGE_GAIN = 1e-3
 """Standard uncertainty of the gain of a range against that of the characterization's."""
 
@@ -86,11 +74,7 @@ class NoiseSurvey:
     """V²: square of the amplitude, across a column's total conductance."""
     line_hertz: Estimate
     settling: Settling
-    gain_per_kelvin: Estimate
-    """Of all columns together."""
-    kelvin: float
-    """Mean temperature during the survey."""
-    kelvin_per_second: Estimate
+    warming: Warming
     readings: int
     """Of each column."""
     columns: int
@@ -100,7 +84,7 @@ class NoiseSurvey:
     def johnson_expected(self) -> float:
         """A²/S: 4kT·B, B = 1/(2·aperture) (Nyquist 1928), at the temperature of the survey."""
         bandwidth_hertz = 1 / (2 * self.settings.aperture_seconds)
-        return float(4 * boltzmann_joules_per_kelvin * self.kelvin * bandwidth_hertz)
+        return float(4 * boltzmann_joules_per_kelvin * self.warming.kelvin * bandwidth_hertz)
 
     @property
     def mains_left(self) -> Estimate:
@@ -150,11 +134,7 @@ def survey_noise(
         for value, square in zip(variances, np.diag(covariance), strict=True)
     )
 
-    early_siemens = float(_summed(read.early, answers).mean())
-    gain_volts = read.early[0].volts
-    gain_noise = _of_sum(series[0], read.early[0].range_amperes, variances) / gain_volts
-    gain_noise *= float(np.linalg.norm(GAIN_WEIGHTS)) / early_siemens
-    step_noise = _of_sum(series[0], read.steps.range_amperes, variances) / early_siemens
+    gains = SurveyGains(read, answers, series[0], (series[-2], series[-1]), variances)
     quantization = _adc_quantization(read.opened.amperes[:, answers] / settings.range_amperes)
     return NoiseSurvey(
         settings=settings,
@@ -164,19 +144,15 @@ def survey_noise(
         amplifier=amplifier,
         flicker=flicker,
         dac_noise=dac,
-        dac_quantization=_dac_quantization(read, answers, early_siemens, step_noise),
+        dac_quantization=gains.dac_quantization(),
         excess=excess,
         mains=Estimate(
             line.square.value,
             float(np.hypot(line.square.uncertainty, 2 * RANGE_GAIN * line.square.value)),
         ),
         line_hertz=line.hertz,
-        settling=_settling(read, answers, gain_noise, settings),
-        gain_per_kelvin=_per_kelvin(read, answers, gain_noise),
-        kelvin=sum(read.kelvin) / 2,
-        kelvin_per_second=Estimate(
-            abs(read.kelvin[1] - read.kelvin[0]) / read.seconds, CHANGE_KELVIN / read.seconds
-        ),
+        settling=gains.settling(settings.delay_seconds),
+        warming=gains.warming(),
         readings=read.count,
         columns=int(answers.sum()),
     )
@@ -202,10 +178,8 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
     """Return the readings that scatter as series, of the columns that answer; the first is that of
     everything closed.
     """
-    turned = [
-        one.amperes[0::2].mean(axis=0) - one.amperes[1::2].mean(axis=0) for one in read.chopped
-    ]
-    drift = (turned[1] - turned[0])[answers]
+    first, last = (chopped_mean(one.amperes) for one in read.chopped)
+    drift = (last - first)[answers]
     series = []
     for one in (read.everything, read.few, read.sparse, read.opened, *read.chopped):
         closed = one.pattern * calibration.branch_siemens
@@ -223,78 +197,6 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
             )
         )
     return series
-
-
-def _summed(gains: Sequence[GainReading], answers: Bools) -> Floats:
-    """Return the conductances (gains,) of all columns together, siemens."""
-    return np.array([one.siemens[answers].sum() for one in gains])
-
-
-def _of_sum(everything: Series, range_amperes: float, variances: Floats) -> float:
-    """Return the standard deviation of the sum of all columns' readings with everything closed,
-    ampere: that of the white noise found.
-    """
-    covariances = replace(everything, range_amperes=range_amperes).covariances()
-    white = [cause for cause in Cause if cause not in (Cause.FLICKER, Cause.EXCESS)]
-    of_sum = np.maximum(variances, 0.0) * covariances.sum(axis=(1, 2))
-    return float(np.sqrt(of_sum[white].sum()))
-
-
-def _per_kelvin(read: SurveyReadings, answers: Bools, gain_noise: float) -> Estimate:
-    """Return the relative change of the gain with temperature, from the early readings to the late
-    ones after the same delay.
-
-    Least squares with what is supposed before, 0 ± CLASS_PER_KELVIN: all that is known where the
-    temperature has not changed.
-    """
-    late = [one for one in read.delayed if one.delay_seconds == read.early[0].delay_seconds]
-    ratio = float(np.log(_summed(late, answers).mean() / _summed(read.early, answers).mean()))
-    change = read.kelvin[1] - read.kelvin[0]
-    size = CLASS_PER_KELVIN  # what an error of the temperature is multiplied by: found in turn
-    value = uncertainty = 0.0
-    for _ in range(3):
-        square = gain_noise**2 + (size * CHANGE_KELVIN) ** 2
-        information = change**2 / square + CLASS_PER_KELVIN**-2
-        value, uncertainty = ratio * change / square / information, information**-0.5
-        size = float(np.hypot(value, uncertainty))
-    return Estimate(value, uncertainty)
-
-
-def _settling(
-    read: SurveyReadings, answers: Bools, gain_noise: float, settings: Settings
-) -> Settling:
-    """Return what readings miss after a delay, from gains read there and back over the delays.
-
-    Rows that turn from −V to V change a current by twice its size. There and back, a steady drift
-    cancels; an unsteady one, as fast as what drifted in between, is in the uncertainty.
-    """
-    gain = _summed(read.delayed, answers)
-    delays = np.array([one.delay_seconds for one in read.delayed])
-    half = len(delays) // 2
-    there, back = gain[:half], gain[: half - 1 : -1]
-    apart = np.arange(2 * half - 1, 0, -2)
-    both = (there + back) / (there[-1] + back[-1])
-    drift = np.sqrt((((back - there) / gain.mean() / apart) ** 2).mean()) * apart
-    uncertainty = np.sqrt(gain_noise**2 + (drift / 2) ** 2) / 2
-    return find_settling(delays[:half], (1 - both) / 2, uncertainty, settings.delay_seconds)
-
-
-def _dac_quantization(
-    read: SurveyReadings, answers: Bools, siemens: float, noise_volts: float
-) -> Estimate:
-    """Return the mean square by which small settings, all rows alike, are from proportion, V².
-
-    `siemens` is the conductance of all columns together, `noise_volts` the noise of a reading of
-    all over it, whose share is taken off. The uncertainty is that of a mean square of errors that
-    are equally distributed between two ends (kurtosis 1.8).
-    """
-    steps = read.steps
-    departure = steps.amperes[:, answers].sum(axis=1) / siemens - steps.row_volts[:, 0]
-    square, count = float(departure.var(ddof=1)), len(departure)
-    return Estimate(
-        square - noise_volts**2,
-        float(np.hypot(square * np.sqrt(0.8 / count), noise_volts**2 * np.sqrt(2 / count))),
-    )
 
 
 def _adc_quantization(readings: Floats) -> Estimate:

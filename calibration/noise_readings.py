@@ -85,10 +85,10 @@ class SurveyReadings:
     """After the longest delay, before and after the thermometer was read."""
     delayed: tuple[GainReading, ...]
     """After several delays, shortest first, and back again, the thermometer read in between."""
-    kelvin: tuple[float, float]
-    """Early and late."""
-    seconds: float
-    """From the one to the other."""
+    thermometer: tuple[tuple[float, float], ...]
+    """Seconds and kelvin: between the early gains, after the first of the chopped readings, before
+    the last of them, and in between the delayed gains.
+    """
     count: int
     """Readings of each column."""
 
@@ -121,18 +121,20 @@ def take_readings(
         return tuple(bench.read_gain(volts, gain_range, delay) for delay in delays)
 
     bench.apply(usable)
-    before = gain(delays[-1])
-    early_kelvin, early_seconds = kelvin(), bench.seconds
-    early = before + gain(delays[-1])
+    early = gain(delays[-1])
+    at_early = bench.seconds, kelvin()
+    early += gain(delays[-1])
     chopped_first = bench.read_quietly(against)
+    at_first = bench.seconds, kelvin()
     everything = bench.read_quietly(still(ALL_READINGS))
     line = bench.read_quietly(
         still(LINE_READINGS), half_cycle, settings.delay_seconds + to_quarters
     )
     steps = bench.read_quietly(np.outer(growing, np.ones(board.rows)))
+    at_last = bench.seconds, kelvin()
     chopped_last = bench.read_quietly(against)
     there = gain(*delays)
-    late_kelvin, late_seconds = kelvin(), bench.seconds
+    at_late = bench.seconds, kelvin()
     back = gain(*delays[::-1])
 
     bench.apply(usable & _few(board))
@@ -151,8 +153,7 @@ def take_readings(
         steps=steps,
         early=early,
         delayed=there + back,
-        kelvin=(early_kelvin, late_kelvin),
-        seconds=late_seconds - early_seconds,
+        thermometer=(at_early, at_first, at_last, at_late),
         count=bench.readings,
     )
 

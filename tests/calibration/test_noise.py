@@ -7,9 +7,10 @@ import pytest
 from scipy.constants import k as boltzmann
 
 from calibration.branches import characterize
-from calibration.noise import CLASS_PER_KELVIN, survey_noise
+from calibration.noise import survey_noise
 from calibration.noise_readings import Settings
 from calibration.transfer import OverloadError
+from calibration.warming import CLASS_PER_KELVIN
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
 from tests.calibration.calibrations import calibration_of
@@ -119,22 +120,33 @@ def test_temperature_coefficient_of_the_gain(effects):
         + board.dacs.gain_per_kelvin.mean()
     )
     truth = closed.first.sum() / closed.siemens.sum() + converters
-    found = surveyed(**effects).gain_per_kelvin
+    found = surveyed(**effects).warming.gain_per_kelvin
     assert found.value == pytest.approx(truth, abs=4 * found.uncertainty)
     assert found.uncertainty < 0.2 * abs(truth)
 
 
+@pytest.mark.parametrize("effects", [{"ambient": 10.0}, {"tcr": 10.0, "ambient": 3.0}])
+def test_coefficients_of_the_branches_apart(effects):
+    closed = draw_branches(PRESET.with_effects(**effects).in_force(), SEED).closed
+    # the coefficients that count are those of the currents' squares
+    apart = closed.first - closed.siemens * closed.first.sum() / closed.siemens.sum()
+    truth = (apart**2).sum() / (closed.siemens**2).sum()
+    found = surveyed(**effects).warming.branch_square
+    assert abs(found.value - truth) < 3 * found.uncertainty
+    assert 1 / 3 < found.value / truth < 3
+
+
 def test_change_of_temperature_is_the_sensors():
-    rate = surveyed().kelvin_per_second
-    assert surveyed(ambient=10.0).kelvin_per_second.value == pytest.approx(10 * rate.value)
+    rate = surveyed().warming.kelvin_per_second
+    assert surveyed(ambient=10.0).warming.kelvin_per_second.value == pytest.approx(10 * rate.value)
     assert rate.resolved
 
 
 def test_a_day_of_one_temperature_tells_no_coefficient():
     survey = surveyed(ambient=0.0)
-    assert survey.kelvin_per_second.value == 0
-    assert survey.gain_per_kelvin.value == 0
-    assert survey.gain_per_kelvin.uncertainty == pytest.approx(CLASS_PER_KELVIN)
+    assert survey.warming.kelvin_per_second.value == 0
+    assert survey.warming.gain_per_kelvin.value == 0
+    assert survey.warming.gain_per_kelvin.uncertainty == pytest.approx(CLASS_PER_KELVIN)
 
 
 def test_in_fifteen_seconds_and_leaves_the_board_as_it_is_used():
