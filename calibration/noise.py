@@ -88,15 +88,19 @@ class NoiseSurvey:
 
     @property
     def mains_left(self) -> Estimate:
-        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it."""
+        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it, on average over what
+        the frequency may be (three points of Gauss and Hermite).
+        """
         line, aperture = self.line_hertz, self.settings.aperture_seconds
-        low, passed, high = (
-            float(np.sinc((line.value + side * line.uncertainty) * aperture)) ** 2
-            for side in (-1, 0, 1)
-        )
+        places = line.value + line.uncertainty * np.sqrt(3) * np.array([-1, 0, 1])
+        passed = np.sinc(places * aperture) ** 2
+        weights = np.array([1, 4, 1]) / 6
+        mean = float(weights @ passed)
+        spread = float(np.sqrt(weights @ (passed - mean) ** 2))
         square = max(self.mains.value, 0.0)
-        spread = square * max(abs(high - passed), abs(low - passed))
-        return Estimate(square * passed, float(np.hypot(spread, self.mains.uncertainty * passed)))
+        return Estimate(
+            square * mean, float(np.hypot(square * spread, self.mains.uncertainty * mean))
+        )
 
 
 def survey_noise(
