@@ -15,6 +15,7 @@ class Specification:
     """What a run must reach to be called good."""
 
     bits: float
+    """Of the relative error: the worse end of its confidence interval must reach them."""
     agreement: float | None = None
     """Least fraction of equal decisions, where something is classified."""
 
@@ -25,7 +26,7 @@ class Specification:
             or classification is None
             or classification.agreement >= self.agreement
         )
-        return run.validation.bits >= self.bits and decisions
+        return run.validation.meets(self.bits) and decisions
 
 
 def result_document(
