@@ -22,6 +22,7 @@ from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
+from instrument.validation import Scope
 
 RESULTS = Path("ohmsum-results")
 
@@ -35,6 +36,7 @@ class Job:
     seed: int
     link: Wire
     specification: Specification
+    scope: Scope
     name: str
     """Of the folder that keeps the results."""
     weights: NDArray[np.float64] | None = None
@@ -67,7 +69,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
         try:
-            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration)
+            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration, job.scope)
         except MatrixError as error:
             raise UsageError(f"{job.matrix_name}: {error}") from error
     # The bench is closed and safe: what follows takes its time without it.

@@ -47,9 +47,7 @@ class Validation:
         """
         if not self.sampled:
             return None
-        return relative_error_interval(
-            (self.error**2).sum(axis=1), (self.exact**2).sum(axis=1)
-        )
+        return relative_error_interval((self.error**2).sum(axis=1), (self.exact**2).sum(axis=1))
 
     @property
     def bits(self) -> float:
