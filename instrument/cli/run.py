@@ -55,7 +55,6 @@ def run(
     hours: Annotated[
         float,
         typer.Option(
-            min=0,
             help="Multiply again over so many hours of the board's clock, nothing measured anew: "
             "a real board takes as long, a simulated one seconds.",
         ),

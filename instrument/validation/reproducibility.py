@@ -79,13 +79,11 @@ def wait_until(board: CrossbarBoard, seconds: float) -> None:
     it was.
     """
     usual_seconds = board.aperture_seconds
-    aperture_seconds = usual_seconds
     try:
         while (left_seconds := seconds - board.seconds()) > 0:
-            wanted_seconds = min(max(left_seconds, usual_seconds), LONGEST_APERTURE_SECONDS)
-            if wanted_seconds != aperture_seconds:
-                board.configure(aperture_seconds=wanted_seconds)
-                aperture_seconds = wanted_seconds
-            board.column_currents(np.zeros((1, board.rows)))
+            aperture_seconds = min(max(left_seconds, usual_seconds), LONGEST_APERTURE_SECONDS)
+            board.configure(aperture_seconds=aperture_seconds)
+            readings = max(1, int(left_seconds / (aperture_seconds + board.delay_seconds)))
+            board.column_currents(np.zeros((readings, board.rows)))
     finally:
         board.configure(aperture_seconds=usual_seconds)
