@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import t as student_t
 
+from instrument.validation import validate
 from instrument.validation.interval import relative_error_interval
+from tests.instrument.validation.programs import program
 
 ROWS, OUTPUTS, BOARDS = 16, 8, 1000
 NOISE = 1e-4
@@ -71,6 +73,23 @@ def test_few_vectors_cost_little_coverage(wrong):
 
 def test_single_outputs_are_no_independent_observations():
     assert coverage(uniform, wrong_by_one_direction, vectors=64, by_vector=False) < 0.8
+
+
+def test_coverage_on_boards_with_every_effect():
+    """Sets of 64 products, all of a board's sets spread over the same time."""
+    sets, covered, boards = 60, 0, (1, 2, 3)
+    for seed in boards:
+        x = np.random.default_rng(seed).uniform(-1, 1, (sets * 64, 8))
+        everything = validate(program(seed), x)
+        for first in range(sets):
+            part = slice(first, None, sets)
+            low, high = relative_error_interval(
+                (everything.error[part] ** 2).sum(axis=1),
+                (everything.exact[part] ** 2).sum(axis=1),
+            )
+            covered += low <= everything.relative_error <= high
+    # 180 sets tell a coverage to ±1.6 % (standard).
+    assert covered / (sets * len(boards)) >= 0.90
 
 
 squares = arrays(np.float64, st.integers(2, 12), elements=st.floats(1e-6, 1e6))
