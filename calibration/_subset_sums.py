@@ -7,7 +7,7 @@ every weight is non-negative and the subset of no switches is the smallest sum.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-OK, OUT_OF_RANGE, NO_USABLE_BRANCH = 0, 1, 2
+OK, OUT_OF_RANGE, NO_USABLE_BRANCH, TOLERANCE_MISSED = 0, 1, 2, 3
 
 # A sum of all weights, each rounded up by less than one unit, stays below 2^62.
 SUM_BITS = 60
@@ -34,7 +34,7 @@ class Cells(NamedTuple):
 class Answer(NamedTuple):
     """What the kernels fill in."""
 
-    pattern: Bools  # (cells, branches)
+    pattern: NDArray[Any]  # (cells, branches): bool, or int8 states of switches
     achieved: Floats  # (cells,)
     status: NDArray[np.int8]  # (cells,)
 

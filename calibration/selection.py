@@ -1,66 +1,130 @@
 """Select: the subset of a cell's branches whose conductances add up nearest to a target."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Literal
 
 import numpy as np
-from numba import config
 from numpy.typing import ArrayLike, NDArray
 
 from calibration import _subset_sums
-from calibration._subset_sums import Answer, Cells, nearest_one_by_one
-from calibration._subset_sums_abreast import nearest_abreast
+from calibration._selection_arguments import (
+    Batch,
+    checked_batch,
+    checked_bound,
+    checked_spread,
+    real_array,
+    refuse_overflow,
+)
+from calibration._subset_candidates import FreeCells, Spread
+from calibration._subset_search import MOST_EXACT, nearest, over_cores, set_free, some_of
+from calibration._subset_sums import Answer, Cells
 from calibration._subset_window import SecondCriterion, nearest_second
 
-MAX_BRANCHES = 40
-
-# Up to here eight cells side by side are faster than one after another.
-_MOST_ABREAST = 30
-
-# Below this many switch states over all cells a thread costs more than it saves.
-_THREADED_WORK = 1 << 15
+Floats = NDArray[np.float64]
+Objective = Literal["nearest", "least_square_error"]
 
 
 class Status(IntEnum):
     """What became of a cell."""
 
     OK = _subset_sums.OK
-    OUT_OF_RANGE = _subset_sums.OUT_OF_RANGE  # the nearest reachable sum is given
-    NO_USABLE_BRANCH = _subset_sums.NO_USABLE_BRANCH  # the empty pattern is given
+    OUT_OF_RANGE = _subset_sums.OUT_OF_RANGE
+    NO_USABLE_BRANCH = _subset_sums.NO_USABLE_BRANCH
+    TOLERANCE_MISSED = _subset_sums.TOLERANCE_MISSED
+
+    @property
+    def reason(self) -> str:
+        """Why the cell failed, and what it got; empty if it did not."""
+        return {
+            Status.OK: "",
+            Status.OUT_OF_RANGE: "target out of range: the nearest reachable sum is given",
+            Status.NO_USABLE_BRANCH: "no usable branch: all switches are left as they are",
+            Status.TOLERANCE_MISSED: "too few usable branches for the tolerance: "
+            "the nearest sum found is given",
+        }[self]
 
 
 @dataclass(frozen=True)
 class Selection:
     """Patterns chosen for a batch of cells."""
 
-    pattern: NDArray[np.bool_]  # (cells, branches): switch closed
-    achieved_siemens: NDArray[np.float64]  # (cells,): float64 sum of the branches switched on
-    residual_siemens: NDArray[np.float64]  # (cells,): achieved − target
-    status: NDArray[np.int8]  # (cells,): a Status each
+    pattern: NDArray[Any]
+    """(cells, branches) bool: switch closed; for three-way switches int8: −1, 0 or +1."""
+    achieved_siemens: NDArray[np.float64]
+    """(cells,): float64 sum of the branches switched on."""
+    residual_siemens: NDArray[np.float64]
+    """(cells,): achieved − target."""
+    status: NDArray[np.int8]
+    """(cells,): a Status each."""
+    standard_uncertainty: NDArray[np.float64]
+    """(cells,): of the achieved sum, siemens; NaN where the branches' own is not known."""
 
 
 def select(
-    branch_siemens: ArrayLike, target_siemens: ArrayLike, *, usable: ArrayLike | None = None
+    branch_siemens: ArrayLike,
+    target_siemens: ArrayLike,
+    *,
+    uncertainty: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
+    usable: ArrayLike | None = None,
+    stuck_on: ArrayLike | None = None,
+    tolerance_siemens: ArrayLike | None = None,
+    objective: Objective = "nearest",
+    three_way: bool = False,
 ) -> Selection:
     """Choose in every cell the subset of branches whose sum is nearest the target.
 
-    branch_siemens: (cells, branches), 1 to 40 branches, of either sign. A differential pair is
+    branch_siemens: (cells, branches), 1 to 64 branches, of either sign. A differential pair is
         one cell: its plus branches and, negated, its minus branches.
     target_siemens: (cells,).
+    uncertainty: (cells, branches), standard uncertainty of each branch, siemens, uncorrelated.
+    covariance: (cells, branches, branches), siemens², instead of `uncertainty`.
     usable: (cells, branches) bool, True where the branch may be switched on; all by default.
+    stuck_on: (cells, branches) bool, True where the branch is on whatever is chosen; none by
+        default. Goes before `usable`.
+    tolerance_siemens: (cells,) or one number. Any subset this near is good enough: the search then
+        takes a time set by the bits wanted, not by the number of branches.
+    objective: "nearest" minimizes |Σ x_k g_k − target| over x in {0, 1}^n, exactly to
+        (n + 2)·2^-59 of the cell's range Σ|g_k|, which is finer than float64 adds (Horowitz and
+        Sahni, J. ACM 21, 1974). "least_square_error" minimizes the expected square error
+        (Σ x_k g_k − target)² + xᵀ Σ x, with Σ the branches' covariance (JCGM 100:2008, eq. 13):
+        of all subsets that could, or of the 4096 of least residual where there are more; between
+        subsets within 0.1 % of the least, the one of least total conductance Σ x_k |g_k|. With a
+        tolerance, of those within it.
+    three_way: switches that connect a branch as +, not at all, or as −: x in {−1, 0, 1}^n.
 
-    Minimizes |Σ x_k g_k − target| over x in {0, 1}^n, exactly to (n + 2)·2^-59 of the cell's
-    range Σ|g_k|, which is finer than float64 adds (Horowitz and Sahni, J. ACM 21, 1974).
+    Exact up to 40 free branches (24 three-way). Of more, 40 (24), spread evenly over the
+    magnitudes, are searched with the others set beforehand: no nearer sum can gain more than the
+    residual that is given, which for dispersed branches is about 2^-40 of the range.
+
     A target outside the reachable range gets the nearest reachable sum and Status.OUT_OF_RANGE.
 
-    Raises ValueError, naming the argument, on shapes that do not agree, on branches outside
-    1..40, on values that are not finite real numbers, and on a `usable` that is not bool.
+    Raises ValueError, naming the argument, on shapes that do not agree, on branches outside 1..64,
+    on values that are not finite real numbers, on flags that are not bool, on a negative
+    uncertainty or tolerance, on a covariance that is none, and on an objective that is unknown or
+    lacks its uncertainty.
     """
-    cells = _checked_cells(branch_siemens, target_siemens, usable)
-    kernel = nearest_abreast if cells.branch.shape[1] <= _MOST_ABREAST else nearest_one_by_one
-    return _over_cores(cells, lambda part, answer: kernel(_part(cells, part), answer))
+    batch = checked_batch(branch_siemens, target_siemens, usable, stuck_on)
+    spread = checked_spread(uncertainty, covariance, batch.branch.shape)
+    judged = objective == "least_square_error"
+    if not judged and objective != "nearest":
+        raise ValueError(f'objective must be "nearest" or "least_square_error", not {objective!r}')
+    if judged and spread is None:
+        raise ValueError('objective "least_square_error" needs uncertainty or covariance')
+    tolerance = None
+    if tolerance_siemens is not None:
+        tolerance = checked_bound(tolerance_siemens, "tolerance_siemens", len(batch.target))
+    plain = not (judged or three_way or tolerance is not None or stuck_on is not None)
+    if plain and batch.branch.shape[1] <= MOST_EXACT[2]:
+        answer = nearest(Cells(batch.branch, batch.target, batch.free))
+    else:
+        state = np.zeros(batch.free.shape, np.int8)
+        if batch.stuck_on is not None:
+            state[batch.stuck_on] = 1
+        cells = FreeCells(batch.branch, batch.target, batch.free, state)
+        answer = set_free(cells, spread if judged else None, tolerance, 3 if three_way else 2)
+    return _selection(batch, answer, spread, three_way=three_way)
 
 
 def select_in_window(
@@ -74,7 +138,7 @@ def select_in_window(
 ) -> Selection:
     """Choose the subset of nearest second sum among those whose sum is near enough the target.
 
-    branch_siemens, target_siemens, usable: as in `select`.
+    branch_siemens, target_siemens, usable: as in `select`, 1 to 40 branches.
     second_siemens: (cells, branches), the branches' weights in the second sum, of either sign.
     second_target_siemens: (cells,).
     window_siemens: (cells,) or one number, at least 0: half width of the window.
@@ -85,86 +149,36 @@ def select_in_window(
 
     Raises ValueError as `select` does, and on a negative window.
     """
-    cells = _checked_cells(branch_siemens, target_siemens, usable)
-    second = _real_array(second_siemens, "second_siemens", cells.branch.shape)
-    _refuse_overflow(second, "second_siemens")
-    second_target = _real_array(second_target_siemens, "second_target_siemens", cells.target.shape)
-    window = _real_array(window_siemens, "window_siemens", None)
-    if window.shape not in ((), cells.target.shape):
-        raise ValueError(
-            f"window_siemens has shape {window.shape}, expected () or {cells.target.shape}"
+    batch = checked_batch(branch_siemens, target_siemens, usable, most_branches=MOST_EXACT[2])
+    cells = Cells(batch.branch, batch.target, batch.free)
+    second = real_array(second_siemens, "second_siemens", cells.branch.shape)
+    refuse_overflow(second, "second_siemens")
+    second_target = real_array(second_target_siemens, "second_target_siemens", cells.target.shape)
+    window = checked_bound(window_siemens, "window_siemens", len(cells.target))
+    criterion = SecondCriterion(second, second_target, window)
+
+    def search(part: slice, answer: Answer) -> None:
+        nearest_second(
+            some_of(cells, part), SecondCriterion(*(array[part] for array in criterion)), answer
         )
-    if (window < 0.0).any():
-        raise ValueError("window_siemens must not be negative")
-    criterion = SecondCriterion(
-        second, second_target, np.ascontiguousarray(np.broadcast_to(window, cells.target.shape))
-    )
-    return _over_cores(
-        cells,
-        lambda part, answer: nearest_second(
-            _part(cells, part), SecondCriterion(*(array[part] for array in criterion)), answer
-        ),
+
+    return _selection(
+        batch, over_cores(search, cells.branch.shape, np.bool_), None, three_way=False
     )
 
 
-def _part(cells: Cells, part: slice) -> Cells:
-    return Cells(cells.branch[part], cells.target[part], cells.usable[part])
-
-
-def _over_cores(cells: Cells, kernel: Callable[[slice, Answer], None]) -> Selection:
-    """Run the kernel over all cells, in threads where there is work for more than one."""
-    count, n = cells.branch.shape
-    answer = Answer(np.empty((count, n), np.bool_), np.empty(count), np.empty(count, np.int8))
-
-    def run(part: slice) -> None:
-        kernel(part, Answer(answer.pattern[part], answer.achieved[part], answer.status[part]))
-
-    threads = min(config.NUMBA_NUM_THREADS, count * 2 ** (n // 2) // _THREADED_WORK)
-    if threads > 1:
-        # More parts than threads, so that a core that is busy elsewhere does not hold up the rest.
-        edges = np.linspace(0, count, 4 * threads + 1).astype(int).tolist()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, map(slice, edges[:-1], edges[1:])))
-    else:
-        run(slice(0, count))
-    residual = answer.achieved - cells.target
-    return Selection(answer.pattern, answer.achieved, residual, answer.status)
-
-
-def _real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
-    if shape is not None and array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    array = np.asarray(array, dtype=np.float64, order="C")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite")
-    return array
-
-
-def _refuse_overflow(array: NDArray[np.float64], name: str) -> None:
-    limit = np.finfo(np.float64).max / (4 * array.shape[1])
-    if array.size and max(array.max(), -array.min()) > limit:
-        raise ValueError(f"{name} is so large that its sums overflow")
-
-
-def _checked_cells(
-    branch_siemens: ArrayLike, target_siemens: ArrayLike, usable: ArrayLike | None
-) -> Cells:
-    branch = _real_array(branch_siemens, "branch_siemens", None)
-    if branch.ndim != 2:
-        raise ValueError(f"branch_siemens has shape {branch.shape}, expected (cells, branches)")
-    cells, n = branch.shape
-    if not 1 <= n <= MAX_BRANCHES:
-        raise ValueError(f"branch_siemens has {n} branches a cell, possible are 1..{MAX_BRANCHES}")
-    _refuse_overflow(branch, "branch_siemens")
-    target = _real_array(target_siemens, "target_siemens", (cells,))
-    if usable is None:
-        return Cells(branch, target, np.ones((cells, n), np.bool_))
-    allowed = np.asarray(usable)
-    if allowed.dtype != np.bool_:
-        raise ValueError(f"usable must be bool, not {allowed.dtype}")
-    if allowed.shape != (cells, n):
-        raise ValueError(f"usable has shape {allowed.shape}, expected {(cells, n)}")
-    return Cells(branch, target, np.ascontiguousarray(allowed))
+def _selection(
+    batch: Batch, answer: Answer, spread: Spread | None, *, three_way: bool
+) -> Selection:
+    pattern = answer.pattern if three_way else answer.pattern.view(np.bool_)
+    uncertainty = np.full(len(batch.target), np.nan)
+    if spread is not None:
+        state = pattern.astype(np.float64)
+        if len(spread.covariance):
+            variance = np.einsum("ck,ckl,cl->c", state, spread.covariance, state)
+        else:
+            variance = (state**2 * spread.variance).sum(axis=1)
+        uncertainty = np.sqrt(np.maximum(variance, 0.0))
+    return Selection(
+        pattern, answer.achieved, answer.achieved - batch.target, answer.status, uncertainty
+    )

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +19,7 @@ from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration
+from instrument.validity import require_valid, why_expired
 
 SIMULATED = "sim:"
 Wire = Literal["socket", "serial"]
@@ -62,6 +65,17 @@ class Bench:
             bench_seconds=self.board.seconds() - began,
             board_kelvin=self.board.temperature_kelvin(),
             wall_seconds=time.perf_counter() - started,
+            made_at=datetime.now(UTC),
+            versions={"ohmsum": version("ohmsum"), "firmware": self.board.identity.firmware},
+        )
+
+    def why_expired(self, calibration: Calibration) -> str | None:
+        """Return why a calibration no longer holds for this board, None while it does."""
+        return why_expired(
+            calibration,
+            datetime.now(UTC),
+            self.board.temperature_kelvin(),
+            self.config.calibration,
         )
 
     def program(
@@ -70,19 +84,22 @@ class Bench:
         calibration: Calibration | None = None,
         *,
         input_full_scale: float = 1.0,
+        allow_expired: bool = False,
         progress: Progress = no_progress,
     ) -> ProgrammedMatrix:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
 
         `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that
-        will be asked for. Raises UsageError where the calibration is of another board, MatrixError
-        where the matrix does not fit.
+        will be asked for. Raises UsageError where the calibration is of another board or has
+        expired (unless that is allowed), MatrixError where the matrix does not fit.
         """
         if calibration is None:
             calibration = self.calibrate()
         calibration.require(self.identity)
         matrix = targets.check_matrix(weights)
         targets.check_fit(matrix, self.board.rows, self.board.columns // 2)
+        if not allow_expired:
+            require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
         wanted = targets.choose_targets(matrix, calibration.branches)
         programmed = refinement.program(self.board, calibration.branches, wanted, progress=progress)
         return ProgrammedMatrix(

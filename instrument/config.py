@@ -44,10 +44,19 @@ class BoardConfig(_Section):
         return resource
 
 
+class CalibrationLimits(_Section):
+    """The `[calibration]` section: how long a calibration may be used."""
+
+    max_age_hours: float = Field(default=24.0, gt=0, le=1e6)
+    max_excursion_kelvin: float = Field(default=3.0, gt=0, le=1e3)
+    """By the board's own sensor, between the calibration and its use."""
+
+
 class BenchConfig(_Section):
     """A whole bench.toml."""
 
     board: BoardConfig
+    calibration: CalibrationLimits = CalibrationLimits()
 
 
 def load_bench_config(path: Path) -> BenchConfig:

@@ -38,6 +38,8 @@ class Run:
     validation: Validation
     checks: Checks
     coverage: Coverage
+    calibration_expired: str | None
+    """Why the calibration no longer held when it was used all the same; None if it did."""
     spent: SpentSeconds
     """Where the board's time went, from opening the bench to the last product of its inputs."""
 
@@ -49,7 +51,9 @@ def run_pipeline(
     folder: Path,
     step: Step,
     calibration: Calibration | None = None,
+    *,
     scope: Scope | None = None,
+    allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
     inputs, and check what else the scope asks for.
@@ -61,17 +65,20 @@ def run_pipeline(
     matrix = check_matrix(weights)
     check_fit(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
+    expired = None
     if calibration is None:
         with step("calibrate") as progress:
             calibration = bench.calibrate(progress)
         save_calibration(calibration, folder / CALIBRATION_FILE)
     else:
         calibration.require(bench.identity)
+        expired = bench.why_expired(calibration)
     with step("program") as progress:
         program = bench.program(
             matrix,
             calibration,
             input_full_scale=float(np.abs(inputs).max()),
+            allow_expired=allow_expired,
             progress=progress,
         )
     save_program(program, folder / PROGRAM_FILE)
@@ -101,6 +108,7 @@ def run_pipeline(
         validation=validation,
         checks=checks,
         coverage=bits_against_branches(matrix, calibration.branches),
+        calibration_expired=expired,
         spent=spent,
     )
 

@@ -62,6 +62,8 @@ def result_document(
             "wall_seconds": calibration.wall_seconds,
             "statuses": calibration.branches.status_counts(),
             "relative_to": "the board's own converters",
+            "versions": calibration.versions,
+            "expired": run.calibration_expired,
         },
         "program": {
             "rows": run.program.weights.shape[0],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
 
-FORMAT = "ohmsum calibration 1"
+FORMAT = "ohmsum calibration 2"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Calibration:
     board_kelvin: float
     """What the board's sensor said when the measurement ended."""
     wall_seconds: float
+    made_at: datetime
+    """When the measurement ended, by the host's clock; with its time zone."""
+    versions: dict[str, str]
+    """Of what took part: ohmsum, the board's firmware."""
     source: str = "the calibration"
     """What a complaint about it begins with: the file it was read from."""
 
@@ -61,6 +66,8 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "bench_seconds": calibration.bench_seconds,
         "board_kelvin": calibration.board_kelvin,
         "wall_seconds": calibration.wall_seconds,
+        "made_at": calibration.made_at.astimezone(UTC).isoformat(),
+        "versions": calibration.versions,
     }
     arrays = {
         field.name: getattr(calibration.branches, field.name) for field in fields(BranchCalibration)
@@ -90,6 +97,8 @@ def load_calibration(path: Path) -> Calibration:
             bench_seconds=float(about["bench_seconds"]),
             board_kelvin=float(about["board_kelvin"]),
             wall_seconds=float(about["wall_seconds"]),
+            made_at=datetime.fromisoformat(about["made_at"]).astimezone(UTC),
+            versions={str(part): str(version) for part, version in about["versions"].items()},
             source=str(path),
         )
 

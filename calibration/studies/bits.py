@@ -6,11 +6,14 @@ from: the central half of what a bank reaches, [−½, ½] in the theory's case.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from calibration.studies.banks import BANKS, Bank
+from calibration.studies.compare import FIT_FROM, column, fitted_rows
 from calibration.studies.fits import straight_line
 from calibration.studies.frame import (
     Chunk,
@@ -23,16 +26,17 @@ from calibration.studies.frame import (
     as_bits,
     split,
 )
+from calibration.studies.poisson import bits_reached, uniform_every, uniform_random
 from calibration.studies.sums import nearest_error, sorted_sums, worst_error
 
 NAME = "bits"
 FEWEST = 4
 MOST = 24
-FIT_FROM = 8
-"""Fewer branches are left out of the lines: there the ends of the range still count."""
 MOST_SUMS = 2**24
 """Above this, a bank's worst target is left out: 2^24 are 24 branches, 3^15 are 15."""
 MEASURES = {"pair": "a random target", "every": "every target"}
+LAWS = {"uniform": {"pair": uniform_random, "every": uniform_every}}
+"""Predictions in closed form, by bank and measure."""
 _BY_KEY = {bank.key: bank for bank in BANKS}
 
 
@@ -41,7 +45,9 @@ def bits_study(instances: int, most: int) -> Study:
     return Study(
         name=NAME,
         title="Bits of precision against the number of resistances",
-        source="Lueker 1998 for the uniform case (n = O(log 1/ε)); Horowitz and Sahni 1974",
+        source="Lueker, Random Structures & Algorithms 12, 51 (1998), for the uniform case: "
+        "n = O(log 1/ε); Borgs, Chayes, Mertens and Nair, Random Structures & Algorithms 34, 217 "
+        "(2009), for the Poisson law",
         notes=(
             "bits = log2(full scale / (2·error)); full scale is the interval targets come from: "
             "the central half of what the bank reaches, [−½, ½] for the uniform case",
@@ -49,6 +55,7 @@ def bits_study(instances: int, most: int) -> Study:
             "every: the worst target of each bank's whole interval (half the largest gap), same "
             f"banks; where there are at most {MOST_SUMS:,} sums: 24 two-way, 15 three-way switches",
             f"lines: least squares over n ≥ {FIT_FROM}, ± 95 % by Student's t on the residuals",
+            "predicted: by the Poisson law, for the uniform case; nothing in it is fitted",
         ),
         chunks=[
             chunk
@@ -130,23 +137,25 @@ def _in_order(item: tuple[tuple[str, int], object]) -> tuple[int, int]:
 
 
 def _line(bank: Bank, measured: str, statistic: str, rows: list[Row]) -> Row:
-    column = f"{measured}_{statistic}_bits"
-    points = [
-        (row["n"], row[column])
-        for row in rows
-        if row["bank"] == bank.key and row[column] is not None
-    ]
-    high = [point for point in points if isinstance(point[0], int) and point[0] >= FIT_FROM]
-    kept = np.array(high if len(high) > 2 else points, dtype=np.float64)
-    line = straight_line(kept[:, 0], kept[:, 1])
+    bits = f"{measured}_{statistic}_bits"
+    known = [row for row in rows if row["bank"] == bank.key and row[bits] is not None]
+    kept = fitted_rows(known)
+    n = column(kept, "n")
+    line = straight_line(n, column(kept, bits))
+    predicted = None
+    if statistic == "median" and bank.key in LAWS:
+        law = LAWS[bank.key][measured]
+        predicted = straight_line(n, [bits_reached(partial(law, int(k)), 0.5) for k in n])
     return {
         "bank": bank.key,
         "targets": measured,
         "statistic": statistic,
-        "from_n": int(kept[0, 0]),
-        "to_n": int(kept[-1, 0]),
+        "from_n": kept[0]["n"],
+        "to_n": kept[-1]["n"],
         "slope": line.slope,
         "slope_margin": line.slope_margin,
+        "predicted_slope": predicted.slope if predicted else None,
         "intercept": line.intercept,
         "intercept_margin": line.intercept_margin,
+        "predicted_intercept": predicted.intercept if predicted else None,
     }

@@ -48,6 +48,17 @@ def straight_line(x: ArrayLike, y: ArrayLike) -> Line:
     )
 
 
+def mean_margin(values: ArrayLike) -> tuple[float, float | None]:
+    """Return the mean of values (points,) and half the width of its confidence interval, by
+    Student's t; no width for a single one.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.size < 2:
+        return float(values.mean()), None
+    quantile = float(stdtrit(values.size - 1, 0.5 + CONFIDENCE / 2))
+    return float(values.mean()), quantile * float(values.std(ddof=1)) / float(np.sqrt(values.size))
+
+
 def share_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return the confidence interval of a share of which `successes` of `trials` were seen.
 

@@ -76,6 +76,35 @@ def nearest_error(first: Floats, second: Floats, target: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def sums_by_size(weights: Floats) -> list[Floats]:
+    """Return for k = 0 … n the ascending sums of all subsets of k of the `weights` (n,)."""
+    sizes = [np.zeros(1)]
+    for weight in weights:
+        grown = [sizes[0]]
+        for k in range(1, len(sizes)):
+            grown.append(_merged(sizes[k], sizes[k - 1] + weight))
+        grown.append(sizes[-1] + weight)
+        sizes = grown
+    return sizes
+
+
+@njit(cache=True, nogil=True)
+def nearest_error_of_size(weights: Floats, size: int, target: float) -> float:
+    """Return the distance from `target` to the nearest sum of exactly `size` of the `weights`
+    (n,), 0 ≤ size ≤ n.
+
+    Horowitz and Sahni's two lists once for each way to share the size between them: the lists of
+    all ways together are no longer than those of all subsets.
+    """
+    first = sums_by_size(weights[: weights.size // 2])
+    second = sums_by_size(weights[weights.size // 2 :])
+    nearest = math.inf
+    for k in range(max(0, size - len(second) + 1), min(size, len(first) - 1) + 1):
+        nearest = min(nearest, nearest_error(first[k], second[size - k], target))
+    return nearest
+
+
+@njit(cache=True, nogil=True)
 def worst_error(first: Floats, second: Floats, low: float, high: float) -> float:
     """Return the largest distance from any target in [low, high] to its nearest sum a + b.
 

@@ -66,6 +66,8 @@ def _table(document: dict[str, Any]) -> Table:
         f"{calibration['branches']:,} branches ({faults}), {calibration['readings']:,} readings, "
         f"{calibration['bench_seconds']:.0f} s on the bench",
     )
+    if calibration["expired"]:
+        table.add_row("", f"EXPIRED, used all the same: {calibration['expired']}")
     table.add_row(
         "program",
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, residual "

@@ -46,6 +46,7 @@ class Job:
     labels: NDArray[np.int64] | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
+    allow_expired: bool = False
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
     """What a complaint about them begins with: their files."""
@@ -69,7 +70,16 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
         try:
-            run = run_pipeline(bench, weights, inputs, folder, step, job.calibration, job.scope)
+            run = run_pipeline(
+                bench,
+                weights,
+                inputs,
+                folder,
+                step,
+                job.calibration,
+                scope=job.scope,
+                allow_expired=job.allow_expired,
+            )
         except MatrixError as error:
             raise UsageError(f"{job.matrix_name}: {error}") from error
     # The bench is closed and safe: what follows takes its time without it.

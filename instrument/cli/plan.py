@@ -34,6 +34,7 @@ def plan(
     *,
     thorough: bool,
     hours: float,
+    allow_expired: bool,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
@@ -57,6 +58,7 @@ def plan(
         matrix_name=matrix,
         inputs_name=str(inputs),
         calibration=None if calibration is None else load_calibration(calibration),
+        allow_expired=allow_expired,
         specification=Specification(spec_bits),
         scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
         name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours)),

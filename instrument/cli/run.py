@@ -37,6 +37,14 @@ def run(
             help="A calibration.npz of this board, measured before: nothing is measured anew."
         ),
     ] = None,
+    allow_expired: Annotated[
+        bool,
+        typer.Option(
+            "--allow-expired",
+            help="Use a calibration that is too old, or of too different a temperature; every "
+            "result says so.",
+        ),
+    ] = False,
     spec_bits: Annotated[
         float,
         typer.Option(
@@ -83,5 +91,6 @@ def run(
         None if link is None else link.value,
         thorough=thorough,
         hours=hours,
+        allow_expired=allow_expired,
     )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

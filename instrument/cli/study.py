@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
 from instrument.cli.options import Json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from calibration.studies.frame import Study, Summary
+
+    Plan: TypeAlias = tuple[Callable[[int, int], Study], Callable[[Figure, Summary], None]]
+    """What makes a study of (instances, largest n), and what draws it."""
 
 study = typer.Typer(
     help="Reproduce the theory of random subset sums: measured beside what is predicted.",
@@ -20,6 +29,9 @@ study = typer.Typer(
 
 Instances = Annotated[
     int, typer.Option(min=2, max=10_000_000, help="Random instances of every case.")
+]
+Most = Annotated[
+    int, typer.Option(min=8, max=24, help="Largest n: resistances, weights or numbers.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of all random instances.")]
 Jobs = Annotated[
@@ -45,19 +57,43 @@ Out = Annotated[
 ]
 
 
-@study.command()
-def bits(
-    *,
-    instances: Instances = 2500,
-    most: Annotated[
-        int, typer.Option(min=6, max=24, help="Largest number of resistances, n = 4 up to this.")
-    ] = 24,
-    seed: Seed = 1,
-    jobs: Jobs = None,
-    scheduler: Scheduler = None,
-    out: Out = None,
-    json: Json = False,
-) -> None:
+def _command(*, instances: int, most: int) -> Callable[[Callable[[], Plan]], Callable[[], Plan]]:
+    """Return what makes a command of a function: named and explained like it, with the options of
+    all studies and these defaults. The function imports what it returns, so that help is quick.
+    """
+
+    def offer(plan: Callable[[], Plan]) -> Callable[[], Plan]:
+        def command(
+            *,
+            instances: Instances = instances,
+            most: Most = most,
+            seed: Seed = 1,
+            jobs: Jobs = None,
+            scheduler: Scheduler = None,
+            out: Out = None,
+            json: Json = False,
+        ) -> None:
+            from instrument.studies.run import run_study
+
+            make, picture = plan()
+            run_study(
+                make(instances, most),
+                picture,
+                seed=seed,
+                jobs=jobs,
+                scheduler=scheduler,
+                out=out,
+                as_json=json,
+            )
+
+        study.command(plan.__name__.replace("_", "-"), help=plan.__doc__)(command)
+        return plan
+
+    return offer
+
+
+@_command(instances=2500, most=24)
+def bits() -> Plan:
     """Bits of precision against the number of resistances.
 
     For the theory's uniform case and for what a board may be made of: equal nominals, binary and
@@ -68,14 +104,59 @@ def bits(
     """
     from calibration.studies.bits import bits_study
     from instrument.studies.pictures import bits_against_resistances
-    from instrument.studies.run import run_study
 
-    run_study(
-        bits_study(instances, most),
-        bits_against_resistances,
-        seed=seed,
-        jobs=jobs,
-        scheduler=scheduler,
-        out=out,
-        as_json=json,
-    )
+    return bits_study, bits_against_resistances
+
+
+@_command(instances=2500, most=22)
+def lueker() -> Plan:
+    """Lueker's law: weights needed for an error ε.
+
+    Within ε of a random target, or of every target of an interval, for half and for nine tenths of
+    all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the least
+    possible one and what the Poisson law predicts.
+    """
+    from calibration.studies.lueker import lueker_study
+    from instrument.studies.theory_pictures import weights_needed
+
+    return lueker_study, weights_needed
+
+
+@_command(instances=5000, most=24)
+def partition() -> Plan:
+    """The phase transition of number partitioning.
+
+    The probability that n random numbers of b bits can be split into halves of equal sums, against
+    b/n, and where it falls to one half, beside Mertens' finite-size prediction.
+    """
+    from calibration.studies.partition import partition_study
+    from instrument.studies.theory_pictures import transition
+
+    return partition_study, transition
+
+
+@_command(instances=5000, most=24)
+def fixed_size() -> Plan:
+    """Exactly half of the switches, or any number.
+
+    Bits of the best subset of n/2 resistances beside those of the best subset of any size: for
+    weights of the theory, equal nominals and one decade. What fixing the size costs, and where it
+    costs nothing.
+    """
+    from calibration.studies.fixed_size import fixed_size_study
+    from instrument.studies.theory_pictures import sizes
+
+    return fixed_size_study, sizes
+
+
+@_command(instances=5000, most=24)
+def pruning() -> Plan:
+    """One weight from n: the nearest, the best subset.
+
+    The first is how pruned networks were first proved to compute anything (Malach et al. 2020):
+    error 1/n. The second is how few random weights suffice (Pensia et al. 2020): error 2^-n.
+    """
+    from calibration.studies.pruning import pruning_study
+    from instrument.studies.theory_pictures import nearest_against_subset
+
+    return pruning_study, nearest_against_subset

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,8 +22,8 @@ from instrument.studies.kept import keeping
 from instrument.studies.schedulers import dask_cluster, threads
 
 RESULTS = Path("ohmsum-results")
-MARGIN = "_margin"
-"""Ends the name of a column that is shown as ± behind another one."""
+MARGIN, LOW, HIGH, PREDICTED = "_margin", "_low", "_high", "predicted_"
+"""End, or begin, the names of columns that are shown in the cell of the one they belong to."""
 
 
 def run_study(
@@ -71,19 +72,40 @@ def _machines(jobs: int | None, scheduler: str | None) -> AbstractContextManager
 
 
 def findings_table(title: str, rows: Sequence[Row]) -> Table:
-    """Return findings as a table for a person."""
-    table = Table(title=title)
+    """Return findings as a table for a person: what is measured with its confidence, and with what
+    is predicted.
+    """
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    columns = [column for column in columns if not column.endswith(MARGIN)]
-    for column in columns:
-        table.add_column(column.replace("_", " "))
+    shown = [
+        column
+        for column in columns
+        if not column.endswith((MARGIN, LOW, HIGH)) and not column.startswith(PREDICTED)
+    ]
+    caption = "± and [ ]: 95 % confidence; ( ): predicted"
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in shown:
+        whole = any(column + LOW in row for row in rows)
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*(_shown(row.get(name), row.get(name + MARGIN)) for name in columns))
+        table.add_row(*(_shown(row, column) for column in shown))
     return table
 
 
-def _shown(value: str | float | None, margin: str | float | None) -> str:
+def _shown(row: Row, column: str) -> str:
+    value = row.get(column)
+    decimals = 3 if not isinstance(value, float) or abs(value) < 10 else 2 if value < 100 else 0
+    lines = [_number(value, decimals)]
+    if row.get(column + MARGIN) is not None:
+        lines[0] += f" ±{_number(row[column + MARGIN], decimals)}"
+    if column + LOW in row:
+        low, high = (_number(row[column + end], decimals) for end in (LOW, HIGH))
+        lines.append(f"[{low}…{high}]")
+    if row.get(PREDICTED + column) is not None:
+        lines.append(f"({_number(row[PREDICTED + column], decimals)})")
+    return "\n".join(lines)
+
+
+def _number(value: str | float | None, decimals: int) -> str:
     if value is None:
         return "–"
-    text = f"{value:.2f}" if isinstance(value, float) else str(value)
-    return text if margin is None else f"{text} ± {margin:.2f}"
+    return f"{value:.{decimals}f}" if isinstance(value, float) else str(value)

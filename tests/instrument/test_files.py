@@ -13,30 +13,11 @@ from calibration.branches import BranchCalibration
 from instrument.config import BoardConfig, bench_toml, load_bench_config
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, load_array, random_inputs, random_matrix
-from instrument.store import BoardIdentity, Calibration, load_calibration, save_calibration
+from instrument.store import load_calibration, save_calibration
+from tests.instrument.calibrations import made_up_calibration
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)
 WIDE = arrays(np.float64, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=FINITE)
-
-
-def made_up_calibration(seed=1, shape=(3, 4, 5)):
-    rng = np.random.default_rng(seed)
-    return Calibration(
-        board=BoardIdentity("bench model", "S1", *shape),
-        branches=BranchCalibration(
-            branch_siemens=rng.uniform(1e-6, 1e-5, shape),
-            uncertainty_siemens=rng.uniform(1e-12, 1e-11, shape),
-            open_siemens=rng.uniform(0, 1e-9, shape[:2]),
-            status=rng.integers(0, 4, shape).astype(np.int8),
-            readings=1234,
-            range_amperes=3e-5,
-            row_volts=0.9375,
-        ),
-        bytes_moved=99,
-        bench_seconds=1.5,
-        board_kelvin=296.2,
-        wall_seconds=0.25,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +159,8 @@ def test_a_damaged_calibration_is_one_error_or_the_same_calibration(folder, data
         ("about", "{", "not a calibration file"),
         ("about", "[]", "not a calibration file"),
         ("about", "{}", "not a calibration of this version"),
-        ("about", '{"format": "ohmsum calibration 1"}', "not a calibration file"),
-        ("about", '{"format": "ohmsum calibration 1", "board": {"colour": 3}}', "not a calib"),
+        ("about", '{"format": "ohmsum calibration 2"}', "not a calibration file"),
+        ("about", '{"format": "ohmsum calibration 2", "board": {"colour": 3}}', "not a calib"),
     ],
 )
 def test_a_calibration_that_does_not_hold_together(folder, name, array, complaint):

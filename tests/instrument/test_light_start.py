@@ -18,7 +18,17 @@ except SystemExit as leave:
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("demo",), ("sim",), ("run",), ("design",), ("study",), ("study", "bits")]
+    "command",
+    [
+        (),
+        ("demo",),
+        ("sim",),
+        ("run",),
+        ("design",),
+        ("study",),
+        ("study", "bits"),
+        ("study", "fixed-size"),
+    ],
 )
 def test_help_imports_nothing_heavy(command, start_environment):
     ended = subprocess.run(

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -91,6 +92,8 @@ def make_run(
             bench_seconds=68.2,
             board_kelvin=296.2,
             wall_seconds=0.5,
+            made_at=datetime(2026, 3, 14, tzinfo=UTC),
+            versions={"ohmsum": "0.1.0", "firmware": "1.0"},
         ),
         program=ProgrammedMatrix(
             # The page asks the board for nothing but the settings that it was used with.
@@ -112,6 +115,7 @@ def make_run(
         ),
         validation=validation,
         checks=make_checks(validation, error),
+        calibration_expired=None,
         coverage=Coverage(
             branches_per_weight=2 * np.arange(1, board.branches + 1),
             median_bits=np.arange(1.0, board.branches + 1) * 2,

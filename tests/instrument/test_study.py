@@ -12,6 +12,7 @@ from distributed import LocalCluster
 from calibration.studies.bits import bits_study
 from calibration.studies.frame import gather
 from instrument.studies.kept import keeping
+from instrument.studies.run import findings_table
 from instrument.studies.schedulers import dask_cluster, threads
 
 BITS = ("study", "bits", "--instances", 20, "--most", 8)
@@ -20,6 +21,40 @@ FILES = ("bits.csv", "bits-findings.csv", "bits.json", "bits.svg")
 
 def written(folder, names=FILES):
     return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.mark.parametrize("study", ["bits", "lueker", "partition", "fixed-size", "pruning"])
+def test_every_study_leaves_its_files_whatever_the_number_of_threads(ohmsum, tmp_path, study):
+    command = ("study", study, "--instances", 20, "--most", 8)
+    ended = ohmsum(*command, "--jobs", 1, "--json", "--out", tmp_path / "one")
+    assert (ended.status, ended.err) == (0, "")
+    document = json.loads(ended.out)
+    assert document["study"] == study
+    assert document["rows"]
+    assert document["findings"]
+    assert document["source"]
+    ended = ohmsum(*command, "--jobs", 2, "--out", tmp_path / "two")
+    assert ended.status == 0
+    assert document["source"] in ended.out
+    names = [f"{study}{end}" for end in (".csv", "-findings.csv", ".json", ".svg")]
+    assert written(tmp_path / "one", names) == written(tmp_path / "two", names)
+
+
+def test_a_cell_holds_what_is_measured_its_confidence_and_what_is_predicted():
+    finding = {
+        "n": 16,
+        "transition": 0.90612,
+        "transition_low": 0.9,
+        "transition_high": 0.912,
+        "predicted_transition": 0.909,
+        "slope": 12.345,
+        "slope_margin": 0.5,
+        "reach": None,
+    }
+    table = findings_table("Title", [finding])
+    assert [column.header for column in table.columns] == ["n", "transition", "slope", "reach"]
+    cells = [next(iter(column.cells)) for column in table.columns]
+    assert cells == ["16", "0.906\n[0.900…0.912]\n(0.909)", "12.35 ±0.50", "–"]
 
 
 @pytest.fixture

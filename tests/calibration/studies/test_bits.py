@@ -43,6 +43,15 @@ def test_a_gap_free_ladder_serves_every_target_and_equal_resistors_do_not(summar
     assert abs(found(summary, "binary-10", "every", "worst")["slope"]) < 0.2
 
 
+def test_theory_s_case_is_the_predicted_line(summary):
+    for targets in ("pair", "every"):
+        line = found(summary, "uniform", targets, "median")
+        assert line["slope"] == pytest.approx(line["predicted_slope"], abs=0.15)
+        at_10 = 10 * (line["slope"] - line["predicted_slope"])
+        assert line["intercept"] + at_10 == pytest.approx(line["predicted_intercept"], abs=0.25)
+    assert found(summary, "uniform", "pair", "worst")["predicted_slope"] is None
+
+
 def test_a_third_state_brings_more_than_a_bit_each(summary):
     assert found(summary, "three-way-10", "every", "worst")["slope"] > 1
 

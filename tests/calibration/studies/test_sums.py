@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.selection import select
-from calibration.studies.sums import nearest_error, neighbours, sorted_sums, worst_error
+from calibration.studies.sums import (
+    nearest_error,
+    nearest_error_of_size,
+    neighbours,
+    sorted_sums,
+    sums_by_size,
+    worst_error,
+)
 
 WEIGHTS = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=8)
 
@@ -48,6 +55,29 @@ def test_errors_are_those_of_all_sums(weights, states, cut, low, width):
     assert nearest_error(*lists, low) == pytest.approx(np.abs(sums - low).min(), abs=1e-12)
     wanted = worst_by_sorting(sums, low, low + width)
     assert worst_error(*lists, low, low + width) == pytest.approx(wanted, abs=1e-12)
+
+
+def sums_of_size(weights, size):
+    return np.sort([sum(chosen) for chosen in itertools.combinations(weights, size)])
+
+
+@settings(deadline=None, max_examples=60)
+@given(WEIGHTS)
+def test_every_size_has_its_own_sums(weights):
+    made = sums_by_size(np.array(weights))
+    assert len(made) == len(weights) + 1
+    for size, sums in enumerate(made):
+        np.testing.assert_allclose(sums, sums_of_size(weights, size), atol=1e-12)
+
+
+@settings(deadline=None, max_examples=150)
+@given(WEIGHTS, st.integers(0, 8), st.floats(-5, 5, width=32))
+def test_nearest_of_a_size_is_that_of_its_sums(weights, size, target):
+    size = min(size, len(weights))
+    wanted = np.abs(sums_of_size(weights, size) - target).min()
+    assert nearest_error_of_size(np.array(weights), size, target) == pytest.approx(
+        wanted, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("nominal", [np.ones(16), 2.0 ** np.arange(16), 10 ** (np.arange(16) / 16)])

@@ -1,0 +1,66 @@
+"""Fewer switches to search: the others are set so that the searched ones have the middle of their
+range left to do.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration._subset_candidates import FreeCells
+
+Bools = NDArray[np.bool_]
+
+
+def search_part(cells: FreeCells, most: int, switch_states: int) -> FreeCells:
+    """Return cells of at most `most` free switches (each).
+
+    The searched branches are taken evenly over the usable ones in order of magnitude, so that they
+    reach as far and resolve as finely as all of them. The rest is set from the largest down to what
+    comes nearest the target less the middle of the searched ones' range. Their sums being about the
+    target, density there is as high as it can be, and 2^most of them have as many bits, whatever
+    the number of branches.
+    """
+    magnitude = np.where(cells.free, np.abs(cells.branch), -1.0)
+    largest_first = np.argsort(-magnitude, axis=1, kind="stable")
+    count = cells.free.sum(axis=1, keepdims=True)
+    evenly = np.rint(np.arange(most) * (count - 1) / (most - 1)).astype(np.int64)
+    place = np.arange(cells.branch.shape[1])
+    searched_place = (place[None, :, None] == evenly[:, None, :]).any(axis=2)
+    searched_place = np.where(count <= most, place < count, searched_place)
+    searched = np.zeros_like(cells.free)
+    np.put_along_axis(searched, largest_first, searched_place, axis=1)
+
+    # In magnitudes a negative branch counts from its other end: on is nothing, off its magnitude.
+    fixed = np.where(cells.free, 0.0, cells.state * cells.branch).sum(axis=1)
+    left = cells.target - fixed
+    if switch_states == 2:
+        left -= np.where(cells.free, np.minimum(cells.branch, 0.0), 0.0).sum(axis=1)
+        left -= 0.5 * np.where(searched, np.abs(cells.branch), 0.0).sum(axis=1)
+    lowest = -1 if switch_states == 3 else 0
+    state = cells.state.copy()
+    cell = np.arange(len(count))
+    for k in largest_first.T:
+        value = cells.branch[cell, k]
+        here = cells.free[cell, k] & ~searched[cell, k]
+        step = np.where(left >= 0.5 * np.abs(value), 1, 0)
+        step = np.where((left <= -0.5 * np.abs(value)), lowest, step)
+        left -= np.where(here, step * np.abs(value), 0.0)
+        on = np.where(value < 0.0, -step if switch_states == 3 else 1 - step, step)
+        state[cell, k] = np.where(here, on, state[cell, k])
+    return FreeCells(cells.branch, cells.target, searched, state)
+
+
+def gathered(cells: FreeCells) -> tuple[FreeCells, NDArray[np.int64]]:
+    """Return cells of as few columns as hold all free switches, and which columns they were.
+
+    What the other switches contribute is taken off the target.
+    """
+    most = max(int(cells.free.sum(axis=1).max(initial=1)), 1)
+    columns = np.argsort(~cells.free, axis=1, kind="stable")[:, :most]
+    fixed = np.where(cells.free, 0.0, cells.state * cells.branch).sum(axis=1)
+    part = FreeCells(
+        np.take_along_axis(cells.branch, columns, axis=1),
+        cells.target - fixed,
+        np.take_along_axis(cells.free, columns, axis=1),
+        np.take_along_axis(cells.state, columns, axis=1),
+    )
+    return part, columns

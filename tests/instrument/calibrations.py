@@ -1,0 +1,31 @@
+"""Calibrations that no board was measured for."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from calibration.branches import BranchCalibration
+from instrument.store import BoardIdentity, Calibration
+
+
+def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) -> Calibration:
+    """Make one up; `shape` is (rows, columns, branches)."""
+    rng = np.random.default_rng(seed)
+    return Calibration(
+        board=BoardIdentity("bench model", "S1", *shape),
+        branches=BranchCalibration(
+            branch_siemens=rng.uniform(1e-6, 1e-5, shape),
+            uncertainty_siemens=rng.uniform(1e-12, 1e-11, shape),
+            open_siemens=rng.uniform(0, 1e-9, shape[:2]),
+            status=rng.integers(0, 4, shape).astype(np.int8),
+            readings=1234,
+            range_amperes=3e-5,
+            row_volts=0.9375,
+        ),
+        bytes_moved=99,
+        bench_seconds=1.5,
+        board_kelvin=296.2,
+        wall_seconds=0.25,
+        made_at=datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC),
+        versions={"ohmsum": "0.1.0", "firmware": "1.0"},
+    )
