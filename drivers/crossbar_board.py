@@ -51,6 +51,10 @@ class SpentSeconds(NamedTuple):
     talking: float
     """Messages, at the nominal rate of the interface; beside the board's clock, not on it."""
 
+    def since(self, earlier: "SpentSeconds") -> "SpentSeconds":
+        """What was spent since then."""
+        return SpentSeconds(*(now - then for now, then in zip(self, earlier, strict=True)))
+
 
 class CrossbarBoard:
     """A crossbar board on a link.

@@ -51,10 +51,7 @@ class Bench:
 
     def spent_seconds(self) -> SpentSeconds:
         """Return where the board's time has gone since the bench was opened."""
-        now = self.board.spent_seconds()
-        return SpentSeconds(
-            *(after - before for after, before in zip(now, self.opened_at, strict=True))
-        )
+        return self.board.spent_seconds().since(self.opened_at)
 
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
         """Measure every branch of the board. `progress` hears of rows done."""

@@ -58,13 +58,14 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> ND
 
 def random_matrix(rows: int, outputs: int, seed: int) -> NDArray[np.float64]:
     """Return weights (rows, outputs), uniform on [−1, 1]."""
-    return _stream(seed, 0).uniform(-1, 1, (rows, outputs))
+    return random_stream(seed, 0).uniform(-1, 1, (rows, outputs))
 
 
 def random_inputs(rows: int, seed: int) -> NDArray[np.float64]:
     """Return input vectors (RANDOM_VECTORS, rows), uniform on [−1, 1]."""
-    return _stream(seed, 1).uniform(-1, 1, (RANDOM_VECTORS, rows))
+    return random_stream(seed, 1).uniform(-1, 1, (RANDOM_VECTORS, rows))
 
 
-def _stream(seed: int, child: int) -> np.random.Generator:
+def random_stream(seed: int, child: int) -> np.random.Generator:
+    """Return a generator of its own for each child of a seed."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(child,)))

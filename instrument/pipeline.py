@@ -4,26 +4,21 @@ done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.coverage import Coverage, bits_against_branches
-from calibration.crossbar import Progress
 from calibration.targets import check_fit, check_matrix
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
-from instrument.validation import Validation, validate
-
-Step = Callable[[str], AbstractContextManager[Progress]]
-"""Opens a step by its name; what it yields hears of the step's progress."""
+from instrument.validation import Checks, Scope, Step, Validation, check, validate
 
 CALIBRATION_FILE, PROGRAM_FILE, PRODUCTS_FILE = "calibration.npz", "program.npz", "products.npz"
 
@@ -41,11 +36,12 @@ class Run:
     calibration: Calibration
     program: ProgrammedMatrix
     validation: Validation
+    checks: Checks
     coverage: Coverage
     calibration_expired: str | None
     """Why the calibration no longer held when it was used all the same; None if it did."""
     spent: SpentSeconds
-    """Where the board's time went, from opening the bench to the last product."""
+    """Where the board's time went, from opening the bench to the last product of its inputs."""
 
 
 def run_pipeline(
@@ -56,10 +52,11 @@ def run_pipeline(
     step: Step,
     calibration: Calibration | None = None,
     *,
+    scope: Scope | None = None,
     allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
-    inputs.
+    inputs, and check what else the scope asks for.
 
     Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
     Raises MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
@@ -85,23 +82,34 @@ def run_pipeline(
             progress=progress,
         )
     save_program(program, folder / PROGRAM_FILE)
+    programmed_at = bench.spent_seconds()
     with step("validate") as progress:
         validation = validate(program, inputs, progress)
+    spent = bench.spent_seconds()
     np.savez_compressed(
         folder / PRODUCTS_FILE,
         inputs=validation.inputs,
         exact=validation.exact,
         answered=validation.answered,
     )
+
+    def keep(name: str, arrays: dict[str, Any]) -> None:
+        # What was kept before under this name stays until all of the new is on the disk.
+        part = folder / f"{name}.part.npz"
+        np.savez_compressed(part, **arrays)
+        part.replace(folder / f"{name}.npz")
+
+    checks = check(program, validation, spent.since(programmed_at), scope or Scope(), step, keep)
     return Run(
         board=bench.identity,
         resource=bench.config.board.resource,
         calibration=calibration,
         program=program,
         validation=validation,
+        checks=checks,
         coverage=bits_against_branches(matrix, calibration.branches),
         calibration_expired=expired,
-        spent=bench.spent_seconds(),
+        spent=spent,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from instrument.digits import Classification
 from instrument.pipeline import Run
+from instrument.validation.document import validation_document
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,7 @@ class Specification:
     """What a run must reach to be called good."""
 
     bits: float
+    """Of the relative error: the worse end of its confidence interval must reach them."""
     agreement: float | None = None
     """Least fraction of equal decisions, where something is classified."""
 
@@ -25,7 +27,7 @@ class Specification:
             or classification is None
             or classification.agreement >= self.agreement
         )
-        return run.validation.bits >= self.bits and decisions
+        return run.validation.meets(self.bits) and decisions
 
 
 def result_document(
@@ -39,7 +41,7 @@ def result_document(
 
     The same board and seed give the same document, but for `links` and `wall_seconds`.
     """
-    calibration, programmed, validation = run.calibration, run.program.programmed, run.validation
+    calibration, programmed = run.calibration, run.program.programmed
     document: dict[str, Any] = {
         "ok": specification.met(run, classification),
         "specification": asdict(specification),
@@ -76,12 +78,7 @@ def result_document(
             "wire_ohms": asdict(programmed.wire.wire),
             "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
         },
-        "validation": {
-            "vectors": len(validation.inputs),
-            "relative_error": validation.relative_error,
-            "bits": validation.bits,
-            "worst_bits": validation.worst_bits,
-        },
+        "validation": validation_document(run.validation, run.checks),
         "bench_seconds": run.spent._asdict(),
         "report": str(report),
     }

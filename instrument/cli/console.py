@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -74,12 +75,8 @@ def _table(document: dict[str, Any]) -> Table:
     )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
-    table.add_row(
-        "validation",
-        f"{validation['vectors']} one-shot products: relative error "
-        f"{validation['relative_error']:.2e} = {validation['bits']:.2f} bits, worst "
-        f"{validation['worst_bits']:.2f} bits of full scale",
-    )
+    for name, said in _validated(validation):
+        table.add_row(name, said)
     if "classification" in document:
         decided = document["classification"]
         table.add_row(
@@ -96,3 +93,64 @@ def _table(document: dict[str, Any]) -> Table:
         f"{spent['integrating']:.1f} s integrating, {spent['talking']:.1f} s talking",
     )
     return table
+
+
+def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    interval = validation["bits_interval"]
+    sure = (
+        f"{_bits(interval[0])} to {_bits(interval[1])} at {validation['confidence_level']:.0%}"
+        if interval
+        else "too few for an interval"
+    )
+    yield (
+        "validation",
+        f"{validation['vectors']} one-shot products: relative error "
+        f"{validation['relative_error']:.2e} = {_bits(validation['bits'])} bits ({sure}), worst "
+        f"{_bits(validation['worst_bits'])} bits of full scale",
+    )
+    others = validation["other_vectors"].items()
+    yield (
+        "other vectors",
+        ", ".join(f"{name.replace('_', ' ')} {_bits(kind['bits'])}" for name, kind in others)
+        + " bits",
+    )
+    averaged, refined = validation["not_one_shot"].values()
+    yield (
+        "not one-shot",
+        f"mean of {averaged['readings']} readings {_bits(averaged['bits'])} bits (one of them "
+        f"{_bits(averaged['bits_of_one_reading'])}); digitally refined {_bits(refined['bits'])} "
+        "bits",
+    )
+    cost = validation["cost_of_a_product"]
+    seconds = cost["bench_seconds"]["settling"] + cost["bench_seconds"]["integrating"]
+    yield (
+        "one product",
+        f"{cost['multiply_adds']:,} multiply-adds if digital; here {1e3 * seconds:.3g} ms and "
+        f"{1e3 * cost['resistor_joules']:.2g} mJ in the resistors alone",
+    )
+    if "linearity" in validation:
+        linearity, hysteresis = validation["linearity"], validation["hysteresis"]
+        scatter = validation["repeatability"]["relative_scatter"]["1"]
+        yield (
+            "thorough",
+            f"noise {_as_bits(scatter)}, nonlinearity "
+            f"{_as_bits(linearity['shared_rows']['relative_nonlinearity'])}, hysteresis "
+            f"{_as_bits(hysteresis['relative_difference'])} bits (by noise alone "
+            f"{_as_bits(hysteresis['relative_noise'])})",
+        )
+    if "reproducibility" in validation:
+        worst = min(validation["reproducibility"], key=lambda visit: visit["bits"] or 0.0)
+        last = validation["reproducibility"][-1]
+        yield (
+            "hours",
+            f"after {last['hours']:.1f} h {_bits(last['bits'])} bits; least "
+            f"{_bits(worst['bits'])} bits, after {worst['hours']:.1f} h",
+        )
+
+
+def _bits(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _as_bits(error: float | None) -> str:
+    return "–" if error is None else f"{-math.log2(error):.2f}" if error else "∞"

@@ -30,6 +30,7 @@ def demo(
     from instrument.cli.job import Job, carry_out
     from instrument.digits import load_digits
     from instrument.results import Specification
+    from instrument.validation import Scope
 
     digits = load_digits()
     status = carry_out(
@@ -42,6 +43,7 @@ def demo(
             inputs=digits.images,
             labels=digits.labels,
             specification=Specification(BITS, AGREEMENT),
+            scope=Scope(seed, own_inputs=True),
             name=f"demo-{PRESET}-seed{seed}",
         ),
         out=out,

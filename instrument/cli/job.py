@@ -22,6 +22,7 @@ from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
+from instrument.validation import Scope
 
 RESULTS = Path("ohmsum-results")
 
@@ -35,6 +36,7 @@ class Job:
     seed: int
     link: Wire
     specification: Specification
+    scope: Scope
     name: str
     """Of the folder that keeps the results."""
     weights: NDArray[np.float64] | None = None
@@ -75,6 +77,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                 folder,
                 step,
                 job.calibration,
+                scope=job.scope,
                 allow_expired=job.allow_expired,
             )
         except MatrixError as error:

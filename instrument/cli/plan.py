@@ -17,8 +17,10 @@ from instrument.errors import UsageError
 from instrument.inputs import check_inputs, load_array
 from instrument.results import Specification
 from instrument.store import load_calibration
+from instrument.validation import Scope
 
 RANDOM = "random"
+MOST_HOURS = 1000
 
 
 def plan(
@@ -30,11 +32,15 @@ def plan(
     seed: int,
     link: Wire | None,
     *,
+    thorough: bool,
+    hours: float,
     allow_expired: bool,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
         raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
+    if not 0 <= hours <= MOST_HOURS:
+        raise UsageError(f"--hours: {hours:g} is not between 0 and {MOST_HOURS}")
     if link is not None and not bench.startswith(SIMULATED):
         raise UsageError(f"--link is for a board simulated in this process; {bench} names its wire")
     weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
@@ -54,7 +60,8 @@ def plan(
         calibration=None if calibration is None else load_calibration(calibration),
         allow_expired=allow_expired,
         specification=Specification(spec_bits),
-        name=_folder_name(bench, seed, weights, vectors, calibration),
+        scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
+        name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours)),
     )
 
 
@@ -70,14 +77,14 @@ def _folder_name(
     seed: int,
     weights: NDArray[np.float64] | None,
     inputs: NDArray[np.float64] | None,
-    calibration: Path | None,
+    how: tuple[object, ...],
 ) -> str:
     """Return a name that a repeated simulated run, which gives the same result, shares, and no
     other run.
     """
     if not bench.startswith(SIMULATED):
         return f"run-{Path(bench).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    digest = hashlib.sha256(repr(calibration).encode())
+    digest = hashlib.sha256(repr(how).encode())
     for array in (weights, inputs):
         digest.update(
             RANDOM.encode() if array is None else repr(array.shape).encode() + array.tobytes()

@@ -46,8 +46,27 @@ def run(
         ),
     ] = False,
     spec_bits: Annotated[
-        float, typer.Option(help="Bits of relative error that the products must reach.")
+        float,
+        typer.Option(
+            help="Bits of relative error that the products must reach, at the worse end of their "
+            "95 % confidence interval."
+        ),
     ] = 11.0,
+    thorough: Annotated[
+        bool,
+        typer.Option(
+            "--thorough",
+            help="Validate repeatability, linearity and hysteresis of the switches as well: a "
+            "minute more on the bench at most.",
+        ),
+    ] = False,
+    hours: Annotated[
+        float,
+        typer.Option(
+            help="Multiply again over so many hours of the board's clock, nothing measured anew: "
+            "a real board takes as long, a simulated one seconds.",
+        ),
+    ] = 0.0,
     seed: Seed = 1,
     link: LinkOption = None,
     out: Out = None,
@@ -70,6 +89,8 @@ def run(
         spec_bits,
         seed,
         None if link is None else link.value,
+        thorough=thorough,
+        hours=hours,
         allow_expired=allow_expired,
     )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

@@ -12,8 +12,10 @@ from jinja2 import Environment, StrictUndefined
 from calibration.branches import BranchCalibration, BranchStatus
 from instrument.digits import Classification
 from instrument.pipeline import Run
-from instrument.report import pictures, wording
+from instrument.report import pictures, validation_pictures, wording
+from instrument.report import validation as tables
 from instrument.results import Specification
+from instrument.validation.interval import CONFIDENCE_LEVEL
 
 MOST_LISTED = 60
 """Entries of a list of faults that are printed; the rest is counted."""
@@ -77,10 +79,7 @@ def render(
     circumstances: Circumstances,
 ) -> str:
     """Return the page as HTML."""
-    # An error of exactly zero has infinitely many bits, which is what the page then says.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        precision = _precision(run)
-        met = specification.met(run, classification)
+    precision = _precision(run)
     programmed, branches = run.program.programmed, run.calibration.branches
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -99,26 +98,40 @@ def render(
         run=run,
         circumstances=circumstances,
         classification=classification,
-        met=met,
-        criteria=_criteria(precision, specification, classification),
+        met=specification.met(run, classification),
+        criteria=_criteria(run, specification, classification),
         precision=precision,
         branch_uncertainty=_branch_uncertainty(branches),
         faults=_faults(branches),
         rounds=_rounds(run),
+        one_shot_rows=tables.one_shot_rows(run.validation, run.checks),
+        not_one_shot_rows=tables.not_one_shot_rows(run.checks),
+        shares=tables.shares(run.checks),
+        confidence_level=CONFIDENCE_LEVEL,
+        interval=tables.interval_in_words(run.validation.bits_interval),
         measuring_noise=pictures.measuring_noise(programmed),
         unreachable=_unreachable(run),
         fonts=pictures.READER_FONTS,
         pictures={
             name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
-            for name, svg in {
-                "predicted": pictures.predicted_against_measured(run.validation),
-                "histogram": pictures.error_histogram(run.validation),
-                "map": pictures.error_map(programmed),
-                "branches": pictures.bits_against_branches(run.coverage, precision.bits),
-                "convergence": pictures.convergence(programmed),
-            }.items()
+            for name, svg in _pictures(run).items()
         },
     )
+
+
+def _pictures(run: Run) -> dict[str, str]:
+    programmed, checks = run.program.programmed, run.checks
+    drawn = {
+        "predicted": pictures.predicted_against_measured(run.validation),
+        "histogram": pictures.error_histogram(run.validation),
+        "map": pictures.error_map(programmed),
+        "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
+        "convergence": pictures.convergence(programmed),
+        "averaging": validation_pictures.averaging(run.validation, checks),
+    }
+    if checks.visits:
+        drawn["hours"] = validation_pictures.over_hours(checks.visits)
+    return drawn
 
 
 def _precision(run: Run) -> Precision:
@@ -134,14 +147,15 @@ def _precision(run: Run) -> Precision:
 
 
 def _criteria(
-    precision: Precision, specification: Specification, classification: Classification | None
+    run: Run, specification: Specification, classification: Classification | None
 ) -> list[Criterion]:
+    interval = run.validation.bits_interval
     criteria = [
         Criterion(
-            "Bits of relative error",
+            "Bits of relative error, worse end of the interval",
             f"at least {specification.bits:g}",
-            wording.bits(precision.bits),
-            precision.bits >= specification.bits,
+            wording.NONE if interval is None else wording.bits(interval.low),
+            run.validation.meets(specification.bits),
         )
     ]
     if specification.agreement is not None and classification is not None:

@@ -115,6 +115,11 @@ def test_numbers_that_cannot_be_squared(one_line, tmp_path, weight, x, complaint
     assert complaint in one_line(2, *SIMULATED, "--matrix", "W.npy", "--inputs", "X.npy")
 
 
+@pytest.mark.parametrize("hours", ["nan", "inf", "-1", "1e4"])
+def test_hours_that_nobody_waits(one_line, hours):
+    assert "--hours" in one_line(2, *SIMULATED, *RANDOM, "--hours", hours)
+
+
 @pytest.mark.parametrize("bits", ["nan", "inf"])
 def test_specifications_that_are_no_number(one_line, bits):
     assert "--spec-bits" in one_line(2, *SIMULATED, *RANDOM, "--spec-bits", bits)

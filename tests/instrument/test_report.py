@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.coverage import Coverage
@@ -31,9 +32,15 @@ from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
 from instrument.report import Circumstances, wording, write_report
+from instrument.report import validation as validation_tables
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
-from instrument.validation import Validation
+from instrument.validation import Checks, Scope, Validation
+from instrument.validation.cost import Cost
+from instrument.validation.hysteresis import Hysteresis
+from instrument.validation.linearity import Linearity, Superposition
+from instrument.validation.repeatability import Repeatability
+from instrument.validation.reproducibility import Visit
 from kirchhoff import Wire
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
@@ -56,6 +63,12 @@ def make_run(
     weights[0, 0] = 1.0
     inputs = random.uniform(-1, 1, (vectors, rows))
     exact = inputs @ weights
+    validation = Validation(
+        inputs=inputs,
+        exact=exact,
+        answered=exact * (1 + error * random.standard_normal(exact.shape)),
+        full_scale=float(np.abs(weights).sum(axis=0).max()),
+    )
     scale_siemens = 9e-6
     wanted = weights * scale_siemens
     transfer = np.zeros((rows, board.columns))
@@ -100,12 +113,8 @@ def make_run(
             volts_per_unit=0.9375,
             input_full_scale=1.0,
         ),
-        validation=Validation(
-            inputs=inputs,
-            exact=exact,
-            answered=exact * (1 + error * random.standard_normal(exact.shape)),
-            full_scale=float(np.abs(weights).sum(axis=0).max()),
-        ),
+        validation=validation,
+        checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
             branches_per_weight=2 * np.arange(1, board.branches + 1),
@@ -113,6 +122,59 @@ def make_run(
             worst_bits=np.arange(1.0, board.branches + 1) * 1.5,
         ),
         spent=SpentSeconds(settling=1.7, integrating=66.6, talking=0.5),
+    )
+
+
+def make_checks(validation: Validation, error: float) -> Checks:
+    """Make up what is checked beside the products, with errors of the same size."""
+    random = np.random.default_rng(1)
+
+    def worse(factor: float, *, sampled: bool) -> Validation:
+        answered = validation.exact + factor * validation.error
+        return replace(validation, answered=answered, sampled=sampled)
+
+    passes = error * random.standard_normal((16, *validation.exact.shape))
+    return Checks(
+        scope=Scope(),
+        kinds={
+            "sparse": worse(2, sampled=True),
+            "one_hot": worse(3, sampled=False),
+            "largest_product_signs": worse(4, sampled=False),
+            "largest_error_signs": worse(5, sampled=False),
+        },
+        refined=replace(validation, answered=validation.exact + validation.error / 2),
+        repeatability=Repeatability(validation.inputs, validation.exact + passes, validation.exact),
+        averaged=replace(validation, answered=validation.exact + validation.error / 4),
+        averaged_one_shot=validation,
+        cost=Cost(15, SpentSeconds(settling=1e-3, integrating=20e-3, talking=4e-4), 2.7e-4),
+        linearity=None,
+        hysteresis=None,
+        visits=(),
+        spent=SpentSeconds(0.3, 6.0, 0.1),
+    )
+
+
+def thorough(run: Run) -> Run:
+    """Let more be validated, over two hours, with inputs of a person's own."""
+    random, checks, exact = np.random.default_rng(2), run.checks, run.validation.exact
+
+    def drawn(repeats: int) -> NDArray[np.float64]:
+        return exact + 1e-4 * random.standard_normal((repeats, *exact.shape))
+
+    superposition = Superposition(drawn(4) - exact, exact, run.validation.full_scale)
+    return replace(
+        run,
+        checks=replace(
+            checks,
+            scope=Scope(own_inputs=True, thorough=True, hours=2.0),
+            kinds={"uniform": run.validation} | checks.kinds,
+            linearity=Linearity(superposition, superposition),
+            hysteresis=Hysteresis(drawn(8), drawn(8), exact),
+            visits=tuple(
+                Visit(hours, 296.0 + hours, replace(run.validation, answered=drawn(1)[0]))
+                for hours in (0.0, 1.0, 2.0)
+            ),
+        ),
     )
 
 
@@ -151,7 +213,7 @@ def with_nothing_working(run: Run) -> Run:
 def with_zero_products(run: Run) -> Run:
     """Let every exact product be zero, so that a relative error has no meaning."""
     zero = replace(run.validation, exact=np.zeros_like(run.validation.exact))
-    return replace(run, validation=zero)
+    return replace(run, validation=zero, checks=make_checks(zero, 1e-4))
 
 
 EVIL_BOARD = BoardIdentity(
@@ -173,6 +235,7 @@ RUNS = {
     "hopeless": make_run(error=30.0),
     "zero products": with_zero_products(make_run()),
     "faults": with_faults(make_run()),
+    "thorough": thorough(make_run()),
     "nothing works": with_nothing_working(make_run()),
     "evil": replace(make_run(board=EVIL_BOARD), resource=EVIL_RESOURCE),
 }
@@ -269,7 +332,7 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
     assert not re.search(r"@import|url\(|@font-face", html)
     pictures = svgs(page)
-    assert len(pictures) == 5
+    assert len(pictures) == 6 + (name == "thorough")
     for picture in pictures:
         hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
         assert all(href.startswith(("#", "data:")) for href in hrefs)
@@ -285,6 +348,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "Within specification",
         f"{mantissa} × 10−{-int(exponent)}",
         f"Bits{validation.bits:.2f}",
+        "{:.2f} to {:.2f} at 95 %".format(*validation.bits_interval),
         f"Worst bits{validation.worst_bits:.2f}",
         "Decisions alike99.78 %",
         "Accuracy, analog96.22 %",
@@ -310,6 +374,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
     [
         ("small", "Within specification"),
         ("one weight", "Within specification"),
+        ("one weight, one vector, one branch", "Not within specification"),
         ("exact", "Within specification"),
         ("hopeless", "Not within specification"),
         ("100 outputs", "Not within specification"),
@@ -320,9 +385,40 @@ def test_verdict_is_that_of_the_specification(
     name: str, verdict: str, pages: Callable[[str], str]
 ) -> None:
     assert f" {verdict} " in parse(pages(name)).text
-    with np.errstate(divide="ignore"):
-        met = SPECIFICATION.met(RUNS[name], CLASSIFICATIONS.get(name))
+    met = SPECIFICATION.met(RUNS[name], CLASSIFICATIONS.get(name))
     assert met == verdict.startswith("Within")
+
+
+def test_every_kind_of_vectors_has_a_row_and_what_is_not_one_shot_its_own(
+    pages: Callable[[str], str],
+) -> None:
+    text, run = parse(pages("thorough")).text, RUNS["thorough"]
+    one_shot, rest = text.split("One-shot products", 1)[1].split("Not one-shot", 1)
+    checks = run.checks
+    rows = {"the job’s inputs": run.validation} | {
+        validation_tables.KINDS[name]: kind for name, kind in checks.kinds.items()
+    }
+    assert [one_shot.count(row_of(name, products)) for name, products in rows.items()] == [1] * 6
+    assert one_shot.count("these are all") == 3
+    other = {"mean of 16 readings": checks.averaged, "refined: the job’s inputs": checks.refined}
+    assert [rest.count(row_of(name, products)) for name, products in other.items()] == [1, 1]
+
+
+def row_of(name: str, products: Validation) -> str:
+    """Return a row of the table of precision as it stands on the page, the tags taken away."""
+    mantissa, exponent = f"{products.relative_error:.2e}".split("e")
+    ends = products.bits_interval
+    sure = "these are all" if ends is None else f"{ends.low:.2f} to {ends.high:.2f}"
+    return (
+        f"{name}{len(products.inputs)}{mantissa} × 10−{-int(exponent)} "
+        f"{products.bits:.2f}{sure}{products.worst_bits:.2f}"
+    )
+
+
+def test_what_was_checked_is_told_and_what_was_not_is_not(pages: Callable[[str], str]) -> None:
+    told = ("superposition on shared rows", "from closed less from open", "Over hours")
+    assert all(part in parse(pages("thorough")).text for part in told)
+    assert not any(part in parse(pages("small")).text for part in told)
 
 
 def test_without_classification_nothing_is_said_of_decisions(pages: Callable[[str], str]) -> None:

@@ -59,6 +59,29 @@ def test_the_document(run_json, tmp_path):
     assert validation["bits"] == pytest.approx(-np.log2(validation["relative_error"]))
     assert validation["bits"] >= 11
     assert validation["worst_bits"] >= 11
+    low, high = validation["bits_interval"]
+    assert low < validation["bits"] < high < low + 0.5
+    assert validation["confidence_level"] == 0.95
+    assert -np.log2(validation["relative_error_interval"]) == pytest.approx([high, low])
+    assert validation["inputs"] == "uniform"
+    vectors = {name: kind["vectors"] for name, kind in validation["other_vectors"].items()}
+    assert vectors == {
+        "sparse": 64,
+        "one_hot": 8,
+        "largest_product_signs": 4,
+        "largest_error_signs": 4,
+    }
+    assert validation["other_vectors"]["sparse"]["bits_interval"] is not None
+    assert validation["other_vectors"]["one_hot"]["bits_interval"] is None
+    assert all(kind["bits"] >= 9 for kind in validation["other_vectors"].values())
+    other = validation["not_one_shot"]
+    assert other["averaged"]["readings"] == 16
+    assert min(other["averaged"]["bits"], other["digitally_refined"]["bits"]) >= 11
+    cost = validation["cost_of_a_product"]
+    assert cost["multiply_adds"] == 32
+    assert cost["bench_seconds"]["settling"] == pytest.approx(1e-3)
+    assert cost["bench_seconds"]["integrating"] == pytest.approx(20e-3)
+    assert not {"linearity", "hysteresis", "reproducibility"} & set(validation)
     assert "classification" not in document
     assert document["report"].startswith("results")
 
@@ -111,6 +134,58 @@ def test_a_specification_that_is_not_met_is_exit_one(ohmsum, tmp_path):
     assert "NOT within (40 bits)" in ohmsum(*RANDOM_RUN, "--spec-bits", "40").out
 
 
+def test_a_specification_is_met_if_the_worse_end_of_the_interval_meets_it(ohmsum, run_json):
+    validation = run_json(*RANDOM_RUN)["validation"]
+    worse, bits = validation["bits_interval"][0], validation["bits"]
+    assert ohmsum(*RANDOM_RUN, "--spec-bits", worse - 1e-6).status == 0
+    for demanded in (worse + 1e-6, (worse + bits) / 2, bits):
+        assert ohmsum(*RANDOM_RUN, "--spec-bits", demanded).status == 1
+
+
+def test_one_vector_states_no_interval_and_meets_no_specification(ohmsum, tmp_path):
+    np.save(tmp_path / "X.npy", np.linspace(-1, 1, 8))
+    outcome = ohmsum(*RANDOM_RUN, "--inputs", "X.npy", "--out", "results")
+    assert outcome.status == 1
+    assert "too few for an interval" in outcome.out
+    validation = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))["validation"]
+    assert validation["vectors"] == 1
+    assert validation["bits"] >= 9
+    assert validation["bits_interval"] is None
+
+
+def test_thorough_and_over_hours(run_json, tmp_path):
+    default = run_json(*RANDOM_RUN)
+    document = run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2", "--out", "results")
+    for name in ("relative_error", "worst_bits", "other_vectors"):
+        assert document["validation"][name] == default["validation"][name]
+    assert document["bench_seconds"] == default["bench_seconds"]  # to the job's last product
+    validation = document["validation"]
+    assert list(validation["repeatability"]["relative_scatter"]) == ["1", "2", "4", "8", "16", "32"]
+    assert 0 < validation["repeatability"]["relative_scatter"]["1"] < 2**-11
+    shared, apart = validation["linearity"]["shared_rows"], validation["linearity"]["rows_apart"]
+    assert apart["relative_residual"] < shared["relative_residual"] < 2**-11
+    assert validation["hysteresis"]["returns"] == 16
+    assert validation["hysteresis"]["relative_difference"] < 2**-11
+    seen = validation["reproducibility"]
+    assert [visit["hours"] for visit in seen] == pytest.approx([0, 0.05, 0.1, 0.15, 0.2], abs=1e-3)
+    assert all(visit["bits"] >= 11 for visit in seen)
+    assert sum(validation["checks_bench_seconds"].values()) >= 0.2 * 3600
+    for name in ("vectors", "repeatability", "linearity", "hysteresis", "reproducibility"):
+        with np.load(tmp_path / "results" / f"{name}.npz") as kept:
+            assert all(np.isfinite(kept[array]).all() for array in kept)
+    assert run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2")["validation"] == validation
+
+
+def test_a_persons_own_inputs_are_put_beside_random_ones(ohmsum, tmp_path):
+    np.save(tmp_path / "X.npy", np.random.default_rng(8).normal(size=(20, 8)))
+    assert ohmsum(*RANDOM_RUN, "--inputs", "X.npy", "--out", "results").status == 0
+    validation = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))["validation"]
+    assert validation["inputs"] == "own"
+    assert validation["vectors"] == 20
+    assert next(iter(validation["other_vectors"])) == "uniform"
+    assert validation["other_vectors"]["uniform"]["vectors"] == 256
+
+
 def test_the_table_has_the_figures_of_the_document(ohmsum, tmp_path):
     outcome = ohmsum(*RANDOM_RUN, "--out", "results")
     assert outcome.status == 0
@@ -125,7 +200,11 @@ def test_the_table_has_the_figures_of_the_document(ohmsum, tmp_path):
         f"{document['program']['residual_rms']:.1e}",
         "256 one-shot products",
         f"{validation['relative_error']:.2e} = {validation['bits']:.2f} bits",
+        "({:.2f} to {:.2f} at 95%)".format(*validation["bits_interval"]),
         f"{validation['worst_bits']:.2f} bits",
+        f"sparse {validation['other_vectors']['sparse']['bits']:.2f}",
+        f"mean of 16 readings {validation['not_one_shot']['averaged']['bits']:.2f} bits",
+        "32 multiply-adds",
         "within (11 bits)",
         f"Report: {document['report']}",
     ):

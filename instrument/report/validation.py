@@ -1,0 +1,98 @@
+"""What the report's page says of the validation: tables of precision and of what it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from instrument.report import wording
+from instrument.validation import Checks, Validation
+from instrument.validation.interval import Interval
+from instrument.validation.products import as_bits
+from instrument.validation.repeatability import AVERAGED_READINGS
+
+OWN, UNIFORM = "the job’s inputs", "random, uniform"
+KINDS = {
+    "uniform": UNIFORM,
+    "sparse": "sparse: one row in ten driven",
+    "one_hot": "one row at a time, at full scale",
+    "largest_product_signs": "signs of the weights: each output’s largest product",
+    "largest_error_signs": "signs of the residual: each output’s worst linear error",
+}
+
+
+@dataclass(frozen=True)
+class PrecisionRow:
+    """The precision of the products of one kind of vectors."""
+
+    name: str
+    vectors: int
+    relative_error: float
+    bits: float
+    interval: str
+    worst_bits: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """Something that a relative error can be made of, over ‖y‖₂ like it."""
+
+    name: str
+    fraction: float
+    bits: float
+
+
+def one_shot_rows(validation: Validation, checks: Checks) -> list[PrecisionRow]:
+    """Return the rows of one-shot products, those of the job first."""
+    first = OWN if checks.scope.own_inputs else f"{UNIFORM}: {OWN}"
+    return [
+        _precision_row(first, validation),
+        *(_precision_row(KINDS[name], products) for name, products in checks.kinds.items()),
+    ]
+
+
+def not_one_shot_rows(checks: Checks) -> list[PrecisionRow]:
+    """Return the rows of averaged and of refined products, and of one of the averaged readings."""
+    return [
+        _precision_row(f"mean of {AVERAGED_READINGS} readings", checks.averaged),
+        _precision_row("for comparison, one of these readings", checks.averaged_one_shot),
+        _precision_row(f"digitally refined: {OWN}", checks.refined),
+    ]
+
+
+def shares(checks: Checks) -> list[Share]:
+    """Return what was measured of noise, nonlinearity and hysteresis."""
+    found = [("the same vector again: scatter", checks.repeatability.relative_noise)]
+    if checks.linearity is not None:
+        for where, superposed in (
+            ("on shared rows", checks.linearity.shared_rows),
+            ("on rows apart", checks.linearity.rows_apart),
+        ):
+            found += [
+                (f"superposition {where}: residual", superposed.relative_residual),
+                ("… less its noise: not linear", superposed.relative_nonlinearity),
+            ]
+    if checks.hysteresis is not None:
+        found += [
+            ("switches: from closed less from open", checks.hysteresis.relative_difference),
+            ("… what noise alone would give", checks.hysteresis.relative_noise),
+            ("switches: scatter from return to return", checks.hysteresis.relative_scatter),
+        ]
+    return [Share(name, fraction, as_bits(fraction)) for name, fraction in found]
+
+
+def interval_in_words(ends: Interval | None) -> str:
+    """Write the interval of bits, its worse end first."""
+    if ends is None:
+        return wording.NONE
+    return f"{wording.bits(ends.low)} to {wording.bits(ends.high)}"
+
+
+def _precision_row(name: str, products: Validation) -> PrecisionRow:
+    return PrecisionRow(
+        name=name,
+        vectors=len(products.inputs),
+        relative_error=products.relative_error,
+        bits=products.bits,
+        interval=interval_in_words(products.bits_interval) if products.sampled else "these are all",
+        worst_bits=products.worst_bits,
+    )

@@ -1,0 +1,192 @@
+"""What is validated beside the one-shot products of the job's own inputs.
+
+The default is what costs a few seconds on the bench; what takes minutes or hours is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Progress
+from drivers.crossbar_board import SpentSeconds
+from instrument.inputs import random_stream
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation import vectors
+from instrument.validation.cost import Cost, cost_of
+from instrument.validation.hysteresis import Hysteresis, leave_and_return
+from instrument.validation.linearity import Linearity, superpose
+from instrument.validation.products import Validation, validate
+from instrument.validation.refined import refine
+from instrument.validation.repeatability import (
+    AVERAGED_READINGS,
+    FEW_PASSES,
+    MANY_PASSES,
+    Repeatability,
+    averaged,
+    repeat,
+)
+from instrument.validation.reproducibility import Visit, visits
+
+Step = Callable[[str], AbstractContextManager[Progress]]
+"""Opens a step by its name; what it yields hears of the step's progress."""
+Keep = Callable[[str, dict[str, Any]], None]
+"""Keeps arrays under a name."""
+
+UNIFORM_STREAM, SPARSE_STREAM, LINEARITY_STREAM = 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How much is validated."""
+
+    seed: int = 1
+    """Of random vectors."""
+    own_inputs: bool = False
+    """The job's inputs are a person's own: random ones are multiplied as well."""
+    thorough: bool = False
+    """More repeats, linearity, hysteresis: most of a minute on the bench."""
+    hours: float = 0.0
+    """How long the products are watched, on the board's clock; 0 for not at all."""
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What the products of the job's own inputs are put beside."""
+
+    scope: Scope
+    kinds: dict[str, Validation]
+    """One-shot products of other kinds of vectors, by the kind's name."""
+    refined: Validation
+    """The job's products, digitally refined: not one-shot."""
+    repeatability: Repeatability
+    averaged: Validation
+    """Products of some of the job's inputs, averaged over AVERAGED_READINGS: not one-shot."""
+    averaged_one_shot: Validation
+    """The first of these readings alone: one-shot, for comparison."""
+    cost: Cost
+    linearity: Linearity | None
+    hysteresis: Hysteresis | None
+    visits: tuple[Visit, ...]
+    """Products over hours."""
+    spent: SpentSeconds
+    """Where the board's time went in all of this."""
+
+
+def check(
+    program: ProgrammedMatrix,
+    validation: Validation,
+    spent: SpentSeconds,
+    scope: Scope,
+    step: Step,
+    keep: Keep,
+) -> Checks:
+    """Validate what the scope asks for, beside the job's own products, which `spent` was spent on.
+
+    Everything that was measured is kept as soon as it is. The board is left with the programmed
+    pattern. Raises OverloadError and InstrumentError as products do.
+    """
+    inputs, began = validation.inputs, program.board.spent_seconds()
+    kinds = _kinds(program, scope, step, keep)
+    repeated = _repeated(program, inputs, scope, step, keep)
+    linearity = _linearity(program, scope, step, keep) if scope.thorough else None
+    hysteresis = _hysteresis(program, inputs, step, keep) if scope.thorough else None
+    seen = _visits(program, inputs, scope.hours, step, keep) if scope.hours else ()
+    return Checks(
+        scope=scope,
+        kinds=kinds,
+        refined=refine(program, validation),
+        repeatability=repeated,
+        averaged=averaged(program, repeated, AVERAGED_READINGS),
+        averaged_one_shot=averaged(program, repeated, 1),
+        cost=cost_of(program, inputs, spent),
+        linearity=linearity,
+        hysteresis=hysteresis,
+        visits=seen,
+        spent=program.board.spent_seconds().since(began),
+    )
+
+
+def _kinds(
+    program: ProgrammedMatrix, scope: Scope, step: Step, keep: Keep
+) -> dict[str, Validation]:
+    chosen = {
+        "sparse": vectors.sparse(program, random_stream(scope.seed, SPARSE_STREAM)),
+        "one_hot": vectors.one_hot(program),
+        "largest_product_signs": vectors.largest_product_signs(program),
+        "largest_error_signs": vectors.largest_error_signs(program),
+    }
+    if scope.own_inputs:
+        uniform = vectors.uniform(program, random_stream(scope.seed, UNIFORM_STREAM))
+        chosen = {"uniform": uniform} | chosen
+    kinds: dict[str, Validation] = {}
+    with step("vectors") as progress:
+        for name, kind in chosen.items():
+            kinds[name] = validate(program, kind.inputs, sampled=kind.sampled)
+            progress(len(kinds), len(chosen))
+    keep(
+        "vectors",
+        {
+            f"{name}_{part}": getattr(products, part)
+            for name, products in kinds.items()
+            for part in ("inputs", "answered")
+        },
+    )
+    return kinds
+
+
+def _repeated(
+    program: ProgrammedMatrix, inputs: NDArray[np.float64], scope: Scope, step: Step, keep: Keep
+) -> Repeatability:
+    with step("repeats") as progress:
+        passes = MANY_PASSES if scope.thorough else FEW_PASSES
+        repeated = repeat(program, inputs, passes, progress)
+    keep("repeatability", {"inputs": repeated.inputs, "answered": repeated.answered})
+    return repeated
+
+
+def _linearity(program: ProgrammedMatrix, scope: Scope, step: Step, keep: Keep) -> Linearity:
+    with step("linearity") as progress:
+        measured = superpose(program, random_stream(scope.seed, LINEARITY_STREAM), progress)
+    keep(
+        "linearity",
+        {
+            "shared_rows": measured.shared_rows.residuals,
+            "rows_apart": measured.rows_apart.residuals,
+        },
+    )
+    return measured
+
+
+def _hysteresis(
+    program: ProgrammedMatrix, inputs: NDArray[np.float64], step: Step, keep: Keep
+) -> Hysteresis:
+    with step("hysteresis") as progress:
+        measured = leave_and_return(program, inputs, progress)
+    keep("hysteresis", {"from_open": measured.from_open, "from_closed": measured.from_closed})
+    return measured
+
+
+def _visits(
+    program: ProgrammedMatrix, inputs: NDArray[np.float64], hours: float, step: Step, keep: Keep
+) -> tuple[Visit, ...]:
+    seen: list[Visit] = []
+    with step("hours") as progress:
+        for visit in visits(program, inputs, hours, progress):
+            seen.append(visit)
+            # Hours of work: whatever ends it, what was seen until then is there.
+            keep(
+                "reproducibility",
+                {
+                    "hours": np.array([visit.hours for visit in seen]),
+                    "board_kelvin": np.array([visit.board_kelvin for visit in seen]),
+                    "inputs": visit.validation.inputs,
+                    "answered": np.array([visit.validation.answered for visit in seen]),
+                },
+            )
+    return tuple(seen)

@@ -1,0 +1,79 @@
+"""Hysteresis of the switches: whether products depend on the pattern that was there before.
+
+The programmed pattern is left and set again, coming once from all switches open and once from all
+closed, in the order open, closed, closed, open, so that a steady drift weighs on both alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Progress, no_progress
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation.products import multiply, ratio
+
+VECTORS = 16
+CYCLES = 4
+FROM_CLOSED = (False, True, True, False)
+"""What each return of a cycle comes from."""
+
+
+@dataclass(frozen=True)
+class Hysteresis:
+    """Products after each return to the programmed pattern."""
+
+    from_open: NDArray[np.float64]
+    """(returns, vectors, outputs)"""
+    from_closed: NDArray[np.float64]
+    """(returns, vectors, outputs)"""
+    exact: NDArray[np.float64]
+    """(vectors, outputs)"""
+
+    @property
+    def relative_difference(self) -> float:
+        """‖mean from closed − mean from open‖₂ / ‖y‖₂."""
+        return ratio(self.from_closed.mean(axis=0) - self.from_open.mean(axis=0), self.exact)
+
+    @property
+    def relative_noise(self) -> float:
+        """What `relative_difference` would be from the scatter between returns alone."""
+        variance = self.from_open.var(axis=0, ddof=1) + self.from_closed.var(axis=0, ddof=1)
+        return ratio(np.sqrt(variance / len(self.from_open)), self.exact)
+
+    @property
+    def relative_scatter(self) -> float:
+        """How far a product scatters from return to return, over ‖y‖₂: to be compared with that of
+        repeats without switching in between.
+        """
+        variance = self.from_open.var(axis=0, ddof=1) + self.from_closed.var(axis=0, ddof=1)
+        return ratio(np.sqrt(variance / 2), self.exact)
+
+
+def leave_and_return(
+    program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+) -> Hysteresis:
+    """Switch away and back, and multiply the first VECTORS of the inputs (vectors, rows) after each
+    return.
+
+    The board is left with the programmed pattern.
+    """
+    board, pattern = program.board, program.programmed.pattern
+    chosen = inputs[:VECTORS]
+    rest = np.zeros((1, board.rows))
+    answers: dict[bool, list[NDArray[np.float64]]] = {False: [], True: []}
+    order = CYCLES * FROM_CLOSED
+    for done, closed in enumerate(order):
+        board.apply(np.full_like(pattern, closed))
+        # One reading long, with no voltage on the rows; what it reads is of no interest.
+        board.column_currents(rest)
+        board.apply(pattern)
+        answers[closed].append(multiply(program, chosen))
+        progress(done + 1, len(order))
+    return Hysteresis(
+        from_open=np.array(answers[False]),
+        from_closed=np.array(answers[True]),
+        exact=chosen @ program.weights,
+    )

@@ -1,0 +1,131 @@
+"""One-shot products as the board answered them, beside the exact ones, and their precision."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Progress, no_progress
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation.interval import Interval, relative_error_interval
+
+BATCH_VECTORS = 64
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Products as the board answered them, beside the exact ones."""
+
+    inputs: NDArray[np.float64]
+    """(vectors, rows)"""
+    exact: NDArray[np.float64]
+    """(vectors, outputs): x W in float64."""
+    answered: NDArray[np.float64]
+    """(vectors, outputs): the board's products."""
+    full_scale: float
+    """Largest product any input could give: max over outputs of Σ|W|, times the largest |x|."""
+    sampled: bool = True
+    """Whether the vectors stand for more of their kind, or are all that there are."""
+
+    @property
+    def error(self) -> NDArray[np.float64]:
+        """(vectors, outputs): answered minus exact."""
+        return self.answered - self.exact
+
+    @property
+    def relative_error(self) -> float:
+        """‖ŷ − y‖₂ / ‖y‖₂ over all vectors and outputs; NaN where every product is zero."""
+        return ratio(self.error, self.exact)
+
+    @property
+    def interval(self) -> Interval | None:
+        """Confidence interval of the relative error of all vectors of this kind on this programmed
+        board; None where these vectors are all, or too few.
+        """
+        if not self.sampled:
+            return None
+        return relative_error_interval((self.error**2).sum(axis=1), (self.exact**2).sum(axis=1))
+
+    @property
+    def bits(self) -> float:
+        """−log2 of the relative error."""
+        return as_bits(self.relative_error)
+
+    @property
+    def bits_interval(self) -> Interval | None:
+        """Confidence interval of the bits: low is the worse end."""
+        if self.interval is None:
+            return None
+        return Interval(as_bits(self.interval.high), as_bits(self.interval.low))
+
+    @property
+    def worst_bits(self) -> float:
+        """−log2 of the largest single error over the full scale."""
+        return as_bits(float(np.abs(self.error).max()) / self.full_scale)
+
+    def meets(self, bits: float) -> bool:
+        """Say whether the worse end of the interval reaches so many bits.
+
+        What states no interval meets nothing.
+        """
+        return self.bits_interval is not None and self.bits_interval.low >= bits
+
+
+def validate(
+    program: ProgrammedMatrix,
+    inputs: NDArray[np.float64],
+    progress: Progress = no_progress,
+    *,
+    sampled: bool = True,
+) -> Validation:
+    """Run all inputs (vectors, rows) through the board once and compare with float64."""
+    return compare(program, inputs, multiply(program, inputs, progress), sampled=sampled)
+
+
+def compare(
+    program: ProgrammedMatrix,
+    inputs: NDArray[np.float64],
+    answered: NDArray[np.float64],
+    *,
+    sampled: bool = True,
+) -> Validation:
+    """Put what was answered (vectors, outputs) to inputs (vectors, rows) beside float64."""
+    return Validation(
+        inputs=inputs,
+        exact=inputs @ program.weights,
+        answered=answered,
+        full_scale=full_scale(program),
+        sampled=sampled,
+    )
+
+
+def multiply(
+    program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+) -> NDArray[np.float64]:
+    """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows), in batches
+    of which `progress` hears.
+    """
+    answered = []
+    for first in range(0, len(inputs), BATCH_VECTORS):
+        answered.append(program @ inputs[first : first + BATCH_VECTORS])
+        progress(min(first + BATCH_VECTORS, len(inputs)), len(inputs))
+    return np.concatenate(answered)
+
+
+def full_scale(program: ProgrammedMatrix) -> float:
+    """Return the largest product that any input within the program's full scale could give."""
+    return float(np.abs(program.weights).sum(axis=0).max() * program.input_full_scale)
+
+
+def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+    """Return ‖part‖₂ / ‖whole‖₂ over all elements; NaN where the whole is zero."""
+    norm = float(np.linalg.norm(whole))
+    return float(np.linalg.norm(part)) / norm if norm else math.nan
+
+
+def as_bits(error: float) -> float:
+    """Return −log2 of an error; infinity for none."""
+    return -math.log2(error) if error else math.inf

@@ -1,0 +1,74 @@
+"""Repeatability: the same vectors many times, and what averaging their answers is worth.
+
+Repeatability in the sense of JCGM 200:2012, 2.21: the same board, procedure and place, within a
+short time. The vectors take turns, so that every repeat arrives at its vector from another one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Progress, no_progress
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation.products import Validation, compare, multiply, ratio
+
+VECTORS = 16
+FEW_PASSES, MANY_PASSES = 16, 64
+"""Of a default and of a thorough validation."""
+AVERAGED_READINGS = 16
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """Repeated one-shot products of a few vectors."""
+
+    inputs: NDArray[np.float64]
+    """(vectors, rows)"""
+    answered: NDArray[np.float64]
+    """(passes, vectors, outputs)"""
+    exact: NDArray[np.float64]
+    """(vectors, outputs)"""
+
+    @property
+    def relative_noise(self) -> float:
+        """The scatter of one answer, over ‖y‖₂: the share of noise in the relative error."""
+        return self.relative_scatter[1]
+
+    @property
+    def relative_scatter(self) -> dict[int, float]:
+        """How far means of k successive answers scatter, for k = 1, 2, 4 …, over ‖y‖₂ like the
+        relative error.
+
+        Half the mean square difference of neighbouring means (Allan 1966): it falls as 1/k while
+        answers are independent, and stays or rises where drift begins.
+        """
+        passes = len(self.answered)
+        scatter = {}
+        for k in (2**power for power in range((passes // 2).bit_length())):
+            means = self.answered[: passes // k * k].reshape(-1, k, *self.exact.shape).mean(axis=1)
+            variance = (np.diff(means, axis=0) ** 2).mean(axis=0) / 2
+            scatter[k] = ratio(np.sqrt(variance), self.exact)
+        return scatter
+
+
+def repeat(
+    program: ProgrammedMatrix,
+    inputs: NDArray[np.float64],
+    passes: int,
+    progress: Progress = no_progress,
+) -> Repeatability:
+    """Multiply the first VECTORS of the inputs (vectors, rows), all of them in turn, `passes`
+    times.
+    """
+    chosen = inputs[:VECTORS]
+    answered = multiply(program, np.tile(chosen, (passes, 1)), progress)
+    exact = chosen @ program.weights
+    return Repeatability(chosen, answered.reshape(passes, *exact.shape), exact)
+
+
+def averaged(program: ProgrammedMatrix, repeated: Repeatability, readings: int) -> Validation:
+    """Return the products averaged over the first readings of each vector: one-shot for one."""
+    return compare(program, repeated.inputs, repeated.answered[:readings].mean(axis=0))

@@ -1,0 +1,89 @@
+"""Reproducibility over hours: the same vectors again, nothing measured or programmed anew.
+
+What JCGM 200:2012, 2.23 calls intermediate precision: the same board, procedure and place over an
+extended period. Time is the board's own clock, which nothing can set: it is let pass by reading,
+with the longest aperture there is and no voltage on the rows. A board on the table takes hours for
+it, a simulated one that need not wait takes seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Progress, no_progress
+from drivers.crossbar_board import CrossbarBoard
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation.products import Validation, ratio, validate
+
+VECTORS = 64
+LEAST_VISITS = 4
+"""After the first; else one an hour."""
+LONGEST_APERTURE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The products at one time, on the board's clock."""
+
+    hours: float
+    """Since the first visit."""
+    board_kelvin: float
+    """What the board's sensor said."""
+    validation: Validation
+
+    def drift_from(self, first: Visit) -> float:
+        """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂; noise of both is in it."""
+        return ratio(self.validation.answered - first.validation.answered, self.validation.exact)
+
+    def gain_from(self, first: Visit) -> float:
+        """Return by which fraction all products have grown, by least squares: ŷ ≈ (1 + g) ŷ_first.
+
+        A diagnosis, not a correction: a common gain is what the resistors' mean temperature
+        coefficient does.
+        """
+        before, now = first.validation.answered.ravel(), self.validation.answered.ravel()
+        return float(before @ now / (before @ before)) - 1
+
+
+def visits(
+    program: ProgrammedMatrix,
+    inputs: NDArray[np.float64],
+    hours: float,
+    progress: Progress = no_progress,
+) -> Iterator[Visit]:
+    """Multiply the first VECTORS of the inputs (vectors, rows) now, once an hour (four times at
+    least), and `hours` from now.
+
+    `progress` hears of minutes on the board's clock.
+    """
+    board = program.board
+    start_seconds = board.seconds()
+    for due_hours in np.linspace(0.0, hours, 1 + max(LEAST_VISITS, math.ceil(hours))):
+        wait_until(board, start_seconds + 3600 * float(due_hours))
+        passed_hours = (board.seconds() - start_seconds) / 3600
+        progress(round(60 * passed_hours), round(60 * hours))
+        yield Visit(
+            hours=passed_hours,
+            board_kelvin=board.temperature_kelvin(),
+            validation=validate(program, inputs[:VECTORS]),
+        )
+
+
+def wait_until(board: CrossbarBoard, seconds: float) -> None:
+    """Read, with 0 V on the rows, until the board's clock shows `seconds`; the aperture is then as
+    it was.
+    """
+    usual_seconds = board.aperture_seconds
+    try:
+        while (left_seconds := seconds - board.seconds()) > 0:
+            aperture_seconds = min(max(left_seconds, usual_seconds), LONGEST_APERTURE_SECONDS)
+            board.configure(aperture_seconds=aperture_seconds)
+            readings = max(1, int(left_seconds / (aperture_seconds + board.delay_seconds)))
+            board.column_currents(np.zeros((readings, board.rows)))
+    finally:
+        board.configure(aperture_seconds=usual_seconds)
