@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from calibration.noise import NoiseSurvey
 from calibration.pairs import differences
-from calibration.warming import CHANGE_KELVIN
 
 Floats = NDArray[np.float64]
 AGEING_PER_DECADE = 100e-6
@@ -67,8 +66,8 @@ class Products:
     """
     seconds: Floats
     """(vectors,): since the transfer matrix was measured."""
-    kelvin: Floats
-    """(vectors,): change of temperature since then."""
+    square_kelvin: Floats
+    """(vectors,): square of the change of temperature since then, K²."""
     aged_decades: Floats
     """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
 
@@ -153,14 +152,14 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
     voltage of the measurement.
     """
     volts, warming = products.row_volts, survey.warming
-    common, warm = warming.gain_per_kelvin, products.kelvin**2 + CHANGE_KELVIN**2
+    common, warm = warming.gain_per_kelvin, products.square_kelvin
     columns = ((volts @ products.transfer_siemens) ** 2).sum(axis=1)
     branches = (volts**2 @ products.squared_siemens).sum(axis=1)
     wanted = (products.products_amperes**2).sum(axis=1)
     temperature = (
         (common.value**2 + common.uncertainty**2) * wanted
-        + max(warming.column_square.value, 0.0) * columns
-        + max(warming.branch_square.value, 0.0) * branches
+        + warming.column_square.expected * columns
+        + warming.branch_square.expected * branches
     )
     aged = (AGEING_PER_DECADE * products.aged_decades) ** 2
     hotter = volts * (volts**2 - products.transfer_volts**2)
@@ -183,7 +182,7 @@ def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, float
     return {
         "DAC quantization": float(((products.rounding_volts @ products.wanted_siemens) ** 2).sum()),
         "DAC nonlinearity": float((products.row_bend_volts**2 @ of_row).sum()),
-        "DAC noise": max(survey.dac_noise.value, 0.0) * len(products.row_volts) * of_row.sum(),
+        "DAC noise": survey.dac_noise.expected * len(products.row_volts) * of_row.sum(),
         "settling": (left.value**2 + left.uncertainty**2) * float((moved**2).sum()),
     }
 
@@ -204,12 +203,12 @@ def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, float
     return {
         "ADC nonlinearity": float((products.column_bend_amperes**2).sum()),
         "ADC quantization": survey.adc_quantization.value * ranges,
-        "ADC noise": max(survey.adc_noise.value, 0.0) * ranges * white / vectors,
-        "Johnson noise": max(survey.johnson.value, 0.0) * siemens * white,
-        "amplifier noise": max(survey.amplifier.value, 0.0) * squared * white,
-        "1/f noise": max(survey.flicker.value, 0.0) * squared * float(between.sum()),
-        "excess noise": max(survey.excess.value, 0.0) * float(between @ branches),
-        "mains": survey.mains_left.value / 2 * squared * vectors,
+        "ADC noise": survey.adc_noise.expected * ranges * white / vectors,
+        "Johnson noise": survey.johnson.expected * siemens * white,
+        "amplifier noise": survey.amplifier.expected * squared * white,
+        "1/f noise": survey.flicker.expected * squared * float(between.sum()),
+        "excess noise": survey.excess.expected * float(between @ branches),
+        "mains": survey.mains_left.expected / 2 * squared * vectors,
     }
 
 

@@ -21,6 +21,7 @@ from calibration.warming import (
     Warming,
     common_coefficient,
     square_coefficient,
+    wander,
 )
 
 Floats = NDArray[np.float64]
@@ -90,6 +91,7 @@ class SurveyGains:
         return Warming(
             kelvin=(early + late) / 2,
             kelvin_per_second=Estimate(abs(change.value) / seconds, CHANGE_KELVIN / seconds),
+            wander=wander(*np.transpose(self.read.thermometer)),
             gain_per_kelvin=common,
             column_square=square_coefficient(
                 ratio - ratio.mean(),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from scipy.special import log_ndtr
 
 COVERAGE = 2.0
 """Standard uncertainties that something must exceed to be called seen."""
@@ -30,3 +33,16 @@ class Estimate:
     def most(self) -> float:
         """The upper end of the one-sided 95 % interval of something that is not negative."""
         return max(self.value, 0.0) + ONE_SIDED * self.uncertainty
+
+    @property
+    def expected(self) -> float:
+        """The mean of something that is not negative, given that it was measured so: that of the
+        normal distribution's part above zero.
+        """
+        if not self.uncertainty:
+            return max(self.value, 0.0)
+        places = self.value / self.uncertainty
+        if places < -100:  # where the difference below would be lost in rounding
+            return -self.uncertainty / places
+        log_density = -(places**2) / 2 - math.log(2 * math.pi) / 2
+        return self.value + self.uncertainty * math.exp(log_density - float(log_ndtr(places)))

@@ -36,6 +36,10 @@ class Warming:
     kelvin: float
     """Mean."""
     kelvin_per_second: Estimate
+    wander: float
+    """K²/s: mean of the squared changes between readings of the sensor, over the time between: how
+    fast the temperature's variance grows.
+    """
     gain_per_kelvin: Estimate
     """Relative, of all columns together."""
     column_square: Estimate
@@ -43,6 +47,18 @@ class Warming:
     """
     branch_square: Estimate
     """1/K²: the same of the branches."""
+
+
+def wander(seconds: Floats, kelvin: Floats) -> float:
+    """Return how fast the variance of the temperature grows, K²/s, from readings of the sensor
+    (readings,) at ascending times; a random walk is supposed, and a reading's own error taken off.
+    """
+    passed, changes = np.diff(seconds), np.diff(kelvin)
+    apart = passed > 0
+    if not apart.any():
+        return 0.0
+    squares = np.maximum(changes[apart] ** 2 - CHANGE_KELVIN**2, 0.0)
+    return float((squares / passed[apart]).mean())
 
 
 def common_coefficient(log_ratio: float, noise: float, change_kelvin: Estimate) -> Estimate:

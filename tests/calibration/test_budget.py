@@ -21,7 +21,7 @@ from calibration.noise import NoiseSurvey
 from calibration.noise_readings import Settings
 from calibration.settling import Settling
 from calibration.uncertainty import Estimate
-from calibration.warming import CHANGE_KELVIN, Warming
+from calibration.warming import Warming
 
 ROWS, OUTPUTS, BRANCHES, VECTORS, DRAWS = 6, 2, 5, 4, 1000
 TRANSFER_READINGS, APERTURE, DELAY = 16, 20e-3, 1e-3
@@ -40,7 +40,7 @@ QUIET = NoiseSurvey(
     mains=NOTHING,
     line_hertz=Estimate(50.02, 1e-3),
     settling=Settling(NOTHING, None, NOTHING, NOTHING),
-    warming=Warming(296.15, NOTHING, NOTHING, NOTHING, NOTHING),
+    warming=Warming(296.15, NOTHING, 0.0, NOTHING, NOTHING, NOTHING),
     readings=0,
     columns=2 * OUTPUTS,
 )
@@ -76,7 +76,7 @@ class Board:
             range_amperes=np.full(VECTORS, 1e-3),
             column_bend_amperes=np.zeros((VECTORS, 2 * OUTPUTS)),
             seconds=self.seconds,
-            kelvin=np.zeros(VECTORS),
+            square_kelvin=np.zeros(VECTORS),
             aged_decades=np.zeros(VECTORS),
         )
         return replace(nothing, **changed)
@@ -125,7 +125,7 @@ def flicker(random, density, channels):
 def answer(random, survey, products):
     """What the board answers in one draw of everything that is uncertain, in full."""
     warming, volts = survey.warming, products.row_volts
-    warm = products.kelvin + CHANGE_KELVIN * random.standard_normal(VECTORS)
+    warm = np.sqrt(products.square_kelvin)
     common = normal(random, warming.gain_per_kelvin)
     branch = np.sqrt(warming.branch_square.value) * random.standard_normal(BOARD.branch.shape)
     column = np.sqrt(warming.column_square.value) * random.standard_normal(2 * OUTPUTS)
@@ -171,7 +171,7 @@ def normal(random, estimate):
 CASES = {
     "temperature": (
         {"warming": replace(QUIET.warming, gain_per_kelvin=Estimate(1e-4, 3e-5))},
-        {"kelvin": BOARD.kelvin},
+        {"square_kelvin": BOARD.kelvin**2},
     ),
     "temperature, columns and branches": (
         {
@@ -181,7 +181,7 @@ CASES = {
                 branch_square=Estimate(9e-10, 0.0),
             )
         },
-        {"kelvin": BOARD.kelvin},
+        {"square_kelvin": BOARD.kelvin**2},
     ),
     "ageing": ({}, {"aged_decades": BOARD.decades}),
     "DAC quantization": (
