@@ -93,8 +93,8 @@ class ConverterDesign:
         return np.asarray(self.sequence_of_row[block][self.rows_of_column[block]])
 
     def predicted(self, line_end_volts: float) -> float:
-        """Return the standard uncertainty of a DAC's curve, rms over its levels, that the class's
-        noise lets expect, volts.
+        """Return the standard uncertainty of the curve of the DAC that is seen least, rms over its
+        levels, that the class's noise lets expect, volts.
 
         Ordinary least squares; partners and ADCs count as known.
         """
@@ -102,7 +102,10 @@ class ConverterDesign:
         volts = self.volts[0, :, self.sequences_of_column(0)[0, 0]]
         basis = bent(volts / self.volts_limit, TYPICAL_DEGREE)
         basis = basis - lines @ np.linalg.lstsq(lines, basis, rcond=None)[0]
-        seen = float(np.bincount(self.rows_of_column.ravel()).mean())
+        rows = self.sequence_of_row.shape[1]
+        seen = int(np.bincount(self.rows_of_column.ravel(), minlength=rows).min())
+        if not seen:
+            return np.inf
         noise = np.hypot(ADC_NOISE * self.range_amperes / self.siemens, DAC_NOISE_VOLTS)
         covariance = noise**2 / seen * np.linalg.inv(basis.T @ basis)
         curve = Curves(
@@ -128,15 +131,22 @@ def _design(board: Crossbar, blocks: int) -> ConverterDesign:
     random = np.random.default_rng(0)  # of the design, the same for every board of a shape
     meeting = min(MEETING, board.rows)
     closed, range_amperes = _fill(board, meeting)
-    step = board.row_volts_limit / CODES
-    levels = np.stack([_sequences(random) for _ in range(blocks)])
-    rings = np.stack([random.permutation(board.rows) for _ in range(blocks)])
-    sequences = np.empty((blocks, board.rows), np.int_)
-    np.put_along_axis(sequences, rings, _sequence_of_position(board.rows)[None], axis=1)
+    on_ring = _sequence_of_position(board.rows)
+    places = _meeting_places(board.rows, board.columns, meeting)
+    seen = np.zeros(board.rows, np.int_)
+    levels, sequences, meetings = [], [], []
+    for _ in range(blocks):
+        # Rows that were seen least come first, where not all can meet in one block.
+        order = random.permutation(board.rows)
+        ring = order[np.argsort(seen[order], kind="stable")]
+        seen += np.bincount(ring[places].ravel(), minlength=board.rows)
+        levels.append(_sequences(random))
+        sequences.append(on_ring[np.argsort(ring)])
+        meetings.append(ring[places])
     return ConverterDesign(
-        volts=np.rint(levels * (CODES - 1)) * step,
-        sequence_of_row=sequences,
-        rows_of_column=_meetings(rings, board.columns, meeting),
+        volts=np.rint(np.stack(levels) * (CODES - 1)) * board.row_volts_limit / CODES,
+        sequence_of_row=np.stack(sequences),
+        rows_of_column=np.stack(meetings),
         closed=closed,
         range_amperes=range_amperes,
         siemens=float((closed / board.nominal_ohms).sum()),
@@ -183,12 +193,10 @@ def _sequence_of_position(rows: int) -> Ints:
     return sequences
 
 
-def _meetings(rings: Ints, columns: int, meeting: int) -> Ints:
-    """Return which rows meet in which column, (blocks, columns, meeting): neighbours on the block's
-    ring, all rows equally often.
+def _meeting_places(rows: int, columns: int, meeting: int) -> Ints:
+    """Return which places of the ring meet in which column, (columns, meeting): neighbours, all
+    places equally often if the ring is gone round, with other partners each time.
     """
-    blocks, rows = rings.shape
-    count = np.arange(blocks * columns).reshape(blocks, columns)
-    first = 2 * count + (2 * count // rows if rows % 2 == 0 else 0)
-    places = (first[..., None] + np.arange(meeting)) % rows
-    return np.stack([ring[place] for ring, place in zip(rings, places, strict=True)])
+    steps = 2 * np.arange(columns)
+    first = steps + (steps // rows if rows % 2 == 0 else 0)
+    return np.asarray((first[:, None] + np.arange(meeting)) % rows)

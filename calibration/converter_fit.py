@@ -33,6 +33,8 @@ BENT_WILDLY, WILD = 10.0, 5.0
 """A column's block that scatters so many times more than the usual one is left out: about its lines
 alone, because a row that died in the middle would spoil all it is solved with; about its curves.
 """
+LEAST_NOISE = 1e-3
+"""Of what the class lets expect: what is supposed keeps a weight that can be computed with."""
 ADC_LINE_END = 0.85
 """Of the range. Readings of the design reach about as far."""
 
@@ -91,7 +93,8 @@ def fit_curves(
         found.row_coefficients[:, :row_terms],
         found.column_coefficients[:, :column_terms],
     )
-    found = solve(blocks, len(row_coefficients), priors, found.reading_amperes)
+    noise = max(found.reading_amperes, LEAST_NOISE * noise)
+    found = solve(blocks, len(row_coefficients), priors, noise)
     found = with_vectors_as_clusters(found, blocks)
     return CurveFit(
         rows=Curves(

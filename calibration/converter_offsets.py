@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.converter_design import ConverterDesign
+from calibration.converter_design import ADC_NOISE, ConverterDesign
 from calibration.converter_fit import CurveFit
 
 Floats = NDArray[np.float64]
@@ -76,7 +76,8 @@ def find_offsets(
     # Only differences are learnt: what follows is relative to the mean of the columns that work.
     relative = np.eye(rows + columns)
     relative[:, rows:] -= answers / max(answers.sum(), 1)
-    inverse = np.linalg.inv(factors.T @ factors + np.diag((noise / supposed) ** 2))
+    supposing = np.diag((ADC_NOISE * full / supposed) ** 2)
+    inverse = np.linalg.inv(factors.T @ factors + supposing)
     gain = relative @ inverse @ factors.T
     found = gain @ amperes[kept]
     left = amperes[kept] - factors @ found
@@ -87,8 +88,9 @@ def find_offsets(
     # What errs together counts once: as many errors as rows in blocks, or as readings.
     errors = min(len(left), len(ends) * rows)
     lost = errors / max(errors - len(found), 1)
-    ratio = lost * (pulls**2).sum(axis=0) / np.diag(covariance)
-    learnt = np.diag(covariance) < (LEARNT * supposed) ** 2
+    variance = np.diag(covariance)
+    learnt = (variance > 0) & (variance < (LEARNT * supposed) ** 2)
+    ratio = lost * (pulls**2).sum(axis=0) / np.where(learnt, variance, 1.0)
     for channels in (slice(rows), slice(rows, None)):
         if learnt[channels].any():
             factor = max(1.0, float(ratio[channels][learnt[channels]].mean()))

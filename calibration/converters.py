@@ -124,8 +124,10 @@ def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> 
     answers = column_status == ChannelStatus.OK
     offsets = find_offsets(design, fit, answers, open_siemens, ends, opened)
     return Converters(
-        rows=_with_self_heating(fit.rows, 1 / board.nominal_ohms[design.closed]),
-        columns=fit.columns,
+        rows=_with_self_heating(
+            _of_working(fit.rows, row_status), 1 / board.nominal_ohms[design.closed]
+        ),
+        columns=_of_working(fit.columns, column_status),
         offsets=offsets,
         row_status=row_status,
         column_status=column_status,
@@ -184,6 +186,12 @@ def _read_open(board: Crossbar, volts: float) -> tuple[Floats, Floats]:
     else:
         siemens = np.tile(of_column / board.rows, (board.rows, 1))
     return opened, np.nan_to_num(siemens)
+
+
+def _of_working(curves: Curves, status: NDArray[np.int8]) -> Curves:
+    """Return curves that are zero for what does not work."""
+    ok = (status == ChannelStatus.OK)[:, None]
+    return replace(curves, coefficients=np.where(ok, curves.coefficients, 0.0))
 
 
 def _with_self_heating(rows: Curves, branch_siemens: Floats) -> Curves:

@@ -287,7 +287,7 @@ def converter_curves(converters: Converters) -> str:
 
     def picture(figure: Figure) -> None:
         above, below = figure.subplots(2, sharex=True, height_ratios=[2.3, 1])
-        above.plot(volts, deviation, color=BLUE, linewidth=0.7, alpha=_opacity(deviation.size))
+        above.plot(volts, deviation, color=BLUE, linewidth=0.7, alpha=0.4)
         above.plot([], [], color=BLUE, linewidth=0.9, label="rows")
         if working.any():
             worst = int(np.abs(deviation).max(axis=0).argmax())
