@@ -33,7 +33,9 @@ class ProgrammedMatrix:
 
         One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
         ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
-        when the matrix was programmed. Nothing is fitted afterwards.
+        when the matrix was programmed. Rows are driven with the codes whose output is nearest to
+        what is wanted, and readings are freed from their ADCs' curves, both as calibrated. Nothing
+        is fitted afterwards.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.

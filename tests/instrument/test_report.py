@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.corrected import CorrectedCrossbar
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from calibration.targets import Targets
@@ -34,6 +35,7 @@ from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
 from instrument.validation import Validation
 from kirchhoff import Wire
+from tests.calibration.calibrations import converters_of, ranges_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -74,14 +76,18 @@ def make_run(
                 range_amperes=30e-6,
                 row_volts=0.9375,
             ),
+            converters=converters_of(board.rows, board.columns),
+            ranges=ranges_of(board.columns),
             bytes_moved=444_921,
-            bench_seconds=68.2,
+            bench_seconds=79.6,
+            converter_seconds=11.4,
             board_kelvin=296.2,
             wall_seconds=0.5,
         ),
         program=ProgrammedMatrix(
             # The page asks the board for nothing but the settings that it was used with.
             board=cast(CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)),
+            corrected=cast(CorrectedCrossbar, None),
             weights=weights,
             programmed=Programmed(
                 pattern=np.zeros(branch_shape, dtype=bool),
@@ -265,7 +271,7 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
     assert not re.search(r"@import|url\(|@font-face", html)
     pictures = svgs(page)
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     for picture in pictures:
         hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
         assert all(href.startswith(("#", "data:")) for href in hrefs)
@@ -276,6 +282,8 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
 def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None:
     text, validation = parse(pages("small")).text, RUNS["small"].validation
     mantissa, exponent = f"{validation.relative_error:.2e}".split("e")
+    converters = RUNS["small"].calibration.converters
+    largest, step = converters.rows.largest(), converters.step_volts
     wanted = [
         CIRCUMSTANCES.title,
         "Within specification",
@@ -289,7 +297,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "at least 99.5 %",
         "Branches measured256",
         "Readings106 496",
-        "Bench time68.2 s",
+        "Bench time79.6 s",
         "Whole run12.3 s",
         "simulated, seed 7",
         "board 8x4, serial number B000001",
@@ -297,6 +305,9 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "9 µS for a weight of one",
         "20 ms",
         "rows at ±937.5 mV, range 30 µA",
+        f"{abs(largest.deviation) / step:.2f} ± {largest.uncertainty / step:.3f} steps "
+        f"(row {largest.channel}; standard)",
+        "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
 
