@@ -24,7 +24,9 @@ from calibration.curves import FIRST_DEGREE, Curves, bent
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-MOST_DEGREE, LEAST_TERMS, SPARE_TERMS = 14, 3, 4
+MOST_DEGREE = 14
+LEAST_TERMS, SPARE_TERMS = 3, 4
+"""Of a curve; beyond those that the data ask for."""
 CLASS_DAC_STEPS, CLASS_ADC = 4.0, 10e-6
 """What is supposed of every coefficient before anything is measured: zero, give or take so many
 DAC steps, or so much of the range. It is what remains of a channel that nothing was learnt about.

@@ -37,8 +37,6 @@ ANSWERS_ABOVE = 0.25
 OPEN_READINGS = 8
 HEATING_KELVIN_PER_WATT, HEATING_PER_KELVIN = 100.0, 100e-6
 """A chip resistor's rise of temperature, and what that does to its conductance: their class."""
-
-
 INVERSE_STEPS = 5
 """A curve's slope is below 0.01: so often applied, it leaves 1e-10 of the curve."""
 
@@ -81,14 +79,19 @@ class Converters:
         """One step of the DACs' code."""
         return self.rows.full_scale / CODES
 
-    def settings(self, row_volts: Floats) -> Floats:
+    def settings(self, row_volts: Floats, rows: NDArray[np.int_] | None = None) -> Floats:
         """Return what to set, volts, so that rows are driven to (…, rows) volts, as far as the
         limit allows: the inverse of `setting + d(setting)`.
+
+        `rows` are those that the last axis stands for; None for all in their order.
         """
-        limit = self.rows.full_scale
-        setting = np.asarray(row_volts, dtype=np.float64)
+        limit, coefficients = self.rows.full_scale, self.rows.coefficients
+        if rows is not None:
+            coefficients = coefficients[rows]
+        setting = row_volts
         for _ in range(INVERSE_STEPS):
-            setting = np.clip(row_volts - self.rows.deviation(setting), -limit, limit)
+            bend = (self.rows.basis(setting) * coefficients).sum(axis=-1)
+            setting = np.clip(row_volts - bend, -limit, limit)
         return setting
 
     def straightened(self, amperes: Floats, range_amperes: float) -> Floats:

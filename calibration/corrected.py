@@ -92,10 +92,7 @@ class CorrectedCrossbar:
 
         Rows that are not driven are set to 0 V, as the board does it, not driven to it.
         """
-        wanted = np.zeros((len(rows), self.board.rows))
-        points = np.arange(len(rows))
-        wanted[points, rows] = row_volts
-        settings = self.converters.settings(wanted)[points, rows]
+        settings = self.converters.settings(row_volts, rows)
         return self._corrected(self.board.scan(rows, branches, settings, readings))
 
     def _corrected(self, amperes: Floats) -> Floats:

@@ -76,7 +76,8 @@ def measure_ranges(
     reference = _index(ranges, calibration.range_amperes)
     volts = measuring_volts(board.row_volts_limit)
     siemens = np.where(calibration.usable, calibration.branch_siemens, 0.0)
-    most_amperes = HEADROOM * volts * float(siemens.sum(axis=(0, 2)).max(initial=0.0))
+    most_siemens = (siemens.sum(axis=2) + calibration.open_siemens).sum(axis=0).max(initial=0.0)
+    most_amperes = HEADROOM * volts * float(most_siemens)
     steps = [lower for lower in range(reference, len(ranges) - 1) if ranges[lower] < most_amperes]
     factors = np.ones((len(ranges), columns))
     scattered = np.zeros((len(ranges), columns))  # variances, relative

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from calibration.converter_design import design_converters
 from calibration.converters import ChannelStatus, Converters, measure_converters
 from calibration.curves import Curves
 from simulator.clock import Clock
@@ -111,6 +112,15 @@ def test_a_dac_of_ten_times_the_nonlinearity_is_known_as_well():
     usual, bent = uncertainty(1), uncertainty(10)
     assert abs(bent.deviation) > 8 * abs(usual.deviation)
     assert bent.uncertainty < 2 * usual.uncertainty
+
+
+def test_uncertainty_is_about_what_the_design_predicts():
+    """The prediction counts partners and ADCs as known, so it is the lower."""
+    board = switched_on(load_preset("8x4"), 12)
+    design = design_converters(board)
+    volts = design.volts[0, :, :1] * np.ones(8)
+    stated = measure_converters(board).rows.uncertainty(volts)
+    assert 1 < np.sqrt((stated**2).mean()) / design.predicted(15 / 16) < 1.6
 
 
 @pytest.mark.slow
