@@ -38,6 +38,11 @@ class Crossbar(Protocol):
         """Full scales of the column amplifiers, ascending, ampere."""
         ...
 
+    @property
+    def range_amperes(self) -> float:
+        """The range in force, ampere."""
+        ...
+
     def configure(
         self,
         *,

@@ -41,6 +41,10 @@ def measure_transfer(
 
     Columns from `used_columns` on are in the result as well, as NaN where they overload.
 
+    The rows sit at two settings only, +V and −V, which are exact codes. The line through what a DAC
+    puts out at these two is the one that its curve is stated from (`calibration.converters`), so
+    they are the actual voltages in the scale of the products.
+
     With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is
     T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one
     reading, found from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from calibration import branches, refinement, targets
+from calibration.converters import measure_converters
+from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
+from calibration.ranges import measure_ranges
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
@@ -54,15 +57,27 @@ class Bench:
         return self.board.spent_seconds().since(self.opened_at)
 
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
-        """Measure every branch of the board. `progress` hears of rows done."""
+        """Measure the converters of the board, then every branch, then the gains of the ranges.
+
+        `progress` hears of blocks done, then of rows, then of ranges.
+        """
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
-        measured = branches.characterize(self.board, progress=progress)
+        converters = measure_converters(self.board, progress=progress)
+        straight = CorrectedCrossbar(self.board, converters)
+        converters_done = self.board.seconds()
+        measured = branches.characterize(straight, progress=progress)
+        branches_done = self.board.seconds()
+        gains = measure_ranges(straight, converters.columns, measured, progress=progress)
+        now = self.board.seconds()
         return Calibration(
             board=self.identity,
             branches=measured,
+            converters=converters,
+            ranges=gains,
+            converter_seconds=converters_done - began + now - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
-            bench_seconds=self.board.seconds() - began,
+            bench_seconds=now - began,
             board_kelvin=self.board.temperature_kelvin(),
             wall_seconds=time.perf_counter() - started,
             made_at=datetime.now(UTC),
@@ -101,9 +116,11 @@ class Bench:
         if not allow_expired:
             require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
         wanted = targets.choose_targets(matrix, calibration.branches)
-        programmed = refinement.program(self.board, calibration.branches, wanted, progress=progress)
+        corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
+        programmed = refinement.program(corrected, calibration.branches, wanted, progress=progress)
         return ProgrammedMatrix(
             board=self.board,
+            corrected=corrected,
             weights=matrix,
             programmed=programmed,
             volts_per_unit=self.row_volts / input_full_scale,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.corrected import CorrectedCrossbar
 from calibration.pairs import differences
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
@@ -18,6 +19,8 @@ class ProgrammedMatrix:
     """A matrix that stands on the board. `program @ x` drives x and reads every output once."""
 
     board: CrossbarBoard
+    corrected: CorrectedCrossbar
+    """The same, driven and read through the corrections of its converters."""
     weights: NDArray[np.float64]
     """(rows, outputs): the matrix that was asked for."""
     programmed: Programmed
@@ -30,7 +33,9 @@ class ProgrammedMatrix:
 
         One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
         ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
-        when the matrix was programmed. Nothing is fitted afterwards.
+        when the matrix was programmed. Rows are driven with the codes whose output is nearest to
+        what is wanted, and readings are freed from their ADCs' curves, both as calibrated. Nothing
+        is fitted afterwards.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -51,7 +56,7 @@ class ProgrammedMatrix:
             )
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
-        amperes = self.board.column_currents(volts) - self.programmed.transfer.zero_amperes
+        amperes = self.corrected.column_currents(volts) - self.programmed.transfer.zero_amperes
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
             raise OverloadError(f"column {overloaded[0]} overloads its range during a product")

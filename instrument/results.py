@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.converters import ChannelStatus
 from instrument.digits import Classification
 from instrument.pipeline import Run
+from instrument.store import Calibration
 from instrument.validation.document import validation_document
 
 
@@ -61,6 +66,7 @@ def result_document(
             "board_kelvin": calibration.board_kelvin,
             "wall_seconds": calibration.wall_seconds,
             "statuses": calibration.branches.status_counts(),
+            "converters": _converters(calibration),
             "relative_to": "the board's own converters",
             "versions": calibration.versions,
             "expired": run.calibration_expired,
@@ -85,3 +91,28 @@ def result_document(
     if classification is not None:
         document["classification"] = asdict(classification)
     return document
+
+
+def _converters(calibration: Calibration) -> dict[str, Any]:
+    """Return what was found of the converters; rows and columns count from 0."""
+    converters = calibration.converters
+    dac, adc = converters.rows.largest(), converters.columns.largest()
+
+    def channels(found: NDArray[np.int8], status: ChannelStatus) -> list[int]:
+        return [int(channel) for channel in np.flatnonzero(found == status)]
+
+    return {
+        "bench_seconds": calibration.converter_seconds,
+        "readings": converters.readings + calibration.ranges.readings,
+        "readings_left_out": converters.left_out,
+        "largest_inl_steps": abs(dac.deviation) / converters.step_volts,
+        "largest_inl_uncertainty_steps": dac.uncertainty / converters.step_volts,
+        "largest_inl_row": dac.channel,
+        "largest_adc_inl_of_range": abs(adc.deviation),
+        "largest_adc_inl_uncertainty_of_range": adc.uncertainty,
+        "largest_adc_inl_column": adc.channel,
+        "dead_rows": channels(converters.row_status, ChannelStatus.DEAD),
+        "unseen_rows": channels(converters.row_status, ChannelStatus.UNSEEN),
+        "dead_columns": channels(converters.column_status, ChannelStatus.DEAD),
+        "saturated_columns": channels(converters.column_status, ChannelStatus.SATURATED),
+    }

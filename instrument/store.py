@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
+from calibration.converters import Converters
+from calibration.ranges import RangeGains
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
 
-FORMAT = "ohmsum calibration 2"
+FORMAT, EARLIER_FORMATS = "ohmsum calibration 2", ("ohmsum calibration 1",)
+MEASURED: dict[str, Any] = {
+    "branches": BranchCalibration,
+    "converters": Converters,
+    "ranges": RangeGains,
+}
+"""What of a calibration is kept as arrays; the rest is kept as JSON."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,16 @@ class BoardIdentity:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A board's measured branches, and what it took to measure them."""
+    """A board's measured branches and converters, and what it took to measure them."""
 
     board: BoardIdentity
     branches: BranchCalibration
+    converters: Converters
+    ranges: RangeGains
     bytes_moved: int
     bench_seconds: float
+    converter_seconds: float
+    """How much of that the converters took, with the gains of the ranges."""
     board_kelvin: float
     """What the board's sensor said when the measurement ended."""
     wall_seconds: float
@@ -64,14 +78,18 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "board": asdict(calibration.board),
         "bytes_moved": calibration.bytes_moved,
         "bench_seconds": calibration.bench_seconds,
+        "converter_seconds": calibration.converter_seconds,
         "board_kelvin": calibration.board_kelvin,
         "wall_seconds": calibration.wall_seconds,
         "made_at": calibration.made_at.astimezone(UTC).isoformat(),
         "versions": calibration.versions,
     }
-    arrays = {
-        field.name: getattr(calibration.branches, field.name) for field in fields(BranchCalibration)
-    }
+    arrays: dict[str, Any] = {}
+    for name in _leaves(MEASURED):
+        value: Any = calibration
+        for part in name.split("."):
+            value = getattr(value, part)
+        arrays[name] = value
     np.savez_compressed(path, about=json.dumps(about), **arrays)
 
 
@@ -83,18 +101,24 @@ def load_calibration(path: Path) -> Calibration:
         file.seek(0)
         with np.load(file, allow_pickle=False) as data:
             about = json.loads(str(data["about"]))
+            if about.get("format") in EARLIER_FORMATS:
+                raise UsageError(
+                    f"{path}: a calibration of an earlier version of ohmsum, which did not measure "
+                    "the board's converters: calibrate again"
+                )
             if about.get("format") != FORMAT:
                 raise UsageError(f"{path}: not a calibration of this version of ohmsum")
-            arrays = {field.name: data[field.name] for field in fields(BranchCalibration)}
+            arrays = {name: data[name] for name in _leaves(MEASURED)}
         board = BoardIdentity(**about["board"])
         _check_arrays(arrays, board)
-        for name in ("readings", "range_amperes", "row_volts"):
-            arrays[name] = arrays[name].item()
         return Calibration(
             board=board,
-            branches=BranchCalibration(**arrays),
+            branches=_built(BranchCalibration, "branches", arrays),
+            converters=_built(Converters, "converters", arrays),
+            ranges=_built(RangeGains, "ranges", arrays),
             bytes_moved=int(about["bytes_moved"]),
             bench_seconds=float(about["bench_seconds"]),
+            converter_seconds=float(about["converter_seconds"]),
             board_kelvin=float(about["board_kelvin"]),
             wall_seconds=float(about["wall_seconds"]),
             made_at=datetime.fromisoformat(about["made_at"]).astimezone(UTC),
@@ -103,12 +127,62 @@ def load_calibration(path: Path) -> Calibration:
         )
 
 
-def _check_arrays(arrays: dict[str, NDArray[np.generic]], board: BoardIdentity) -> None:
+def _leaves(kinds: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the name of every array and number in dataclasses of these types: the way to it, with
+    dots.
+    """
+    for name, kind in kinds.items():
+        if is_dataclass(kind):
+            yield from _leaves(get_type_hints(kind), f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def _built(kind: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
+    """Return a dataclass made of the arrays and numbers of these names."""
+    values: dict[str, Any] = {}
+    for name, inner in get_type_hints(kind).items():
+        inside = f"{path}.{name}"
+        if is_dataclass(inner):
+            values[name] = _built(inner, inside, arrays)
+        else:
+            values[name] = arrays[inside].item() if inner in (int, float) else arrays[inside]
+    return kind(**values)
+
+
+def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None:
     """Raise ValueError or TypeError unless these can be the arrays of a board's calibration."""
-    shapes = {"open_siemens": (board.rows, board.columns)} | dict.fromkeys(
-        ("branch_siemens", "uncertainty_siemens", "status"),
-        (board.rows, board.columns, board.branches),
+    rows, columns = (board.rows,), (board.columns,)
+    crosspoints = rows + columns
+    row_terms, column_terms, ranges = (
+        arrays[name].shape[-1:]
+        for name in (
+            "converters.rows.coefficients",
+            "converters.columns.coefficients",
+            "ranges.ranges_amperes",
+        )
     )
+    shapes = {
+        "branches.open_siemens": crosspoints,
+        "branches.branch_siemens": (*crosspoints, board.branches),
+        "branches.uncertainty_siemens": (*crosspoints, board.branches),
+        "branches.status": (*crosspoints, board.branches),
+        "converters.rows.coefficients": rows + row_terms,
+        "converters.rows.covariance": rows + 2 * row_terms,
+        "converters.columns.coefficients": columns + column_terms,
+        "converters.columns.covariance": columns + 2 * column_terms,
+        "converters.offsets.row_volts": rows,
+        "converters.offsets.row_uncertainty_volts": rows,
+        "converters.offsets.column_volts": columns,
+        "converters.offsets.column_uncertainty_volts": columns,
+        "converters.offsets.zero_amperes": columns,
+        "converters.offsets.zero_uncertainty_amperes": columns,
+        "converters.row_status": rows,
+        "converters.column_status": columns,
+        "ranges.ranges_amperes": ranges,
+        "ranges.factors": ranges + columns,
+        "ranges.uncertainty": ranges + columns,
+    }
     for name, array in arrays.items():
         if array.shape != shapes.get(name, ()):
             raise ValueError(f"{name} is of shape {array.shape}, not {shapes.get(name, ())}")

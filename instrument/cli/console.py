@@ -68,6 +68,21 @@ def _table(document: dict[str, Any]) -> Table:
     )
     if calibration["expired"]:
         table.add_row("", f"EXPIRED, used all the same: {calibration['expired']}")
+    converters = calibration["converters"]
+    table.add_row(
+        "converters",
+        f"DACs bent by up to {converters['largest_inl_steps']:.2f} ± "
+        f"{converters['largest_inl_uncertainty_steps']:.2f} steps, ADCs by up to "
+        f"{1e6 * converters['largest_adc_inl_of_range']:.1f} ± "
+        f"{1e6 * converters['largest_adc_inl_uncertainty_of_range']:.1f} ppm of the range",
+    )
+    idle = [
+        f"{kind.replace('_', ' ')} {', '.join(map(str, converters[kind]))}"
+        for kind in ("dead_rows", "unseen_rows", "dead_columns", "saturated_columns")
+        if converters[kind]
+    ]
+    if idle:
+        table.add_row("", "; ".join(idle))
     table.add_row(
         "program",
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, residual "

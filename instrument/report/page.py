@@ -10,11 +10,15 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.converters import ChannelStatus, Converters
+from calibration.curves import Largest
+from calibration.ranges import CLASS_RATIO
 from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.report import pictures, validation_pictures, wording
 from instrument.report import validation as tables
 from instrument.results import Specification
+from instrument.store import Calibration
 from instrument.validation.interval import CONFIDENCE_LEVEL
 
 MOST_LISTED = 60
@@ -65,6 +69,26 @@ class Round:
 
 
 @dataclass(frozen=True)
+class ConverterFigures:
+    """What was found of the converters."""
+
+    dac: Largest
+    """Volts."""
+    adc: Largest
+    """Of the range."""
+    step_volts: float
+    offset_volts: float
+    """Of the DACs, rms."""
+    offset_uncertainty_volts: float
+    gain_spread: float
+    """Of the ranges that were compared, rms."""
+    gain_uncertainty: float | None
+    """Relative, of the widest range that was compared; None where none was."""
+    readings: int
+    left_out: int
+
+
+@dataclass(frozen=True)
 class Listing:
     """The first of several faults, and how many more there are."""
 
@@ -103,6 +127,8 @@ def render(
         precision=precision,
         branch_uncertainty=_branch_uncertainty(branches),
         faults=_faults(branches),
+        converters=_converters(run.calibration),
+        idle=_idle(run.calibration.converters),
         rounds=_rounds(run),
         one_shot_rows=tables.one_shot_rows(run.validation, run.checks),
         not_one_shot_rows=tables.not_one_shot_rows(run.checks),
@@ -127,6 +153,7 @@ def _pictures(run: Run) -> dict[str, str]:
         "map": pictures.error_map(programmed),
         "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
         "convergence": pictures.convergence(programmed),
+        "converters": pictures.converter_curves(run.calibration.converters),
         "averaging": validation_pictures.averaging(run.validation, checks),
     }
     if checks.visits:
@@ -186,6 +213,35 @@ def _faults(branches: BranchCalibration) -> Listing:
         status = BranchStatus(branches.status[row, column, branch])
         entries.append(f"{row}, {column}, {branch}: {status.name.lower()}")
     return Listing(entries, len(found) - len(entries))
+
+
+def _converters(calibration: Calibration) -> ConverterFigures:
+    converters, gains = calibration.converters, calibration.ranges
+    offsets = converters.offsets
+    typical = np.median(gains.uncertainty, axis=1)
+    compared = np.flatnonzero((typical > 0) & (typical < CLASS_RATIO))
+    return ConverterFigures(
+        dac=converters.rows.largest(),
+        adc=converters.columns.largest(),
+        step_volts=converters.step_volts,
+        offset_volts=float(np.sqrt((offsets.row_volts**2).mean())),
+        offset_uncertainty_volts=float(np.median(offsets.row_uncertainty_volts)),
+        gain_spread=float(gains.factors[compared].std()) if len(compared) else 0.0,
+        gain_uncertainty=float(typical[compared[-1]]) if len(compared) else None,
+        readings=converters.readings + gains.readings,
+        left_out=converters.left_out,
+    )
+
+
+def _idle(converters: Converters) -> Listing:
+    """List the rows and columns whose converters do not work."""
+    entries = [
+        f"{kind} {channel}: {ChannelStatus(status).name.lower()}"
+        for kind, found in (("row", converters.row_status), ("column", converters.column_status))
+        for channel, status in enumerate(found)
+        if status != ChannelStatus.OK
+    ]
+    return Listing(entries[:MOST_LISTED], max(len(entries) - MOST_LISTED, 0))
 
 
 def _unreachable(run: Run) -> Listing:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from calibration.converters import ChannelStatus, Converters
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from instrument.report import wording
@@ -29,6 +30,8 @@ DIVERGING = "RdBu_r"
 WIDTH_INCHES, SHORT_INCHES, TALL_INCHES = 4.9, 3.4, 4.5
 RASTER_DPI = 200
 PPM = 1e6
+COVERAGE_FACTOR = 1.96
+"""Half width of a 95 % interval over the standard uncertainty."""
 MOST_BITS = 60.0
 """Drawn in place of the infinity of an error that is exactly zero."""
 
@@ -269,6 +272,56 @@ def convergence(programmed: Programmed) -> str:
         figure.legend(loc="outside upper center", ncols=3, handlelength=1.5, columnspacing=1.2)
 
     return draw(picture, SHORT_INCHES)
+
+
+def converter_curves(converters: Converters) -> str:
+    """Draw the integral nonlinearity of every row's DAC over its setting, in steps of the code, and
+    the half width of its 95 % interval.
+    """
+    limit, step = converters.rows.full_scale, converters.step_volts
+    working = converters.row_status == ChannelStatus.OK
+    volts = np.linspace(-limit, limit, 201)
+    settings = np.repeat(volts[:, None], len(working), axis=1)
+    deviation = converters.rows.deviation(settings)[:, working] / step
+    half_width = COVERAGE_FACTOR * converters.rows.uncertainty(settings)[:, working] / step
+
+    def picture(figure: Figure) -> None:
+        above, below = figure.subplots(2, sharex=True, height_ratios=[2.3, 1])
+        above.plot(volts, deviation, color=BLUE, linewidth=0.7, alpha=0.4)
+        above.plot([], [], color=BLUE, linewidth=0.9, label="rows")
+        if working.any():
+            worst = int(np.abs(deviation).max(axis=0).argmax())
+            above.plot(
+                volts,
+                deviation[:, worst],
+                color=VERMILION,
+                label=f"row {np.flatnonzero(working)[worst]}, the largest",
+            )
+            above.fill_between(
+                volts,
+                deviation[:, worst] - half_width[:, worst],
+                deviation[:, worst] + half_width[:, worst],
+                color=VERMILION,
+                alpha=0.25,
+                linewidth=0,
+            )
+            below.fill_between(
+                volts,
+                half_width.min(axis=1),
+                half_width.max(axis=1),
+                color=BLUE,
+                alpha=0.3,
+                linewidth=0,
+            )
+            below.plot(volts, np.median(half_width, axis=1), color=BLUE, linewidth=1)
+        above.axhline(0, color=MUTED, linewidth=0.7)
+        above.set_ylabel("deviation, steps of the code")
+        below.set_ylim(0, None)
+        below.set_ylabel("half width of\n95 %, steps")
+        below.set_xlabel("setting, V")
+        figure.legend(loc="outside upper center", ncols=2, handlelength=1.5, columnspacing=1.2)
+
+    return draw(picture, TALL_INCHES)
 
 
 def as_bits(fraction: NDArray[np.float64]) -> NDArray[np.float64]:

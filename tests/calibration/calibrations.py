@@ -4,6 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.converter_offsets import Offsets
+from calibration.converters import Converters
+from calibration.curves import Curves
+from calibration.ranges import RangeGains
 
 
 def calibration_of(
@@ -28,3 +32,45 @@ def drawn_siemens(random: np.random.Generator, rows: int, columns: int, branches
     """Draw branches (rows, columns, branches) over one decade, siemens."""
     nominal = 1e-5 / 10 ** (np.arange(branches) / branches)
     return nominal / random.uniform(0.9, 1.1, (rows, columns, branches))
+
+
+def converters_of(rows: int, columns: int, seed: int = 1) -> Converters:
+    """Return converters that all work, with curves of some steps."""
+    random = np.random.default_rng(seed)
+
+    def curves(channels: int, size: float, line_end: float) -> Curves:
+        return Curves(
+            coefficients=size * random.standard_normal((channels, 4)),
+            covariance=np.broadcast_to((size / 100) ** 2 * np.eye(4), (channels, 4, 4)),
+            full_scale=1.0,
+            line_end=line_end,
+        )
+
+    return Converters(
+        rows=curves(rows, 2e-5, 15 / 16),
+        columns=curves(columns, 1e-6, 0.85),
+        offsets=Offsets(
+            row_volts=1e-3 * random.standard_normal(rows),
+            row_uncertainty_volts=np.full(rows, 3e-7),
+            column_volts=5e-6 * random.standard_normal(columns),
+            column_uncertainty_volts=np.full(columns, 2e-7),
+            zero_amperes=1e-12 * random.standard_normal(columns),
+            zero_uncertainty_amperes=np.full(columns, 1e-11),
+        ),
+        row_status=np.zeros(rows, np.int8),
+        column_status=np.zeros(columns, np.int8),
+        readings=3328,
+        left_out=0,
+        range_amperes=1e-4,
+    )
+
+
+def ranges_of(columns: int) -> RangeGains:
+    """Return gains of four ranges, the second of which is the reference."""
+    ranges = np.array([1e-5, 3e-5, 1e-4, 3e-4])
+    return RangeGains(
+        ranges_amperes=ranges,
+        factors=1 + np.array([[0.0], [0.0], [1e-3], [-5e-4]]) * np.ones(columns),
+        uncertainty=np.array([[1e-3], [0.0], [5e-7], [8e-7]]) * np.ones(columns),
+        readings=512,
+    )

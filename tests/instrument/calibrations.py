@@ -6,6 +6,7 @@ import numpy as np
 
 from calibration.branches import BranchCalibration
 from instrument.store import BoardIdentity, Calibration
+from tests.calibration.calibrations import converters_of, ranges_of
 
 
 def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) -> Calibration:
@@ -22,8 +23,11 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
             range_amperes=3e-5,
             row_volts=0.9375,
         ),
+        converters=converters_of(*shape[:2], seed=seed),
+        ranges=ranges_of(shape[1]),
         bytes_moved=99,
         bench_seconds=1.5,
+        converter_seconds=0.5,
         board_kelvin=296.2,
         wall_seconds=0.25,
         made_at=datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC),

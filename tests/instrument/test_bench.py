@@ -1,6 +1,7 @@
 """An open bench: calibrate, program, multiply, over each wire."""
 
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -159,6 +160,23 @@ def test_the_same_seed_is_the_same_board():
 
     assert (products(5) == products(5)).all()
     assert (products(5) != products(6)).any()
+
+
+def test_ten_times_the_nonlinearity_of_the_converters_costs_no_precision(tmp_path):
+    """What is corrected is gone: DACs of ±20 steps, which left alone are ten bits, and ADCs of ±30
+    ppm do as well as perfect ones.
+    """
+
+    def precision(factor):
+        path = tmp_path / f"bent{factor}.toml"
+        text = (resources.files("simulator") / "presets" / "8x4.toml").read_text("utf-8")
+        path.write_text(f"{text}\ndac_inl = {factor}\nadc_inl = {factor}\n")
+        with open_bench(f"sim:{path}", seed=4) as bench:
+            return bits(bench.program(WEIGHTS) @ BATCH, BATCH @ WEIGHTS)
+
+    perfect, bent = precision(0), precision(10)
+    assert perfect > 14
+    assert bent > perfect - 0.4
 
 
 def test_a_board_that_is_gone_is_told_by_its_resource(tmp_path):

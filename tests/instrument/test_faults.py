@@ -334,13 +334,37 @@ def test_a_calibration_finds_faulty_branches_and_measures_the_others(tmp_path):
     assert ((moved > 1e-4) & (moved < about["seconds"] / 3600)).all()
 
 
+def test_rows_and_columns_that_are_dead_are_named_and_the_others_used(ohmsum, tmp_path):
+    faults = plan_of({"kind": "dead_row", "row": 2}, {"kind": "dead_column", "column": 8})
+    np.save(tmp_path / "W.npy", np.array([[0.5, 0.25], [0.0, 0.0], [-1.0, 0.75]]))
+    with serve_bench(load_preset("8x4"), 2, ("socket",), faults=faults) as simulated:
+        (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
+        run = ("run", "--bench", "bench.toml", "--matrix", "W.npy")
+        outcome = ohmsum(*run, "--out", "first", "--json")
+        assert outcome.status == 0, outcome.err
+        table = ohmsum(*run, "--calibration", "first/calibration.npz", "--out", "again")
+    document = json.loads(outcome.out)
+    converters = document["calibration"]["converters"]
+    assert (converters["dead_rows"], converters["dead_columns"]) == ([1], [7])
+    assert converters["unseen_rows"] == converters["saturated_columns"] == []
+    assert document["validation"]["bits"] > 12
+    assert "dead rows 1; dead columns 7" in table.out
+    report = (tmp_path / "first" / "report.html").read_text("utf-8")
+    assert "<li>row 1: dead</li>" in report
+    assert "<li>column 7: dead</li>" in report
+
+
 # the command line
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [b":MEAS:SCAN?", b":MEAS:MVM?"])
+@pytest.mark.parametrize(
+    ("command", "nth"),
+    [(b":MEAS:SCAN?", 3), (b":MEAS:MVM?", 70)],
+    ids=["among the branches", "while programming"],  # the converters and ranges take 65
+)
 def test_power_that_fails_in_the_middle_of_a_run(
-    command, start, ended, ohmsum, at_message, ask, all_open_crc, tmp_path
+    command, nth, start, ended, ohmsum, at_message, ask, all_open_crc, tmp_path
 ):
     """First a rehearsal on a sound board of the same seed, to learn when the middle is."""
     run = ("run", "--matrix", "random", "--bench")
@@ -348,7 +372,7 @@ def test_power_that_fails_in_the_middle_of_a_run(
     with serve_bench(load_preset("8x4"), 1, ("socket",)) as rehearsal:
         (tmp_path / "r.toml").write_text(bench_toml(rehearsal.resources["board"]["socket"]))
         count = rehearsal.crossbar.faults
-        at_message(rehearsal, command, 3, lambda: struck.append(count.operations + 1))
+        at_message(rehearsal, command, nth, lambda: struck.append(count.operations + 1))
         assert ohmsum(*run, "r.toml", "--out", "rehearsed").status == 0
     assert struck
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.corrected import CorrectedCrossbar
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from calibration.targets import Targets
@@ -42,6 +43,7 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Visit
 from kirchhoff import Wire
+from tests.calibration.calibrations import converters_of, ranges_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -88,8 +90,11 @@ def make_run(
                 range_amperes=30e-6,
                 row_volts=0.9375,
             ),
+            converters=converters_of(board.rows, board.columns),
+            ranges=ranges_of(board.columns),
             bytes_moved=444_921,
-            bench_seconds=68.2,
+            bench_seconds=79.6,
+            converter_seconds=11.4,
             board_kelvin=296.2,
             wall_seconds=0.5,
             made_at=datetime(2026, 3, 14, tzinfo=UTC),
@@ -98,6 +103,7 @@ def make_run(
         program=ProgrammedMatrix(
             # The page asks the board for nothing but the settings that it was used with.
             board=cast(CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)),
+            corrected=cast(CorrectedCrossbar, None),
             weights=weights,
             programmed=Programmed(
                 pattern=np.zeros(branch_shape, dtype=bool),
@@ -332,7 +338,7 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
     assert not re.search(r"@import|url\(|@font-face", html)
     pictures = svgs(page)
-    assert len(pictures) == 6 + (name == "thorough")
+    assert len(pictures) == 7 + (name == "thorough")
     for picture in pictures:
         hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
         assert all(href.startswith(("#", "data:")) for href in hrefs)
@@ -343,6 +349,8 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
 def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None:
     text, validation = parse(pages("small")).text, RUNS["small"].validation
     mantissa, exponent = f"{validation.relative_error:.2e}".split("e")
+    converters = RUNS["small"].calibration.converters
+    largest, step = converters.rows.largest(), converters.step_volts
     wanted = [
         CIRCUMSTANCES.title,
         "Within specification",
@@ -357,7 +365,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "at least 99.5 %",
         "Branches measured256",
         "Readings106 496",
-        "Bench time68.2 s",
+        "Bench time79.6 s",
         "Whole run12.3 s",
         "simulated, seed 7",
         "board 8x4, serial number B000001",
@@ -365,6 +373,9 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "9 µS for a weight of one",
         "20 ms",
         "rows at ±937.5 mV, range 30 µA",
+        f"{abs(largest.deviation) / step:.2f} ± {largest.uncertainty / step:.3f} steps "
+        f"(row {largest.channel}; standard)",
+        "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
 

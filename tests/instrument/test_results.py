@@ -48,6 +48,14 @@ def test_the_document(run_json, tmp_path):
     assert calibration["branches"] == 640
     assert calibration["statuses"] == {"ok": 640, "open": 0, "short": 0, "stuck": 0}
     assert calibration["bytes"] > 4 * calibration["readings"] > 0
+    converters = calibration["converters"]
+    assert 0 < converters["bench_seconds"] < 15 < calibration["bench_seconds"] < 25
+    assert converters["largest_inl_uncertainty_steps"] < 0.02
+    assert 1 < converters["largest_inl_steps"] < 4
+    assert 1e-6 < converters["largest_adc_inl_of_range"] < 6e-6
+    assert converters["readings_left_out"] == 0
+    for kind in ("dead_rows", "unseen_rows", "dead_columns", "saturated_columns"):
+        assert converters[kind] == []
     assert calibration["bench_seconds"] > 0
     assert 0 < calibration["wall_seconds"] < document["wall_seconds"]
     program = document["program"]

@@ -155,7 +155,8 @@ def test_signal_while_programming_keeps_the_calibration(
     served, start, ended, is_safe, at_message, tmp_path
 ):
     runs = []
-    seen = at_message(served, b":ROUT:PATT ", 2, lambda: runs[0].send_signal(signal.SIGTERM))
+    # Converters and ranges take 13 patterns.
+    seen = at_message(served, b":ROUT:PATT ", 15, lambda: runs[0].send_signal(signal.SIGTERM))
     runs.append(run_of(start))
     outcome = ended(runs[0])
 
@@ -191,7 +192,7 @@ def test_a_host_that_is_killed_is_the_watchdogs_business(
     served, start, ended, is_safe, at_message, until, ask, tmp_path
 ):
     path = tmp_path / "bench.toml"
-    path.write_text(path.read_text() + "watchdog_seconds = 1\n")
+    path.write_text(path.read_text() + "watchdog_seconds = 3\n")
     runs, was_on = [], []
 
     def kill():

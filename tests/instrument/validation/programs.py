@@ -43,7 +43,7 @@ def moved(programmed: ProgrammedMatrix, seed: int = 1, **effects: float) -> Prog
     board = switched_on(load_preset("8x4").with_effects(**effects), seed)
     board.apply(programmed.programmed.pattern)
     board.configure(range_amperes=programmed.programmed.range_amperes)
-    return replace(programmed, board=board)
+    return replace(programmed, board=board, corrected=board)
 
 
 def on_board(board: SimulatedCrossbar, calibration, weights, input_full_scale=1.0):
@@ -51,6 +51,7 @@ def on_board(board: SimulatedCrossbar, calibration, weights, input_full_scale=1.
     wanted = targets.choose_targets(weights, calibration)
     return ProgrammedMatrix(
         board=board,
+        corrected=board,
         weights=weights,
         programmed=refinement.program(board, calibration, wanted),
         volts_per_unit=measuring_volts(board.row_volts_limit) / input_full_scale,
