@@ -65,7 +65,7 @@ class Products:
     is left beside a zero and a gain.
     """
     seconds: Floats
-    """(vectors,): since the transfer matrix was measured."""
+    """(vectors,): since the middle of the transfer matrix' measurement."""
     square_kelvin: Floats
     """(vectors,): square of the change of temperature since then, K²."""
     aged_decades: Floats
@@ -219,8 +219,7 @@ def _flicker_between(products: Products, survey: NoiseSurvey) -> Floats:
     With T the aperture, M the measurement's duration and L the time between, longer than both, it
     is 3 + ln(L²/TM): the covariance −ln L between them, 3/2 − ln T and 3/2 − ln M in themselves.
     """
-    settings = survey.settings
-    period = settings.aperture_seconds + settings.delay_seconds
-    lasting = products.transfer_readings * period
-    apart = products.seconds + lasting / 2
-    return np.asarray(3 + np.log(apart**2 / (settings.aperture_seconds * lasting)))
+    lasting = products.transfer_readings * survey.settings.period_seconds
+    return np.asarray(
+        3 + np.log(products.seconds**2 / (survey.settings.aperture_seconds * lasting))
+    )

@@ -22,15 +22,15 @@ not scatter:
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.constants import k as boltzmann_joules_per_kelvin
 
 from calibration.branches import BranchCalibration
-from calibration.crossbar import Crossbar
+from calibration.crossbar import Crossbar, measuring_volts, smallest_range
 from calibration.mains import fit_line
 from calibration.noise_gain import SurveyGains, chopped_mean
 from calibration.noise_readings import Settings, SurveyReadings, take_readings
@@ -45,6 +45,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 ADC_STEP = 2.1 / 2**24
 """Of a range (docs/board-protocol.md)."""
+MOST_SOONER = 50.0
+"""Time constants by which a delay is taken to be shorter, at most."""
 RANGE_GAIN = 1e-3
 """Standard uncertainty of the gain of a range against that of the characterization's."""
 
@@ -80,6 +82,28 @@ class NoiseSurvey:
     columns: int
     """How many answered throughout."""
 
+    def read_with(self, aperture_seconds: float, delay_seconds: float) -> NoiseSurvey:
+        """Return what the survey says of readings with another aperture and another delay.
+
+        White noise falls with the aperture; what has not settled follows the exponential that was
+        found.
+        """
+        shorter = self.settings.aperture_seconds / aperture_seconds
+        sooner = self.settings.delay_seconds - delay_seconds
+        seconds = self.settling.seconds.value
+        more = math.exp(min(sooner / seconds, MOST_SOONER)) if seconds else 1.0
+        return replace(
+            self,
+            settings=replace(
+                self.settings, aperture_seconds=aperture_seconds, delay_seconds=delay_seconds
+            ),
+            adc_noise=self.adc_noise.scaled(shorter),
+            johnson=self.johnson.scaled(shorter),
+            amplifier=self.amplifier.scaled(shorter),
+            dac_noise=self.dac_noise.scaled(shorter),
+            settling=replace(self.settling, left=self.settling.left.scaled(shorter * more)),
+        )
+
     @property
     def johnson_expected(self) -> float:
         """A²/S: 4kT·B, B = 1/(2·aperture) (Nyquist 1928), at the temperature of the survey."""
@@ -103,23 +127,40 @@ class NoiseSurvey:
         )
 
 
+def usual_settings(
+    board: Crossbar,
+    calibration: BranchCalibration,
+    *,
+    aperture_seconds: float,
+    delay_seconds: float,
+    line_hertz: float,
+) -> Settings:
+    """Return how products are likely to be read: in the smallest range that holds the current of
+    half of all branches of a column, all rows driven alike.
+    """
+    of_column = calibration.branch_siemens.sum(axis=(0, 2))
+    amperes = measuring_volts(board.row_volts_limit) * float(of_column.max()) / 2
+    range_amperes = smallest_range(board.ranges_amperes, amperes)
+    return Settings(range_amperes, aperture_seconds, delay_seconds, line_hertz)
+
+
 def survey_noise(
     board: Crossbar,
     calibration: BranchCalibration,
     settings: Settings,
-    kelvin: Callable[[], float],
 ) -> NoiseSurvey:
-    """Survey a board whose products are read as `settings` say; `kelvin` asks its thermometer.
+    """Survey a board whose products are read as `settings` say.
 
-    It takes some 670 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
-    the board as `settings` say, all switches open. Columns that overload are left out.
+    It takes some 700 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
+    the board as `settings` say, all switches open. Columns that overload, or have no working
+    branch, are left out.
 
     Raises OverloadError where no column answers throughout.
     """
-    read = take_readings(board, calibration, settings, kelvin)
-    answers = _answering(read)
+    read = take_readings(board, calibration, settings)
+    answers = _answering(read) & (calibration.branch_siemens > 0).any(axis=(0, 2))
     if not answers.any():
-        raise OverloadError("every column overloads somewhere in the noise survey")
+        raise OverloadError("no column answers throughout the noise survey")
     series = _series(read, calibration, answers)
     siemens = series[0].crosspoint_siemens.sum(axis=0)
 

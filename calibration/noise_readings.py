@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +41,11 @@ class Settings:
     delay_seconds: float
     line_hertz: float
     """Nominal."""
+
+    @property
+    def period_seconds(self) -> float:
+        """From one reading to the next."""
+        return self.aperture_seconds + self.delay_seconds
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,6 @@ def take_readings(
     board: Crossbar,
     calibration: BranchCalibration,
     settings: Settings,
-    kelvin: Callable[[], float],
 ) -> SurveyReadings:
     """Take the readings of a survey. The board is left as `settings` say, all switches open."""
     bench = _CountingBench(board, settings)
@@ -122,19 +125,19 @@ def take_readings(
 
     bench.apply(usable)
     early = gain(delays[-1])
-    at_early = bench.seconds, kelvin()
+    at_early = board.moment()
     early += gain(delays[-1])
     chopped_first = bench.read_quietly(against)
-    at_first = bench.seconds, kelvin()
+    at_first = board.moment()
     everything = bench.read_quietly(still(ALL_READINGS))
     line = bench.read_quietly(
         still(LINE_READINGS), half_cycle, settings.delay_seconds + to_quarters
     )
     steps = bench.read_quietly(np.outer(growing, np.ones(board.rows)))
-    at_last = bench.seconds, kelvin()
+    at_last = board.moment()
     chopped_last = bench.read_quietly(against)
     there = gain(*delays)
-    at_late = bench.seconds, kelvin()
+    at_late = board.moment()
     back = gain(*delays[::-1])
 
     bench.apply(usable & _few(board))
@@ -203,7 +206,6 @@ class _CountingBench:
         self._settings = settings
         self._pattern = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
         self.readings = 0
-        self.seconds = 0.0
 
     def apply(self, pattern: Bools) -> None:
         self._board.apply(pattern)
@@ -225,7 +227,6 @@ class _CountingBench:
         amperes = self._board.column_currents(row_volts)
         period = aperture + delay
         self.readings += len(row_volts)
-        self.seconds += len(row_volts) * period
         return Reading(amperes, self._pattern, row_volts, range_amperes, aperture, period)
 
     def read_quietly(

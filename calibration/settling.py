@@ -20,8 +20,10 @@ class Settling:
 
     at_once: Estimate
     """Of a reading without a delay."""
-    seconds: Estimate | None
-    """Time constant of the exponential; None where fewer than two delays showed anything."""
+    seconds: Estimate
+    """Time constant of the exponential; 0, as uncertain as the longest delay, where fewer than two
+    delays showed anything.
+    """
     left: Estimate
     """At the delay in use, as the exponential foresees it, or as it is seen where there is none."""
     left_seen: Estimate
@@ -42,7 +44,8 @@ def find_settling(
     left_seen = Estimate(float(missing[-2]), float(uncertainty[-2]))
     clear = missing > CLEAR * uncertainty
     if clear.sum() < 2:
-        return Settling(at_once, None, left_seen, left_seen)
+        unknown = Estimate(0.0, float(delay_seconds[-1]))
+        return Settling(at_once, unknown, left_seen, left_seen)
     design = np.stack([np.ones(clear.sum()), -delay_seconds[clear]], axis=1)
     weights = (missing[clear] / uncertainty[clear]) ** 2
     covariance = np.linalg.inv(design.T @ (weights[:, None] * design))

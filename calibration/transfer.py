@@ -32,6 +32,10 @@ class TransferMeasurement:
     """(columns,): what a column reads with all rows set to 0 V."""
     uncertainty_siemens: NDArray[np.float64]
     """(columns,): standard uncertainty of each element of a column (type A)."""
+    began: tuple[float, float] = (0.0, 0.0)
+    """The board's clock, seconds, and its temperature, kelvin, when the measurement began."""
+    ended: tuple[float, float] = (0.0, 0.0)
+    """The same when it ended."""
 
 
 def measure_transfer(
@@ -55,7 +59,9 @@ def measure_transfer(
     order = 1 << max(1, (used_rows - 1).bit_length())
     design = np.zeros((order, board.rows))
     design[:, :used_rows] = hadamard(order)[:, :used_rows]
+    began = board.moment()
     amperes = board.column_currents(volts * np.concatenate([design, -design]))
+    ended = board.moment()
     overloaded = np.flatnonzero(np.isnan(amperes[:, :used_columns]).any(axis=0))
     if len(overloaded):
         raise OverloadError(f"column {overloaded[0]} overloads its range with rows at ±{volts:g} V")
@@ -65,4 +71,6 @@ def measure_transfer(
         siemens=design[:, :used_rows].T @ (plus - minus) / (2 * order * volts),
         zero_amperes=common.mean(axis=0),
         uncertainty_siemens=common.std(axis=0, ddof=1) / (volts * np.sqrt(order)),
+        began=began,
+        ended=ended,
     )

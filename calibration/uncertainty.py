@@ -34,6 +34,10 @@ class Estimate:
         """The upper end of the one-sided 95 % interval of something that is not negative."""
         return max(self.value, 0.0) + ONE_SIDED * self.uncertainty
 
+    def scaled(self, factor: float) -> Estimate:
+        """Return what is so many times as large, and as uncertain."""
+        return Estimate(self.value * factor, self.uncertainty * factor)
+
     @property
     def expected(self) -> float:
         """The mean of something that is not negative, given that it was measured so: that of the

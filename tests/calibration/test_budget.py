@@ -39,7 +39,7 @@ QUIET = NoiseSurvey(
     excess=NOTHING,
     mains=NOTHING,
     line_hertz=Estimate(50.02, 1e-3),
-    settling=Settling(NOTHING, None, NOTHING, NOTHING),
+    settling=Settling(NOTHING, NOTHING, NOTHING, NOTHING),
     warming=Warming(296.15, NOTHING, 0.0, NOTHING, NOTHING, NOTHING),
     readings=0,
     columns=2 * OUTPUTS,
@@ -55,6 +55,7 @@ class Board:
         self.branch *= random.random(self.branch.shape) < 0.5
         self.siemens = self.branch.sum(axis=2)
         self.volts = random.uniform(-0.9, 0.9, (VECTORS, ROWS))
+        # since the transfer matrix had been measured
         self.seconds = 3.0 + 0.021 * np.arange(VECTORS)
         self.kelvin = np.linspace(0.1, 0.4, VECTORS)
         self.decades = np.full(VECTORS, 0.02)
@@ -75,7 +76,7 @@ class Board:
             column_siemens=self.siemens.sum(axis=0),
             range_amperes=np.full(VECTORS, 1e-3),
             column_bend_amperes=np.zeros((VECTORS, 2 * OUTPUTS)),
-            seconds=self.seconds,
+            seconds=self.seconds + TRANSFER_READINGS * (APERTURE + DELAY) / 2,
             square_kelvin=np.zeros(VECTORS),
             aged_decades=np.zeros(VECTORS),
         )
@@ -283,12 +284,13 @@ def test_self_heating_is_that_of_the_cubic_current():
 def test_flicker_between_a_reading_and_a_long_measurement(readings, apart):
     """3 + ln(L²/TM), against the exact sum over all apertures."""
     period = APERTURE + DELAY
-    gap = round(apart / period)
-    weights = np.concatenate([np.full(readings, 1 / readings), np.zeros(min(gap, 3000)), [-1.0]])
+    gap = min(round(apart / period), 3000)
+    weights = np.concatenate([np.full(readings, 1 / readings), np.zeros(gap), [-1.0]])
     exact = flicker_square(weights, period, APERTURE)
     survey = replace(QUIET, flicker=Estimate(1.0, 0.0))
     products = BOARD.products(
-        transfer_readings=readings, seconds=np.full(VECTORS, min(gap, 3000) * period + period / 2)
+        transfer_readings=readings,
+        seconds=np.full(VECTORS, (gap + (readings + 1) / 2) * period),
     )
     rows = {row.cause: row.relative_error for row in predict_budget(products, survey).rows}
     whole = (products.products_amperes**2).sum()

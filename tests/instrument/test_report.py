@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.budget import Budget, Row
 from calibration.corrected import CorrectedCrossbar
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
@@ -43,7 +44,7 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Visit
 from kirchhoff import Wire
-from tests.calibration.calibrations import converters_of, ranges_of
+from tests.calibration.calibrations import converters_of, ranges_of, survey_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -92,6 +93,7 @@ def make_run(
             ),
             converters=converters_of(board.rows, board.columns),
             ranges=ranges_of(board.columns),
+            noise=survey_of(),
             bytes_moved=444_921,
             bench_seconds=79.6,
             converter_seconds=11.4,
@@ -120,6 +122,7 @@ def make_run(
             input_full_scale=1.0,
         ),
         validation=validation,
+        budget=Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0))),
         checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
@@ -338,7 +341,7 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
     assert not re.search(r"@import|url\(|@font-face", html)
     pictures = svgs(page)
-    assert len(pictures) == 7 + (name == "thorough")
+    assert len(pictures) == 8 + (name == "thorough")
     for picture in pictures:
         hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
         assert all(href.startswith(("#", "data:")) for href in hrefs)
