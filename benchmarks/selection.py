@@ -8,6 +8,7 @@ import ctypes
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,12 +17,22 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from calibration.selection import select, select_in_window
+from calibration.selection import prepare, select, select_in_window, select_prepared
 
 SEED = 1
 REPETITIONS = 5
 CELLS = {12: 40_000, 16: 20_000, 20: 8_000, 24: 2_000}
 WINDOWS = (11, 13, 16)  # half widths, in bits below full scale
+MANY = 1_000_000
+
+FIRST_CALL = """
+import time
+start = time.perf_counter()
+import numpy as np
+from calibration.selection import select
+select(np.full((100, 20), 1e-5), np.full(100, 1e-4))
+print(time.perf_counter() - start)
+"""
 
 C_SOURCE = r"""
 #include <stdint.h>
@@ -109,8 +120,10 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def on_cores(cores: int, run: Callable[[], object]) -> float:
-    numba.config.NUMBA_NUM_THREADS = cores
-    return seconds(run)
+    before, numba.config.NUMBA_NUM_THREADS = numba.config.NUMBA_NUM_THREADS, cores
+    took = seconds(run)
+    numba.config.NUMBA_NUM_THREADS = before  # benchmarks that follow have all cores
+    return took
 
 
 def medians(runs: dict[str, Callable[[], float]]) -> dict[str, float]:
@@ -146,23 +159,39 @@ def nearest_row(n: int, cells: int, cores: int, reference: ctypes.CDLL | None) -
     return row + f" {took['c'] / cells * 1e6:9.2f} {took['one'] / took['c']:10.2f}"
 
 
-def window_rows(n: int, cells: int) -> list[str]:
+def prepared_row(n: int, cells: int) -> str:
+    branch, target = one_decade(n, cells, np.random.default_rng(SEED))
+    prepared = prepare(branch)
+    select_prepared(prepared, target)
+    took = medians(
+        {
+            "fresh": lambda: on_cores(1, lambda: select(branch, target)),
+            "again": lambda: on_cores(1, lambda: select_prepared(prepared, target)),
+        }
+    )
+    memory = sum(array.nbytes for array in prepared.halves) / cells
+    again = f"{took['again'] / cells * 1e6:9.2f} {took['fresh'] / took['again']:8.2f}"
+    return f"{n:4} {again} {memory / 1024:11.1f}"
+
+
+def window_row(n: int, cells: int, unrelated: bool) -> str:
     branch, target = pairs(n, cells, np.random.default_rng(SEED))
-    total = np.abs(branch)
-    full_scale = total.sum(axis=1)
-    arguments = (branch, target, total, full_scale / 2)
+    second = np.abs(branch)
+    full_scale = second.sum(axis=1)
+    if unrelated:
+        second *= np.random.default_rng(SEED).uniform(-1, 1, second.shape)
+    arguments = (branch, target, second, second.sum(axis=1) / 2)
     runs: dict[str, Callable[[], float]] = {
         f"2^-{bits}": lambda bits=bits: on_cores(
             1, lambda: select_in_window(*arguments, full_scale * 2.0**-bits)
         )
         for bits in WINDOWS
     }
-    select_in_window(branch[:8], target[:8], total[:8], full_scale[:8], 0.0)
+    for run in runs.values():
+        run()
     took = medians({"nearest": lambda: on_cores(1, lambda: select(branch, target)), **runs})
-    return [
-        f"{n:4} {name:>9} {time_ / cells * 1e6:9.2f} {time_ / took['nearest']:14.2f}"
-        for name, time_ in took.items()
-    ]
+    row = f"{n:4} {'unrelated' if unrelated else 'total':>10} {took['nearest'] / cells * 1e6:9.2f}"
+    return row + "".join(f" {took[name] / took['nearest']:7.2f}" for name in runs)
 
 
 def main() -> None:
@@ -173,9 +202,22 @@ def main() -> None:
         reference = compile_c(Path(folder))
         for n, cells in CELLS.items():
             print(nearest_row(n, cells, cores, reference))
-    print("\nsecond sum within a window, pairs of n/2 + n/2 branches, one core")
-    print("   n    window   µs/cell  ratio to select")
-    print("\n".join(window_rows(20, CELLS[20])))
+    print("\nnew targets for prepared cells, one core")
+    print("   n   µs/cell  speedup  KiB a cell")
+    for n, cells in CELLS.items():
+        print(prepared_row(n, cells))
+    print(
+        "\nsecond sum within a window, pairs of n/2 + n/2 branches, one core: times the nearest sum"
+    )
+    print("   n second sum nearest, µs" + "".join(f"   2^-{bits}" for bits in WINDOWS))
+    for n, cells in CELLS.items():
+        for unrelated in (False, True):
+            print(window_row(n, cells, unrelated))
+    branch, target = one_decade(20, MANY, np.random.default_rng(SEED))
+    took = on_cores(cores, lambda: select(branch, target))
+    print(f"\n{MANY} cells of 20 branches, {cores} cores: {took:.1f} s")
+    first = subprocess.check_output([sys.executable, "-c", FIRST_CALL], text=True)
+    print(f"first call in a fresh process, imports and cached kernels: {float(first):.2f} s")
 
 
 if __name__ == "__main__":

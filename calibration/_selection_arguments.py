@@ -32,19 +32,28 @@ def checked_batch(
     most_branches: int = MOST_BRANCHES,
 ) -> Batch:
     """Return a batch. Raises ValueError on what cannot be one."""
+    branch, free = checked_branches(branch_siemens, usable, most_branches)
+    target = real_array(target_siemens, "target_siemens", branch.shape[:1])
+    if stuck_on is None:
+        return Batch(branch, target, free, None)
+    stuck = _flags(stuck_on, "stuck_on", branch.shape)
+    return Batch(branch, target, free & ~stuck, stuck)
+
+
+def checked_branches(
+    branch_siemens: ArrayLike, usable: ArrayLike | None, most_branches: int
+) -> tuple[Floats, Bools]:
+    """Return branches and which of them are usable, both (cells, branches). Raises ValueError."""
     branch = real_array(branch_siemens, "branch_siemens", None)
     if branch.ndim != 2:
         raise ValueError(f"branch_siemens has shape {branch.shape}, expected (cells, branches)")
-    cells, n = branch.shape
+    n = branch.shape[1]
     if not 1 <= n <= most_branches:
         raise ValueError(f"branch_siemens has {n} branches a cell, possible are 1..{most_branches}")
     refuse_overflow(branch, "branch_siemens")
-    target = real_array(target_siemens, "target_siemens", (cells,))
-    free = np.ones((cells, n), np.bool_) if usable is None else _flags(usable, "usable", (cells, n))
-    if stuck_on is None:
-        return Batch(branch, target, free, None)
-    stuck = _flags(stuck_on, "stuck_on", (cells, n))
-    return Batch(branch, target, free & ~stuck, stuck)
+    if usable is None:
+        return branch, np.ones(branch.shape, np.bool_)
+    return branch, _flags(usable, "usable", branch.shape)
 
 
 def checked_spread(

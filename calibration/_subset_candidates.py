@@ -20,6 +20,7 @@ from calibration._subset_sums import (
     Bools,
     Floats,
     Ints,
+    power_of_two,
     to_fixed,
 )
 
@@ -215,9 +216,10 @@ def _scaled(
         weights[: used.size] = 0
         return 0, 0, status
     exponent = SUM_BITS - math.frexp(high - low)[1]
+    scale = power_of_two(exponent)
     total = 0
     for u in range(used.size):
-        weights[u] = to_fixed(abs(branch[used[u]]), exponent)
+        weights[u] = to_fixed(abs(branch[used[u]]), scale)
         total += (switch_states - 1) * weights[u]
     # The target from the lowest sum, as `to_fixed` of their difference would lose the last bits.
     offset = total // 2 if switch_states == 3 else 0
@@ -225,7 +227,7 @@ def _scaled(
         for u in range(used.size):
             if branch[used[u]] < 0.0:
                 offset += weights[u]
-    from_low = to_fixed(min(max(target, low), high), exponent) + offset
+    from_low = to_fixed(min(max(target, low), high), scale) + offset
     return min(max(from_low, 0), total), exponent, status
 
 
@@ -267,7 +269,10 @@ def best_states(
                 reach = min(reach, tolerance[c])
             # More by what float64 rounds, and never without the nearest.
             nearest = abs(first.sums[i] + second.sums[j] - target)
-            window = max(to_fixed(reach, exponent) + (n << 9), nearest)
+            scale = power_of_two(exponent)
+            # No more than all of the range, which is less than 2^SUM_BITS.
+            whole = 2 * int(min(np.rint(reach * scale[0] * scale[1]), 2.0**SUM_BITS))
+            window = max(whole + (n << 9), nearest)
             found = _within(first.sums, second.sums, (target - window, target + window), places)
             while found > CANDIDATES and window > max(nearest, 1):
                 window = max(window // 2, nearest)

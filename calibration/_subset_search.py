@@ -7,6 +7,7 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
+from calibration._bitonic import LANES
 from calibration._subset_candidates import FreeCells, Spread, best_states
 from calibration._subset_part import gathered, search_part
 from calibration._subset_sums import (
@@ -24,8 +25,8 @@ Floats = NDArray[np.float64]
 MOST_EXACT = {2: 40, 3: 24}
 """Branches that all subsets are searched of, by the states of a switch."""
 
-# Up to here eight cells side by side are faster than one after another.
-_MOST_ABREAST = 30
+# Up to here sixteen cells side by side are faster than one after another.
+MOST_ABREAST = 28
 
 # With a tolerance, the search begins with so many switches more than it wants bits: some twenty
 # subsets are then expected within it, and adds as many where none is found.
@@ -34,13 +35,23 @@ _SPARE_SWITCHES, _MORE_SWITCHES = 2, 4
 # Below this many switch states over all cells a thread costs more than it saves.
 _THREADED_WORK = 1 << 15
 
+# As many in one part: some milliseconds, so that all cores are done at about the same time.
+_PART_WORK = 1 << 21
+
 
 def nearest(cells: Cells) -> Answer:
     """Search the nearest sum of cells of up to 40 branches."""
-    kernel = nearest_abreast if cells.branch.shape[1] <= _MOST_ABREAST else nearest_one_by_one
+    kernel = nearest_kernel(cells.branch.shape[1])
     return over_cores(
-        lambda part, answer: kernel(some_of(cells, part), answer), cells.branch.shape, np.bool_
+        lambda part, answer: kernel(cells.part(part), answer), cells.branch.shape, np.bool_
     )
+
+
+def nearest_kernel(branches: int) -> Callable[[Cells, Answer], None]:
+    """Return the quickest kernel for cells of so many branches."""
+    kernel: Callable[[Cells, Answer], None]
+    kernel = nearest_abreast if branches <= MOST_ABREAST else nearest_one_by_one
+    return kernel
 
 
 def set_free(
@@ -138,24 +149,23 @@ def over_cores(
     """Run the kernel over all cells, in threads where there is work for more than one."""
     count, n = shape
     answer = Answer(np.empty(shape, states), np.empty(count), np.empty(count, np.int8))
-
-    def run(part: slice) -> None:
-        kernel(part, Answer(answer.pattern[part], answer.achieved[part], answer.status[part]))
-
-    threads = min(config.NUMBA_NUM_THREADS, count * 2 ** (n // 2) // _THREADED_WORK)
-    if threads > 1:
-        # More parts than threads, so that a core that is busy elsewhere does not hold up the rest.
-        edges = np.linspace(0, count, 4 * threads + 1).astype(int).tolist()
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, map(slice, edges[:-1], edges[1:])))
-    else:
-        run(slice(0, count))
+    in_parts(count, n, lambda part: kernel(part, answer.part(part)))
     return answer
 
 
-def some_of(cells: Cells, which: slice) -> Cells:
-    """Return a part of a batch."""
-    return Cells(cells.branch[which], cells.target[which], cells.usable[which])
+def in_parts(count: int, n: int, run: Callable[[slice], None]) -> None:
+    """Run parts of all cells, whole groups of lanes each, in threads where there is work for it."""
+    work = count * 2 ** (n // 2)
+    threads = min(config.NUMBA_NUM_THREADS, work // _THREADED_WORK)
+    if threads > 1:
+        # More parts than threads, so that a core that is busy elsewhere does not hold up the rest.
+        parts = max(4 * threads, work // _PART_WORK)
+        edges = np.linspace(0, count, parts + 1).astype(int) // LANES * LANES
+        edges[-1] = count
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, map(slice, edges[:-1].tolist(), edges[1:].tolist())))
+    else:
+        run(slice(0, count))
 
 
 def _some_free(cells: FreeCells, which: slice | NDArray[np.intp]) -> FreeCells:

@@ -7,6 +7,7 @@ every weight is non-negative and the subset of no switches is the smallest sum.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Ints32 = NDArray[np.int32]
 
 OK, OUT_OF_RANGE, NO_USABLE_BRANCH, TOLERANCE_MISSED = 0, 1, 2, 3
 
@@ -30,6 +32,9 @@ class Cells(NamedTuple):
     target: Floats  # (cells,)
     usable: Bools  # (cells, branches)
 
+    def part(self, some: slice | Bools) -> "Cells":
+        return Cells(self.branch[some], self.target[some], self.usable[some])
+
 
 class Answer(NamedTuple):
     """What the kernels fill in."""
@@ -38,13 +43,34 @@ class Answer(NamedTuple):
     achieved: Floats  # (cells,)
     status: NDArray[np.int8]  # (cells,)
 
+    def part(self, some: slice | Bools) -> "Answer":
+        return Answer(self.pattern[some], self.achieved[some], self.status[some])
+
+
+def answer_anew(
+    some: Bools, cells: Cells, answer: Answer, kernel: Callable[[Cells, Answer], None]
+) -> None:
+    """Let another kernel answer some of the cells. some: (cells,)."""
+    if some.all():
+        kernel(cells, answer)
+    elif some.any():
+        redone = answer.part(some)
+        kernel(cells.part(some), redone)
+        answer.pattern[some] = redone.pattern
+        answer.achieved[some] = redone.achieved
+        answer.status[some] = redone.status
+
 
 @njit(cache=True, nogil=True)
-def to_fixed(siemens: float, exponent: int) -> int:
-    """2 x round(siemens x 2^exponent): always even, the lowest bit is for the kernels to mark."""
-    # Two factors, because one power of two alone may overflow or underflow.
-    scaled = siemens * math.ldexp(1.0, exponent // 2) * math.ldexp(1.0, exponent - exponent // 2)
-    return 2 * int(np.rint(scaled))
+def power_of_two(exponent: int) -> tuple[float, float]:
+    """2^exponent as two factors, because one alone may overflow or underflow."""
+    return math.ldexp(1.0, exponent // 2), math.ldexp(1.0, exponent - exponent // 2)
+
+
+@njit(cache=True, nogil=True)
+def to_fixed(siemens: float, scale: tuple[float, float]) -> int:
+    """2 x round(siemens x scale): always even, the lowest bit is for the kernels to mark."""
+    return 2 * int(np.rint(siemens * scale[0] * scale[1]))
 
 
 @njit(cache=True, nogil=True)
@@ -63,24 +89,25 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, int, int]:
             any_usable = True
             low += min(branch[k], 0.0)
             high += max(branch[k], 0.0)
-    scale = high - low
-    rounding = branch.size * 2.0**-53 * scale
+    span = high - low
+    rounding = branch.size * 2.0**-53 * span
     status = OK
     if not any_usable:
         status = NO_USABLE_BRANCH
     elif target > high + rounding or target < low - rounding:
         status = OUT_OF_RANGE
-    if scale == 0.0:
+    if span == 0.0:
         return 0, 0, status
-    exponent = SUM_BITS - math.frexp(scale)[1]
+    exponent = SUM_BITS - math.frexp(span)[1]
+    scale = power_of_two(exponent)
     offset = total = 0
     for k in range(branch.size):
         if usable[k]:
-            weights[k] = to_fixed(abs(branch[k]), exponent)
+            weights[k] = to_fixed(abs(branch[k]), scale)
             total += weights[k]
             if branch[k] < 0.0:
                 offset += weights[k]
-    fixed = to_fixed(min(max(target, low), high), exponent) + offset
+    fixed = to_fixed(min(max(target, low), high), scale) + offset
     return min(max(fixed, 0), total), exponent, status
 
 

@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit
 
 from calibration._subset_sums import (
+    OUT_OF_RANGE,
+    SUM_BITS,
     Answer,
+    Bools,
     Cells,
     Floats,
     Ints,
@@ -19,9 +22,13 @@ from calibration._subset_sums import (
     fixed_point,
     merge_levels,
     nearest_one_by_one,
-    to_fixed,
+    power_of_two,
     write_answer,
 )
+
+# What became of a cell in a kernel which cannot do all: its answer is written; it is left to
+# another kernel; no subset lies in its window.
+SETTLED, UNSETTLED, EMPTY = 0, 1, 2
 
 
 class SecondCriterion(NamedTuple):
@@ -30,6 +37,9 @@ class SecondCriterion(NamedTuple):
     weight: Floats  # (cells, branches)
     target: Floats  # (cells,)
     window: Floats  # (cells,)
+
+    def part(self, some: slice | Bools) -> "SecondCriterion":
+        return SecondCriterion(self.weight[some], self.target[some], self.window[some])
 
 
 @njit(cache=True, nogil=True)
@@ -79,7 +89,7 @@ def _nearest_in_window(
 
 
 @njit(cache=True, nogil=True)
-def _second_weights(
+def second_weights(
     cells: Cells, c: int, weights: Ints, criterion: SecondCriterion, seconds: Floats
 ) -> float:
     """Fill `seconds`, complemented like the weights; returns the second target to match them."""
@@ -93,18 +103,23 @@ def _second_weights(
 
 
 @njit(cache=True, nogil=True)
-def _window(cells: Cells, c: int, window: float, exponent: int) -> int:
+def window_reach(cells: Cells, c: int, window: float, exponent: int, status: int) -> int:
     """The window around the clipped target, fixed point; negative where it misses the range.
 
     What the target lies beyond the reachable range is taken off the window.
     """
-    low = high = 0.0
-    for k in range(cells.branch.shape[1]):
-        if cells.usable[c, k]:
-            low += min(cells.branch[c, k], 0.0)
-            high += max(cells.branch[c, k], 0.0)
-    beyond = max(cells.target[c] - high, low - cells.target[c], 0.0)
-    return to_fixed(min(window - beyond, high - low), exponent) if window >= beyond else -1
+    if status == OUT_OF_RANGE:
+        low = high = 0.0
+        for k in range(cells.branch.shape[1]):
+            if cells.usable[c, k]:
+                low += min(cells.branch[c, k], 0.0)
+                high += max(cells.branch[c, k], 0.0)
+        window -= max(cells.target[c] - high, low - cells.target[c], 0.0)
+        if window < 0.0:
+            return -1
+    scale = power_of_two(exponent)
+    # No more than all of the range, which is less than 2^SUM_BITS.
+    return 2 * int(min(np.rint(window * scale[0] * scale[1]), 2.0**SUM_BITS))
 
 
 @njit(cache=True, nogil=True)
@@ -121,8 +136,8 @@ def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> 
     sorted_seconds = np.empty((2, 1 << most))
     for c in range(cells.target.size):
         target, exponent, answer.status[c] = fixed_point(cells, c, weights)
-        reach = _window(cells, c, criterion.window[c], exponent)
-        wanted = _second_weights(cells, c, weights, criterion, seconds)
+        reach = window_reach(cells, c, criterion.window[c], exponent, answer.status[c])
+        wanted = second_weights(cells, c, weights, criterion, seconds)
         # Unusable branches are left out: as zeros they would double the subsets to look at.
         used = np.flatnonzero(cells.usable[c])
         half = used.size // 2

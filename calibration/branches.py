@@ -76,6 +76,17 @@ class BranchCalibration:
         """(rows, columns, branches): branches that can be selected."""
         return np.asarray(self.status == BranchStatus.OK)
 
+    @property
+    def open_uncertainty_siemens(self) -> NDArray[np.float64]:
+        """(rows, columns): standard uncertainty (type A) of `open_siemens`, which every branch of
+        the crosspoint has in common.
+
+        Open and branch are read with one scatter, the open crosspoint m times as often, so that
+        `u(branch)² = s² + s²/m` (see `characterize`).
+        """
+        opens = int((_sequence(self.status.shape[2]) == NO_BRANCH).sum())
+        return np.asarray(self.uncertainty_siemens.max(axis=2) / np.sqrt(opens + 1))
+
     def status_counts(self) -> dict[str, int]:
         """Return how many branches have each status, by its name."""
         return {status.name.lower(): int((self.status == status).sum()) for status in BranchStatus}

@@ -70,6 +70,10 @@ class CorrectedCrossbar:
             delay_seconds=delay_seconds,
         )
 
+    def moment(self) -> tuple[float, float]:
+        """Return the time on the board's clock, seconds, and what its thermometer says, kelvin."""
+        return self.board.moment()
+
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         self.board.apply(pattern)

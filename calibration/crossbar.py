@@ -53,6 +53,10 @@ class Crossbar(Protocol):
         """Set the range, the integration time, the settling time; None leaves one as it is."""
         ...
 
+    def moment(self) -> tuple[float, float]:
+        """Return the time on the board's clock, seconds, and what its thermometer says, kelvin."""
+        ...
+
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         ...

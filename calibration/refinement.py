@@ -1,12 +1,11 @@
-"""Program in the loop: select, measure the board, move the targets by what is missing, select
-again.
+"""Program in the loop: converge in the model, measure, learn, converge again.
 
-The wires couple all crosspoints: when a pair's total G₊ + G₋ changes, the currents along its row
-and its columns change, and with them what every neighbour contributes. So the loop makes small
-moves. It holds every pair's total near one common value, takes, among the subsets within a window
-of the target, the one whose total is nearest to the last, narrows the window from round to round,
-and touches only the cells that are still off, the worse half of them at a time. The best pattern
-measured is the one that stays.
+A first pattern, selected pair by pair, tells the wires and the gains of the range of use. With
+them the model of the board (`calibration.estimate`) predicts the transfer matrix of any pattern,
+and the patterns converge in it (`calibration.descent`), which costs the board nothing. What is
+measured then makes the model better, and the few pairs whose error it brings to light move again. A
+board that warms up scales all of its transfer matrix: no switch follows that, the scale does, which
+is fixed by the last measurement.
 """
 
 from __future__ import annotations
@@ -24,54 +23,78 @@ from calibration.crossbar import (
     no_progress,
     smallest_range,
 )
-from calibration.pairs import PairBanks, board_pattern, differences, pair_banks
-from calibration.selection import Selection, select_in_window
+from calibration.descent import choose, descend, settled
+from calibration.estimate import BoardEstimate, absorb, first_estimate
+from calibration.pairs import board_pattern, differences, pair_banks
+from calibration.product_ranges import ProductRange, range_of_use, tie
+from calibration.scale import best_scale
 from calibration.targets import Targets
-from calibration.transfer import OverloadError, TransferMeasurement, measure_transfer
-from calibration.wire import WireEstimate, identify_wire, without_wire_drop
+from calibration.transfer import (
+    OverloadError,
+    TransferMeasurement,
+    measure_transfer,
+    weighing_signs,
+)
+from calibration.wire import WireEstimate, identify_wire
 
-FIRST_WINDOW, LEAST_WINDOW = 2.0**-11, 2.0**-16
-"""Half widths of the first and of the narrowest window, over the largest wanted difference."""
-WINDOW_SHARE = 0.25
-"""Half width of a later window, over what its cell is off by: wide enough to hold a subset of
-nearly the same total.
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+FAR_OFF = 2.0**-11
+"""Of the largest wanted difference: the half width of the window of a selection to begin with, and
+what a pair must come within to be called within reach.
 """
-MOST_ROUNDS = 40
-PATIENCE = 3
-"""Rounds without a better board after which the loop stops."""
-RANGE_HEADROOM = 1.1
-"""Over the largest current that any input can cause: gain errors, and totals that move during
-refinement.
+MOST_ROUNDS = 12
+RANGE_HEADROOM = 1.05
+"""Over the largest current that is foreseen: gain errors, and totals that move during refinement.
 """
+PATIENCE = 2
+"""Rounds in a row without a gain after which no more are made: the board drifts as fast."""
+LEAST_GAIN = 0.03
+"""Relative gain that a round is worth: a twentieth of a bit."""
 
 
 @dataclass(frozen=True)
 class Programmed:
     """A programmed board, as it was measured."""
 
-    pattern: NDArray[np.bool_]
+    pattern: Bools
     """(rows, columns, branches) of the whole board."""
     targets: Targets
+    """With the scale that was measured when programming ended."""
     transfer: TransferMeasurement
-    range_amperes: float
+    ranges: tuple[ProductRange, ...]
+    """Ascending. The first is the range of use, which holds the vectors that the transfer matrix
+    was measured with; the last holds any input.
+    """
     round_residuals: tuple[float, ...]
     """Root mean square of (measured − wanted) difference after each round, over the largest wanted
-    difference.
+    difference; the last is that of the pattern which stays.
     """
     wire: WireEstimate
-    unreachable: NDArray[np.bool_]
-    """(rows, outputs): cells whose target lies beyond what their working branches reach."""
+    estimate: BoardEstimate
+    """What is known of the board by now, its branches above all."""
+    unreachable: Bools
+    """(rows, outputs): pairs whose target lies beyond what their working branches reach, as far as
+    these are known by now, or one of whose columns overloads every range.
+    """
 
     @property
-    def residual_siemens(self) -> NDArray[np.float64]:
+    def range_amperes(self) -> float:
+        """The range of use, in which `transfer` was measured."""
+        return self.ranges[0].range_amperes
+
+    @property
+    def residual_siemens(self) -> Floats:
         """(rows, outputs): measured minus wanted difference."""
         outputs = self.targets.difference_siemens.shape[1]
         return differences(self.transfer.siemens, outputs) - self.targets.difference_siemens
 
     @property
     def residual_rms(self) -> float:
-        """Root mean square of the residual, over the largest wanted difference."""
-        return _relative_rms(self.residual_siemens, self.targets)
+        """Root mean square of the residual of all pairs within reach, over the largest wanted
+        difference; 0 if there are none.
+        """
+        return _relative_rms(self.targets, self.residual_siemens[~self.unreachable])
 
 
 def program(
@@ -81,145 +104,218 @@ def program(
     *,
     progress: Progress = no_progress,
 ) -> Programmed:
-    """Select and apply patterns for the targets, refine them on the board until that stops helping,
-    keep the best.
+    """Select and apply patterns for the targets, and refine them on the board until what is left to
+    gain cannot be told from the scatter of what is measured.
 
-    The board is left with the best pattern applied and in the range of use. `progress` hears of
-    rounds done, of MOST_ROUNDS at most. Raises OverloadError (see measure_transfer) where even the
-    widest range does not hold the currents.
+    The search for the best scale (`calibration.scale`) begins at that of the targets. Pairs beyond
+    reach, and pairs with a column that overloads every range, are reported; the rest is programmed.
+    The board is left with the pattern applied and in the range of use. `progress` hears of rounds
+    done, of MOST_ROUNDS at most. Raises OverloadError where no pair is left.
     """
-    rows, outputs = targets.difference_siemens.shape
-    bank = pair_banks(calibration, rows, outputs)
-    wanted = targets.difference_siemens.ravel()
-    full_scale = float(np.abs(wanted).max())
-    volts = measuring_volts(board.row_volts_limit)
+    outputs = targets.difference_siemens.shape[1]
+    rounds = _Rounds(board, calibration.status.shape, progress, [])
+    chosen, within_reach = _selected(calibration, targets)
+    seen = rounds.measure(
+        chosen, _foreseen_range(board, calibration, chosen, targets), targets, within_reach
+    )
+    answers = np.isfinite(differences(seen.transfer.siemens, outputs))
+    if not answers.any():
+        raise OverloadError("every output has a column that overloads the widest range")
 
-    board_shape = calibration.status.shape
-    every = np.arange(wanted.size)
-    first = _choose(
-        bank,
-        every,
+    # Before anything is refined, because the board drifts while it takes its time.
+    ranges = _product_ranges(board, seen, outputs)
+    # The first measurement tells the wires and the gains, and with them which scale is best.
+    wire = identify_wire(calibration, seen.pattern, seen.transfer)
+    estimate = _learned(first_estimate(calibration, wire.wire), seen)
+    noise_siemens = float(np.nanmedian(seen.transfer.uncertainty_siemens[: 2 * outputs]))
+    targets = best_scale(estimate, targets, within_reach & answers, noise_siemens)
+    chosen, within_reach = _selected(estimate.branches, targets)
+
+    seen, estimate, within_reach = _refined(
+        rounds, seen.range_amperes, estimate, targets, chosen, within_reach & answers
+    )
+    if seen.range_amperes != ranges[0].range_amperes:
+        ranges = _product_ranges(board, seen, outputs)
+    progress(len(rounds.residuals), len(rounds.residuals))
+    return Programmed(
+        pattern=seen.pattern,
+        targets=_fitted(seen.transfer, targets, within_reach)[0],
+        transfer=seen.transfer,
+        ranges=ranges,
+        round_residuals=tuple(rounds.residuals),
+        wire=wire,
+        estimate=estimate,
+        unreachable=~within_reach,
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A pattern on the board, and what was measured of it."""
+
+    pattern: Bools
+    transfer: TransferMeasurement
+    range_amperes: float
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """The measurements of patterns on a board, counted."""
+
+    board: Crossbar
+    board_shape: tuple[int, ...]
+    progress: Progress
+    residuals: list[float]
+    """Of each round, over the largest wanted difference."""
+
+    def measure(
+        self, chosen: Bools, least_amperes: float, targets: Targets, counts: Bools
+    ) -> _Seen:
+        """Apply patterns of cells and measure them, in `least_amperes` or the next range above that
+        holds them.
+        """
+        rows, outputs = targets.difference_siemens.shape
+        pattern = board_pattern(chosen, (rows, outputs), self.board_shape)
+        self.board.apply(pattern)
+        seen = _measured(self.board, pattern, (rows, outputs), least_amperes)
+        self.residuals.append(_relative_rms(*_fitted(seen.transfer, targets, counts)))
+        self.progress(len(self.residuals), MOST_ROUNDS)
+        return seen
+
+
+def _refined(
+    rounds: _Rounds,
+    range_amperes: float,
+    estimate: BoardEstimate,
+    targets: Targets,
+    chosen: Bools,
+    within_reach: Bools,
+) -> tuple[_Seen, BoardEstimate, Bools]:
+    """Converge in the model, measure, learn, again and again.
+
+    Returns the last measurement, what is known by then, and which pairs are within reach.
+    """
+    wanted = targets.difference_siemens
+    far_off = FAR_OFF * float(np.abs(wanted).max())
+    now = descend(estimate, wanted, chosen, within_reach)
+    best_rms, fewest_far, idle = np.inf, wanted.size, 0
+    while True:
+        seen = rounds.measure(now.chosen, range_amperes, targets, within_reach)
+        range_amperes = seen.range_amperes
+        estimate = _learned(estimate, seen)
+        now = settled(estimate, wanted, now.chosen)
+        better = descend(estimate, wanted, now.chosen, within_reach)
+        # Far off by now is who does not do what he was characterized to do: he is tried on, as long
+        # as they become fewer, and else has no say in whether another round is worth its time.
+        far = within_reach & (np.abs(now.error_siemens) > far_off)
+        near = within_reach & ~far
+        rms, to_come = now.expected_rms(near), better.expected_rms(near)
+        worthwhile = max(LEAST_GAIN * rms, _tellable(seen.transfer, targets, near))
+        count_far = int(far.sum())
+        fewer_far = count_far < fewest_far
+        idle = 0 if fewer_far or best_rms - rms > worthwhile else idle + 1
+        best_rms, fewest_far = min(best_rms, rms), min(fewest_far, count_far)
+        enough = rms - to_come <= worthwhile and not (fewer_far and count_far)
+        if enough or idle == PATIENCE or len(rounds.residuals) == MOST_ROUNDS:
+            return seen, estimate, near
+        now = better
+
+
+def _selected(branches: BranchCalibration, targets: Targets) -> tuple[Bools, Bools]:
+    """Select every pair by itself: patterns (cells, 2·branches), and whether its target lies within
+    reach (rows, outputs).
+    """
+    wanted = targets.difference_siemens
+    window = FAR_OFF * float(np.abs(wanted).max())
+    selection = choose(
+        pair_banks(branches, *wanted.shape),
         wanted,
-        np.full(wanted.size, targets.total_siemens),
-        full_scale * FIRST_WINDOW,
+        targets.total_siemens,
+        window,
     )
-    chosen = first.pattern.copy()
-    unreachable = np.abs(first.residual_siemens) > full_scale * FIRST_WINDOW
-    range_amperes = _range_of_use(board, calibration, chosen, (rows, outputs), volts)
-
-    wire: WireEstimate | None = None
-    best: Programmed | None = None
-    residuals: list[float] = []
-    rounds_since_best = 0
-    for round_number in range(MOST_ROUNDS):
-        pattern = board_pattern(chosen, (rows, outputs), board_shape)
-        board.apply(pattern)
-        measured, range_amperes = _measure_in_range(board, (rows, outputs), volts, range_amperes)
-        if wire is None:
-            # The first measurement tells the wires, and with them what the probes had hidden.
-            wire = identify_wire(calibration, pattern, measured)
-            bank = pair_banks(without_wire_drop(calibration, wire.wire), rows, outputs)
-        missing = wanted - differences(measured.siemens, outputs).ravel()
-        residuals.append(_relative_rms(missing, targets))
-        progress(round_number + 1, MOST_ROUNDS)
-        if best is None or residuals[-1] < best.residual_rms:
-            best = Programmed(
-                pattern=pattern,
-                targets=targets,
-                transfer=measured,
-                range_amperes=range_amperes,
-                round_residuals=(),
-                wire=wire,
-                unreachable=unreachable.reshape(rows, outputs),
-            )
-            rounds_since_best = 0
-        else:
-            rounds_since_best += 1
-        off = _worth_moving(missing, measured, outputs, reachable=~unreachable)
-        if rounds_since_best == PATIENCE or not len(off):
-            break
-        has = chosen[off] * bank.signed_siemens[off]
-        chosen[off] = _choose(
-            bank,
-            off,
-            bank.open_difference_siemens[off] + has.sum(axis=1) + missing[off],
-            np.abs(has).sum(axis=1),
-            np.maximum(WINDOW_SHARE * np.abs(missing[off]), full_scale * LEAST_WINDOW),
-        ).pattern
-    progress(len(residuals), len(residuals))
-    assert best is not None
-    board.apply(best.pattern)
-    board.configure(range_amperes=best.range_amperes)
-    return replace(best, round_residuals=tuple(residuals))
+    within_reach = np.abs(selection.residual_siemens) <= window
+    return selection.pattern, within_reach.reshape(wanted.shape)
 
 
-def _choose(
-    bank: PairBanks,
-    cells: NDArray[np.int_],
-    aim_siemens: NDArray[np.float64],
-    total_siemens: NDArray[np.float64],
-    window_siemens: float | NDArray[np.float64],
-) -> Selection:
-    """Select patterns of some cells for wanted differences and totals (cells,)."""
-    return select_in_window(
-        bank.signed_siemens[cells],
-        aim_siemens - bank.open_difference_siemens[cells],
-        np.abs(bank.signed_siemens[cells]),
-        total_siemens,
-        window_siemens,
-        usable=bank.usable[cells],
-    )
-
-
-def _range_of_use(
-    board: Crossbar,
-    calibration: BranchCalibration,
-    chosen: NDArray[np.bool_],
-    shape: tuple[int, int],
-    volts: float,
+def _foreseen_range(
+    board: Crossbar, calibration: BranchCalibration, chosen: Bools, targets: Targets
 ) -> float:
-    """Return the smallest range that no input within ±volts can overload."""
-    pattern = board_pattern(chosen, shape, calibration.status.shape)
-    crosspoints = (pattern * calibration.branch_siemens).sum(axis=2) + calibration.open_siemens
-    most_amperes = volts * float(crosspoints[: shape[0]].sum(axis=0).max())
+    """Return the smallest range that should hold the vectors of a transfer measurement."""
+    rows, outputs = targets.difference_siemens.shape
+    pattern = board_pattern(chosen, (rows, outputs), calibration.status.shape)
+    crosspoints = calibration.open_siemens + (pattern * calibration.branch_siemens).sum(axis=2)
+    volts = measuring_volts(board.row_volts_limit) * weighing_signs(rows)
+    most_amperes = float(np.abs(volts @ crosspoints[:rows]).max())
     return smallest_range(board.ranges_amperes, RANGE_HEADROOM * most_amperes)
 
 
-def _measure_in_range(
-    board: Crossbar, used: tuple[int, int], volts: float, least_amperes: float
-) -> tuple[TransferMeasurement, float]:
-    """Measure the transfer matrix in the smallest range from `least_amperes` on that holds it, and
-    say which that is. `used` is (rows, outputs).
+def _measured(
+    board: Crossbar, pattern: Bools, used: tuple[int, int], least_amperes: float
+) -> _Seen:
+    """Measure the transfer matrix of the pattern that is applied, in the smallest range from
+    `least_amperes` on that holds the vectors; in the widest with NaN for columns beyond it.
 
     A crosspoint that conducted too much to be characterized draws more than was foreseen.
     """
     rows, outputs = used
-    for range_amperes in board.ranges_amperes[board.ranges_amperes >= least_amperes][:-1]:
-        board.configure(range_amperes=float(range_amperes))
-        try:
-            return measure_transfer(board, rows, 2 * outputs, volts), float(range_amperes)
-        except OverloadError:
-            continue
-    widest = float(board.ranges_amperes[-1])
-    board.configure(range_amperes=widest)
-    return measure_transfer(board, rows, 2 * outputs, volts), widest
+    volts = measuring_volts(board.row_volts_limit)
+    ranges = board.ranges_amperes[board.ranges_amperes >= least_amperes].tolist()
+    for range_amperes in ranges:
+        board.configure(range_amperes=range_amperes)
+        transfer = measure_transfer(board, rows, 0, volts)
+        if np.isfinite(transfer.siemens[:, : 2 * outputs]).all():
+            break
+    return _Seen(pattern, transfer, range_amperes)
 
 
-def _worth_moving(
-    missing: NDArray[np.float64],
-    measured: TransferMeasurement,
-    outputs: int,
-    reachable: NDArray[np.bool_],
-) -> NDArray[np.int_]:
-    """Return the worse half of the cells that are off by more than twice their measurement's
-    uncertainty.
+def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[ProductRange, ...]:
+    """Return the range of use and those above it, up to the one that no input can overload, tied to
+    it by measuring the pattern that is applied in each.
     """
-    plus, minus = measured.uncertainty_siemens[: 2 * outputs].reshape(outputs, 2).T
-    noise = np.tile(np.hypot(plus, minus), len(missing) // outputs)
-    off = np.flatnonzero((np.abs(missing) > 2 * noise) & reachable)
-    worst_first = off[np.argsort(-np.abs(missing[off]), kind="stable")]
-    return worst_first[: (len(off) + 1) // 2]
+    rows, columns = seen.transfer.siemens.shape
+    volts = measuring_volts(board.row_volts_limit)
+    each = np.abs(seen.transfer.siemens[:, : 2 * outputs]).sum(axis=0)
+    most_amperes = RANGE_HEADROOM * board.row_volts_limit * float(np.nanmax(each))
+    widest = smallest_range(board.ranges_amperes, most_amperes)
+    ranges = [range_of_use(seen.range_amperes, columns)]
+    every = board.ranges_amperes
+    for range_amperes in every[(every > seen.range_amperes) & (every <= widest)].tolist():
+        board.configure(range_amperes=range_amperes)
+        wide = measure_transfer(board, rows, 0, volts)
+        ranges.append(tie(seen.transfer, wide, range_amperes))
+    board.configure(range_amperes=seen.range_amperes)
+    return tuple(ranges)
 
 
-def _relative_rms(error: NDArray[np.float64], targets: Targets) -> float:
-    return float(np.sqrt((error**2).mean()) / np.abs(targets.difference_siemens).max())
+def _learned(estimate: BoardEstimate, seen: _Seen) -> BoardEstimate:
+    return absorb(estimate, seen.pattern, seen.transfer, seen.range_amperes)
+
+
+def _fitted(
+    transfer: TransferMeasurement, targets: Targets, counts: Bools
+) -> tuple[Targets, Floats]:
+    """Return the targets with the scale that a measurement shows, by least squares over the pairs
+    that count, and what these are off by then.
+    """
+    wanted = targets.difference_siemens
+    has = differences(transfer.siemens, wanted.shape[1])
+    counts = counts & np.isfinite(has)
+    has, asked = has[counts], wanted[counts]
+    gain = float(has @ asked / (asked @ asked)) if asked.any() else 1.0
+    fitted = replace(
+        targets, difference_siemens=wanted * gain, scale_siemens=targets.scale_siemens * gain
+    )
+    return fitted, has - asked * gain
+
+
+def _tellable(transfer: TransferMeasurement, targets: Targets, counts: Bools) -> float:
+    """Return the standard uncertainty of a measured root mean square error, siemens: what it is
+    itself, over √(2 pairs).
+    """
+    _, off = _fitted(transfer, targets, counts)
+    return float(np.sqrt((off**2).mean() / (2 * len(off)))) if len(off) else 0.0
+
+
+def _relative_rms(targets: Targets, error: Floats) -> float:
+    largest = float(np.abs(targets.difference_siemens).max())
+    return float(np.sqrt((error**2).mean())) / largest if error.size else 0.0

@@ -270,6 +270,11 @@ class CrossbarBoard:
         """Reading of the board's temperature sensor, K."""
         return scpi.real(self._link, scpi.checked_query_text(self._link, ":SYST:TEMP?"))
 
+    def moment(self) -> tuple[float, float]:
+        """Time on the board's own clock, s, and reading of its temperature sensor, K."""
+        seconds, kelvin = self._texts(":SYST:TIME?;:SYST:TEMP?", 2)
+        return scpi.real(self._link, seconds), scpi.real(self._link, kelvin)
+
     def safe(self) -> None:
         """Switches the outputs off, opens all switches, disarms the watchdog, clears the errors.
 

@@ -15,6 +15,7 @@ from calibration import branches, refinement, targets
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
+from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
@@ -57,7 +58,7 @@ class Bench:
         return self.board.spent_seconds().since(self.opened_at)
 
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
-        """Measure the converters of the board, then every branch, then the gains of the ranges.
+        """Measure the converters of the board, every branch, the gains of the ranges, the noise.
 
         `progress` hears of blocks done, then of rows, then of ranges.
         """
@@ -69,13 +70,24 @@ class Bench:
         measured = branches.characterize(straight, progress=progress)
         branches_done = self.board.seconds()
         gains = measure_ranges(straight, converters.columns, measured, progress=progress)
+        ranges_done = self.board.seconds()
+        # The noise is that of the board itself, before anything is corrected.
+        settings = usual_settings(
+            self.board,
+            measured,
+            aperture_seconds=self.board.aperture_seconds,
+            delay_seconds=self.board.delay_seconds,
+            line_hertz=self.board.line_hertz,
+        )
+        noise = survey_noise(self.board, measured, settings)
         now = self.board.seconds()
         return Calibration(
             board=self.identity,
             branches=measured,
             converters=converters,
             ranges=gains,
-            converter_seconds=converters_done - began + now - branches_done,
+            noise=noise,
+            converter_seconds=converters_done - began + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
             bench_seconds=now - began,
             board_kelvin=self.board.temperature_kelvin(),

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.corrected import CorrectedCrossbar
 from calibration.pairs import differences
+from calibration.product_ranges import lowest_that_holds
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
@@ -35,7 +36,8 @@ class ProgrammedMatrix:
         ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
         when the matrix was programmed. Rows are driven with the codes whose output is nearest to
         what is wanted, and readings are freed from their ADCs' curves, both as calibrated. Nothing
-        is fitted afterwards.
+        is fitted afterwards. Each vector is read in the lowest range that holds its currents as the
+        measured transfer matrix foresees them.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -56,10 +58,28 @@ class ProgrammedMatrix:
             )
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
-        amperes = self.corrected.column_currents(volts) - self.programmed.transfer.zero_amperes
+        amperes = self._read(volts)
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
             raise OverloadError(f"column {overloaded[0]} overloads its range during a product")
         pairs = differences(amperes, outputs)
         products = pairs / (self.volts_per_unit * self.programmed.targets.scale_siemens)
         return products.reshape(*inputs.shape[:-1], outputs)
+
+    def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
+        at zero input, each vector read once.
+        """
+        transfer, ranges = self.programmed.transfer, self.programmed.ranges
+        rows, outputs = self.weights.shape
+        foreseen = (volts[:, :rows] @ transfer.siemens + transfer.zero_amperes)[:, : 2 * outputs]
+        which = lowest_that_holds(ranges, np.abs(foreseen).max(axis=1, initial=0.0))
+        amperes = np.empty((len(volts), self.board.columns))
+        for index in np.unique(which).tolist():
+            if index:
+                self.board.configure(range_amperes=ranges[index].range_amperes)
+            read = self.corrected.column_currents(volts[which == index])
+            amperes[which == index] = ranges[index].in_range_of_use(read)
+        if which.any():
+            self.board.configure(range_amperes=ranges[0].range_amperes)
+        return amperes - transfer.zero_amperes

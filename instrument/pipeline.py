@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.budget import Budget
 from calibration.coverage import Coverage, bits_against_branches
 from calibration.targets import check_fit, check_matrix
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
+from instrument.budget import budget_of
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
@@ -36,6 +38,8 @@ class Run:
     calibration: Calibration
     program: ProgrammedMatrix
     validation: Validation
+    budget: Budget
+    """What the error of these products should be, and of what."""
     checks: Checks
     coverage: Coverage
     calibration_expired: str | None
@@ -83,8 +87,15 @@ def run_pipeline(
         )
     save_program(program, folder / PROGRAM_FILE)
     programmed_at = bench.spent_seconds()
+    moments = [bench.board.moment()]
     with step("validate") as progress:
-        validation = validate(program, inputs, progress)
+
+        def and_note_the_moment(done: int, total: int) -> None:
+            moments.append(bench.board.moment())
+            progress(done, total)
+
+        validation = validate(program, inputs, and_note_the_moment)
+    budget = budget_of(program, calibration, inputs, moments)
     spent = bench.spent_seconds()
     np.savez_compressed(
         folder / PRODUCTS_FILE,
@@ -106,6 +117,7 @@ def run_pipeline(
         calibration=calibration,
         program=program,
         validation=validation,
+        budget=budget,
         checks=checks,
         coverage=bits_against_branches(matrix, calibration.branches),
         calibration_expired=expired,

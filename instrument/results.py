@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.converters import ChannelStatus
+from instrument.budget import budget_document
 from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.store import Calibration
@@ -81,10 +82,12 @@ def result_document(
             "residual_rms": programmed.residual_rms,
             "scale_siemens": programmed.targets.scale_siemens,
             "range_amperes": programmed.range_amperes,
+            "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
             "wire_ohms": asdict(programmed.wire.wire),
             "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
         },
         "validation": validation_document(run.validation, run.checks),
+        "budget": budget_document(run.budget, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
         "report": str(report),
     }

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
 from calibration.converters import Converters
+from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
 
-FORMAT, EARLIER_FORMATS = "ohmsum calibration 2", ("ohmsum calibration 1",)
+FORMAT, EARLIER_FORMATS = "ohmsum calibration 3", ("ohmsum calibration 1", "ohmsum calibration 2")
 MEASURED: dict[str, Any] = {
     "branches": BranchCalibration,
     "converters": Converters,
     "ranges": RangeGains,
+    "noise": NoiseSurvey,
 }
 """What of a calibration is kept as arrays; the rest is kept as JSON."""
 
@@ -51,6 +53,7 @@ class Calibration:
     branches: BranchCalibration
     converters: Converters
     ranges: RangeGains
+    noise: NoiseSurvey
     bytes_moved: int
     bench_seconds: float
     converter_seconds: float
@@ -104,7 +107,7 @@ def load_calibration(path: Path) -> Calibration:
             if about.get("format") in EARLIER_FORMATS:
                 raise UsageError(
                     f"{path}: a calibration of an earlier version of ohmsum, which did not measure "
-                    "the board's converters: calibrate again"
+                    "all that is needed now: calibrate again"
                 )
             if about.get("format") != FORMAT:
                 raise UsageError(f"{path}: not a calibration of this version of ohmsum")
@@ -116,6 +119,7 @@ def load_calibration(path: Path) -> Calibration:
             branches=_built(BranchCalibration, "branches", arrays),
             converters=_built(Converters, "converters", arrays),
             ranges=_built(RangeGains, "ranges", arrays),
+            noise=_built(NoiseSurvey, "noise", arrays),
             bytes_moved=int(about["bytes_moved"]),
             bench_seconds=float(about["bench_seconds"]),
             converter_seconds=float(about["converter_seconds"]),
@@ -191,8 +195,8 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None
 
 
 def save_program(program: ProgrammedMatrix, path: Path) -> None:
-    """Write the pattern, the measured transfer matrix and the scale of a programmed matrix to a
-    .npz file.
+    """Write the pattern, the measured transfer matrix, the scale and the ranges of a programmed
+    matrix to a .npz file.
     """
     programmed = program.programmed
     np.savez_compressed(
@@ -204,6 +208,8 @@ def save_program(program: ProgrammedMatrix, path: Path) -> None:
         zero_amperes=programmed.transfer.zero_amperes,
         scale_siemens=programmed.targets.scale_siemens,
         volts_per_unit=program.volts_per_unit,
-        range_amperes=programmed.range_amperes,
+        ranges_amperes=[one.range_amperes for one in programmed.ranges],
+        range_gains=[one.gain for one in programmed.ranges],
+        range_offsets_amperes=[one.offset_amperes for one in programmed.ranges],
         round_residuals=programmed.round_residuals,
     )

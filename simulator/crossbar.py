@@ -138,6 +138,10 @@ class SimulatedCrossbar:
         self.suffer()
         return self.ambient.sensed_kelvin(self.clock.seconds)
 
+    def moment(self) -> tuple[float, float]:
+        """Return seconds since power-on, and the reading of the board's temperature sensor."""
+        return self.clock.seconds, self.sensed_kelvin()
+
     def read(self, count: int = 1) -> Floats:
         """Read all columns `count` times in the present state: (count, columns), ampere."""
         return self._acquire(self.row_volts[None, :], count)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.studies.design import Lot, Parts, draw_lot, pair_bits
-from calibration.studies.fits import quantile_interval, share_interval
+from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
 
 Floats = NDArray[np.float64]
 Mapper = Callable[[Callable[[Floats], Floats], Iterable[Floats]], Iterable[Floats]]
@@ -48,6 +48,14 @@ class Expected:
     yielded_bits: float
     """That the wanted share of pairs reaches."""
     yielded_bits_interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """Bits that one set of values has more than another at the wanted yield, by the same pairs."""
+
+    bits: float
+    interval: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,15 @@ def expect(
     ]
 
 
+def gain(ours: Expected, other: Expected, goal: Goal, *, seed: int) -> Gain:
+    """Return what `ours` has more than `other`, both of one call of `expect`."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1001,)))
+    return Gain(
+        ours.yielded_bits - other.yielded_bits,
+        quantile_gain_interval(ours.bits, other.bits, 1 - goal.share, generator),
+    )
+
+
 def _expected(name: str, nominal_ohms: Floats, bits: Floats, goal: Goal) -> Expected:
     good = int((bits >= goal.bits).sum())
     return Expected(
@@ -175,7 +192,9 @@ def _at(parts: Parts, place: Floats) -> Floats:
 def _buyable(parts: Parts, ohms: Floats) -> Floats:
     """Return the nearest values, in ratio, that are offered; else values of four digits."""
     if parts.offered_ohms is None:
-        return np.array([float(f"{value:.3e}") for value in ohms])
+        digits = np.array([float(f"{value:.3e}") for value in ohms])
+        largest = parts.smallest_ohms * parts.largest_ratio
+        return np.asarray(np.clip(digits, parts.smallest_ohms, largest))
     distance = np.abs(np.log(parts.offered_ohms / ohms[:, None]))
     return np.asarray(parts.offered_ohms[distance.argmin(axis=1)])
 

@@ -9,6 +9,7 @@ import sys
 
 import typer
 
+from instrument.cli.budget import budget
 from instrument.cli.demo import demo
 from instrument.cli.design import design
 from instrument.cli.exits import run_to_exit_status
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.command()(budget)
 app.command()(design)
 app.add_typer(study, name="study")
 

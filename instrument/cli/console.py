@@ -50,6 +50,26 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
         console.print(f"Report: {document['report']}", soft_wrap=True)
 
 
+def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
+    """Print the budget of a result document: as JSON and nothing else, or as a table."""
+    console = Console(markup=False, emoji=False)
+    if as_json:
+        console.out(json.dumps(budget, indent=2), highlight=False)
+        return
+    table = Table(title="Relative error of the products")
+    table.add_column("cause")
+    for name in ("relative error", "bits"):
+        table.add_column(name, justify="right")
+    for row in budget["rows"]:
+        table.add_row(row["cause"], f"{row['relative_error']:.2e}", _bits(row["bits"]))
+    table.add_section()
+    for name, kind in (("sum in squares", "predicted"), ("measured", "measured")):
+        error = budget[f"{kind}_relative_error"]
+        said = "–" if error is None else f"{error:.2e}"
+        table.add_row(name, said, _bits(budget[f"{kind}_bits"]))
+    console.print(table)
+
+
 def _table(document: dict[str, Any]) -> Table:
     board, calibration = document["board"], document["calibration"]
     program, validation = document["program"], document["validation"]
@@ -92,6 +112,9 @@ def _table(document: dict[str, Any]) -> Table:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
     for name, said in _validated(validation):
         table.add_row(name, said)
+    budget = document["budget"]
+    largest = ", ".join(f"{row['cause']} {_bits(row['bits'])}" for row in budget["rows"][:3])
+    table.add_row("budget", f"{_bits(budget['predicted_bits'])} bits; alone {largest}")
     if "classification" in document:
         decided = document["classification"]
         table.add_row(

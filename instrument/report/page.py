@@ -17,6 +17,7 @@ from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.report import pictures, validation_pictures, wording
 from instrument.report import validation as tables
+from instrument.report.budget import waterfall
 from instrument.results import Specification
 from instrument.store import Calibration
 from instrument.validation.interval import CONFIDENCE_LEVEL
@@ -65,7 +66,6 @@ class Round:
     number: int
     residual: float
     bits: float
-    kept: bool
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ def _pictures(run: Run) -> dict[str, str]:
         "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
         "convergence": pictures.convergence(programmed),
         "converters": pictures.converter_curves(run.calibration.converters),
+        "budget": waterfall(run.budget, run.validation.bits),
         "averaging": validation_pictures.averaging(run.validation, checks),
     }
     if checks.visits:
@@ -258,8 +259,7 @@ def _unreachable(run: Run) -> Listing:
 def _rounds(run: Run) -> list[Round]:
     residuals = np.array(run.program.programmed.round_residuals)
     bits = pictures.as_bits(residuals)
-    kept = int(residuals.argmin())
     return [
-        Round(index + 1, float(residual), float(bits[index]), index == kept)
+        Round(index + 1, float(residual), float(bits[index]))
         for index, residual in enumerate(residuals)
     ]

@@ -240,21 +240,20 @@ def convergence(programmed: Programmed) -> str:
     residuals = np.array(programmed.round_residuals)
     rounds = np.arange(1, len(residuals) + 1)
     bits = as_bits(residuals)
-    kept = int(residuals.argmin())
     noise_bits = float(as_bits(np.array(measuring_noise(programmed))))
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
         axes.plot(rounds, bits, "o-", color=BLUE, label="after the round")
         axes.plot(
-            rounds[kept],
-            bits[kept],
+            rounds[-1],
+            bits[-1],
             "o",
             markersize=10,
             markerfacecolor="none",
             markeredgecolor=VERMILION,
             markeredgewidth=1.5,
-            label="kept",
+            label="stays",
         )
         if noise_bits < MOST_BITS:
             axes.axhline(

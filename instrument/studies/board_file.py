@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 from calibration.studies.design import Parts
 from simulator.preset import Preset
 
+DESIGNED_EFFECTS = "tolerance", "switch_resistance", "leakage"
+"""Scaled by a factor of the base, what a design says of its parts would no longer hold."""
+
 
 def designed_preset(base: Preset, parts: Parts, ohms: NDArray[np.float64], name: str) -> Preset:
-    """Return a preset with these parts at its crosspoints; the rest is taken from `base`."""
-    sections = base.model_dump()
+    """Return a preset with these parts at its crosspoints, none of them defective; how they drift
+    and the rest of the board is taken from `base`.
+    """
+    sections = base.model_dump(exclude={"defects"})
+    for effect in DESIGNED_EFFECTS:
+        sections["effects"].pop(effect, None)
     sections["name"] = name
     sections["shape"]["branches"] = len(ohms)
     sections["population"] |= {
@@ -31,6 +38,7 @@ def designed_preset(base: Preset, parts: Parts, ohms: NDArray[np.float64], name:
         "on_ohms": parts.on_ohms,
         "on_spread": parts.on_spread,
         "off_ohms": parts.off_ohms,
+        "leakage": 1.0,
     }
     return Preset.model_validate(sections)
 

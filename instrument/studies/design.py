@@ -15,13 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.studies.design import Parts
+from calibration.studies.fits import CONFIDENCE
 from calibration.studies.search import (
     DECIDING_PAIRS,
     OURS,
     SEARCHED_PAIRS,
     Expected,
+    Gain,
     Goal,
     expect,
+    gain,
     rules_of_thumb,
     search,
 )
@@ -99,8 +102,9 @@ def run_design(
                 seed=effort.seed,
                 mapper=pool.map,
             )
-    ours = expected[0]
-    document = _document(parts, goal, effort, expected)
+    ours, *rules = expected
+    gains = [gain(ours, rule, goal, seed=effort.seed) for rule in rules]
+    document = _document(parts, goal, effort, expected, gains)
     preset = designed_preset(base, parts, found, f"design-{parts.branches}x{effort.seed}")
     (folder / "board.toml").write_text(preset_toml(preset, _comments(goal, ours)), "utf-8")
     write_document(document, folder / "design.json")
@@ -116,13 +120,18 @@ def run_design(
     return 0 if document["ok"] else OUT_OF_SPECIFICATION
 
 
-def _document(parts: Parts, goal: Goal, effort: Effort, expected: list[Expected]) -> dict[str, Any]:
-    ours = expected[0]
+def _document(
+    parts: Parts, goal: Goal, effort: Effort, expected: list[Expected], gains: list[Gain]
+) -> dict[str, Any]:
+    ours, *rules = expected
     return {
         "ok": ours.good_share_interval[0] >= goal.share,
         "goal": {"worst_bits": goal.bits, "yield": goal.share},
         "nominal_ohms": [float(value) for value in ours.nominal_ohms],
-        "compared": [_row(one) for one in expected],
+        "compared": [
+            _row(ours),
+            *(_row(rule) | _gained(one) for rule, one in zip(rules, gains, strict=True)),
+        ],
         "parts": {
             "branches": parts.branches,
             "tolerance": parts.tolerance,
@@ -144,18 +153,24 @@ def _document(parts: Parts, goal: Goal, effort: Effort, expected: list[Expected]
     }
 
 
-def _row(one: Expected) -> dict[str, Any]:
-    def known(value: float) -> float | None:
-        return value if np.isfinite(value) else None
+def _known(value: float) -> float | None:
+    return value if np.isfinite(value) else None
 
+
+def _gained(one: Gain) -> dict[str, Any]:
+    low, high = one.interval
+    return {"gained_bits": one.bits, "gained_low": _known(low), "gained_high": _known(high)}
+
+
+def _row(one: Expected) -> dict[str, Any]:
     return {
         "values": one.name,
+        "bits": one.yielded_bits,
+        "bits_low": _known(one.yielded_bits_interval[0]),
+        "bits_high": _known(one.yielded_bits_interval[1]),
         "good_share": one.good_share,
         "good_share_low": one.good_share_interval[0],
         "good_share_high": one.good_share_interval[1],
-        "bits": one.yielded_bits,
-        "bits_low": known(one.yielded_bits_interval[0]),
-        "bits_high": known(one.yielded_bits_interval[1]),
         "median_bits": float(np.median(one.bits)),
         "worst_bits": float(one.bits.min()),
         "nominal_ohms": " ".join(f"{value:g}" for value in one.nominal_ohms),
@@ -163,39 +178,83 @@ def _row(one: Expected) -> dict[str, Any]:
 
 
 def _comments(goal: Goal, ours: Expected) -> list[str]:
-    low, high = ours.good_share_interval
+    row = _row(ours)
     return [
         "Nominal values searched by `ohmsum design`; what is not at the crosspoints is its base's.",
-        f"Expected: {ours.good_share:.2%} of pairs ({low:.2%} to {high:.2%}, 95 % confidence, "
-        f"{ours.bits.size} pairs)",
-        f"reach {goal.bits:g} bits at every target up to half of their range; "
-        f"{goal.share:.2%} reach {ours.yielded_bits:.2f} bits.",
+        f"Expected: {_percent(goal.share)} of pairs reach {_headline(row)} at every target up to",
+        f"half of their range; {_share(row)} reach {goal.bits:g} bits. 95 % confidence in",
+        f"brackets, measured on {ours.bits.size} pairs that had no part in the search.",
     ]
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.6g} %"
+
+
+def _share(row: dict[str, Any]) -> str:
+    low, high = 100 * row["good_share_low"], 100 * row["good_share_high"]
+    return f"{100 * row['good_share']:.2f} % [{low:.2f}, {high:.2f}]"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return f"[{'–' if low is None else f'{low:.2f}'}, {'–' if high is None else f'{high:.2f}'}]"
+
+
+def _headline(row: dict[str, Any]) -> str:
+    return f"{row['bits']:.2f} bits {_interval(row['bits_low'], row['bits_high'])}"
+
+
 def _print(console: Console, document: dict[str, Any], ours: Expected, folder: Path) -> None:
-    goal = document["goal"]
+    goal, rows = document["goal"], document["compared"]
     table = Table(title="Bits at the worst target of a pair, 95 % confidence in brackets")
-    for column in (
-        "nominal values",
-        f"reach {goal['worst_bits']:g} bits",
-        f"bits at {goal['yield']:.4g} yield",
-        "median",
-    ):
+    for column in ("nominal values", f"{_percent(goal['yield'])} of pairs", "gained", "median"):
         table.add_column(column)
-    for row in document["compared"]:
-        low, high = (
-            "–" if row[end] is None else f"{row[end]:.2f}" for end in ("bits_low", "bits_high")
+    for row in rows:
+        gained = "gained_bits" in row and (
+            f"{row['gained_bits']:+.2f} {_interval(row['gained_low'], row['gained_high'])}"
         )
-        table.add_row(
-            row["values"],
-            f"{row['good_share']:.2%} [{row['good_share_low']:.2%}, {row['good_share_high']:.2%}]",
-            f"{row['bits']:.2f} [{low}, {high}]",
-            f"{row['median_bits']:.2f}",
-        )
+        table.add_row(row["values"], _headline(row), gained or "", f"{row['median_bits']:.2f}")
     console.print(table)
-    values = ", ".join(quantity(value, "Ω") for value in ours.nominal_ohms)
-    console.print(f"Buy: {values}", soft_wrap=True)
-    verdict = "met" if document["ok"] else "NOT met"
-    console.print(f"Goal {verdict}: {goal['worst_bits']:g} bits in {goal['yield']:.4g} of pairs")
-    console.print(f"Board: ohmsum sim --board {folder / 'board.toml'}", soft_wrap=True)
+    values, counts = np.unique(ours.nominal_ohms, return_counts=True)
+    bought = [
+        f"{count} × {quantity(value, 'Ω')}" if count > 1 else quantity(value, "Ω")
+        for value, count in zip(values, counts.tolist(), strict=True)
+    ]
+    lines = [
+        f"Buy for each crosspoint: {', '.join(bought)}",
+        f"Expect {_headline(rows[0])} in {_percent(goal['yield'])} of pairs: {_verdict(rows)}",
+        f"Goal {_outcome(document, ours)}",
+        f"Board: ohmsum sim --board {folder / 'board.toml'}",
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _verdict(rows: list[dict[str, Any]]) -> str:
+    """Say which rules of thumb the search has beaten."""
+    ours, *rules = rows
+    same = [row["values"] for row in rules if row["nominal_ohms"] == ours["nominal_ohms"]]
+    doubtful = [
+        row["values"]
+        for row in rules
+        if row["values"] not in same and (row["gained_low"] is None or row["gained_low"] <= 0)
+    ]
+    said = [f"the same values as {', '.join(same)}"] if same else []
+    said += [f"not shown to beat {', '.join(doubtful)}"] if doubtful else []
+    return ", ".join(said) or "better than each rule of thumb"
+
+
+def _outcome(document: dict[str, Any], ours: Expected) -> str:
+    goal, row = document["goal"], document["compared"][0]
+    wanted = (
+        f"{goal['worst_bits']:g} bits in {_percent(goal['yield'])} of pairs; "
+        f"{_share(row)} reach them"
+    )
+    if document["ok"]:
+        return f"met: {wanted}"
+    if row["good_share"] < goal["yield"]:
+        return f"NOT met: {wanted}"
+    # The fewest pairs that could show it, all of them good (Clopper and Pearson).
+    fewest = np.log((1 - CONFIDENCE) / 2) / np.log(goal["yield"])
+    more = max(int(np.ceil(fewest)), 2 * ours.bits.size)
+    return f"NOT shown: {wanted}, which is too near to tell: try --pairs {more}"

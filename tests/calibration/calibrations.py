@@ -1,5 +1,7 @@
 """Calibrations made up for tests."""
 
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,12 @@ from calibration.branches import BranchCalibration, BranchStatus
 from calibration.converter_offsets import Offsets
 from calibration.converters import Converters
 from calibration.curves import Curves
+from calibration.noise import NoiseSurvey
+from calibration.noise_readings import Settings
 from calibration.ranges import RangeGains
+from calibration.settling import Settling
+from calibration.uncertainty import Estimate
+from calibration.warming import Warming
 
 
 def calibration_of(
@@ -73,4 +80,36 @@ def ranges_of(columns: int) -> RangeGains:
         factors=1 + np.array([[0.0], [0.0], [1e-3], [-5e-4]]) * np.ones(columns),
         uncertainty=np.array([[1e-3], [0.0], [5e-7], [8e-7]]) * np.ones(columns),
         readings=512,
+    )
+
+
+def survey_of() -> NoiseSurvey:
+    """Return a survey with a number of its own everywhere."""
+    names = [field.name for field in fields(NoiseSurvey) if field.type == "Estimate"]
+    settings = Settings(
+        range_amperes=1e-3, aperture_seconds=20e-3, delay_seconds=1e-3, line_hertz=50.0
+    )
+    kelvin = Warming(
+        kelvin=296.2,
+        kelvin_per_second=Estimate(1e-3, 1e-4),
+        wander=8e-4,
+        gain_per_kelvin=Estimate(-1e-4, 1e-5),
+        column_square=Estimate(3e-11, 1e-11),
+        branch_square=Estimate(9e-10, 3e-10),
+    )
+    settling = Settling(
+        at_once=Estimate(2.5e-3, 1e-7),
+        seconds=Estimate(50e-6, 1e-8),
+        left=Estimate(5e-12, 1e-14),
+        left_seen=Estimate(2e-8, 8e-8),
+    )
+    estimates = {name: Estimate(1e-14 * k, 1e-15 * k) for k, name in enumerate(names, start=1)}
+    estimates["line_hertz"] = Estimate(50.02, 1e-3)
+    return NoiseSurvey(
+        settings=settings,
+        settling=settling,
+        warming=kelvin,
+        readings=698,
+        columns=32,
+        **estimates,
     )

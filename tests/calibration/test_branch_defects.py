@@ -130,11 +130,20 @@ def test_switch_that_is_stuck_on_a_short(monkeypatch):
     assert measured.open_siemens[3, 4] == 0
 
     weights = np.random.default_rng(1).uniform(-1, 1, (8, 4))
-    with pytest.raises(OverloadError, match="column 4 "):
-        program(board, measured, choose_targets(weights, measured))
-    weights = weights[:, :2]  # columns 0 to 3: its row is fed through the same source, no more
     programmed = program(board, measured, choose_targets(weights, measured))
+    assert programmed.unreachable[:, 2].all()  # column 4 overloads every range
+    assert not programmed.unreachable[:, [0, 1, 3]].any()
     assert programmed.residual_rms < 2.0**-12
+
+
+def test_no_output_is_left(monkeypatch):
+    def alter(closed, opened):
+        closed[3, 1, 7] = opened[3, 1, 7] = 1 / 20
+
+    board = with_branches(monkeypatch, small(shape={"rows": 8, "columns": 2}), alter)
+    measured = characterize(board)
+    with pytest.raises(OverloadError, match="every output"):
+        program(board, measured, choose_targets(np.ones((8, 1)), measured))
 
 
 def test_crosspoint_that_conducts_too_much_to_be_read(monkeypatch):

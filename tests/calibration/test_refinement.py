@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from calibration.branches import characterize
 from calibration.pairs import differences
-from calibration.refinement import MOST_ROUNDS, program
+from calibration.refinement import FAR_OFF, MOST_ROUNDS, program
 from calibration.targets import choose_targets
-from calibration.transfer import measure_transfer
+from calibration.transfer import OverloadError, measure_transfer
 from tests.simulator.boards import changed, small, switched_on, true_transfer
 
 LONG_WIRES = {"wire": {"row_ohms": 1.0, "column_ohms": 1.0, "source_ohms": 5.0, "sense_ohms": 5.0}}
@@ -48,21 +48,29 @@ def rms(values):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_thirteen_bits_with_all_that_the_preset_has(seed):
+def test_sixteen_bits_with_all_that_the_preset_has(seed):
     _, programmed = run(weights_of(seed), seed=seed)
-    assert programmed.residual_rms < 2.0**-13
-    assert rms(true_error(small(), seed, programmed)) < 2.0**-13
+    assert programmed.residual_rms < 2.0**-16
+    assert rms(true_error(small(), seed, programmed)) < 2.0**-16
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize(("wires", "better"), [({}, 4), (LONG_WIRES, 10)])
+@pytest.mark.parametrize(("wires", "better"), [({}, 60), (LONG_WIRES, 30)])
 def test_refinement_is_worth_its_rounds(seed, wires, better):
     preset = small(wires)
     _, programmed = run(weights_of(seed), preset, seed=seed)
     first = programmed.round_residuals[0]
-    assert min(programmed.round_residuals) == programmed.residual_rms
+    assert programmed.round_residuals[-1] == programmed.residual_rms
     assert programmed.residual_rms < first / better
     assert rms(true_error(preset, seed, programmed)) < first / better
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_strong_wires_are_no_obstacle(seed):
+    preset = small(LONG_WIRES, shape={"rows": 32, "columns": 32})
+    _, programmed = run(weights_of(seed, 32, 16), preset, seed=seed)
+    assert len(programmed.round_residuals) <= 5
+    assert rms(true_error(preset, seed, programmed)) < 2.0**-15
 
 
 def test_residual_is_what_was_measured_of_the_best_pattern():
@@ -77,7 +85,9 @@ def test_residual_is_what_was_measured_of_the_best_pattern():
         programmed.residual_siemens,
         atol=10 * np.hypot(*again.uncertainty_siemens[:2]),
     )
-    assert programmed.residual_rms == rms(programmed.residual_siemens) / np.abs(wanted).max()
+    assert programmed.residual_rms == pytest.approx(
+        rms(programmed.residual_siemens) / np.abs(wanted).max()
+    )
 
 
 def test_rounds_end_when_they_no_longer_help():
@@ -86,7 +96,7 @@ def test_rounds_end_when_they_no_longer_help():
     rounds = len(programmed.round_residuals)
     steps = [(number + 1, MOST_ROUNDS) for number in range(rounds)]
     assert told == [*steps, (rounds, rounds)]
-    assert 3 < rounds < MOST_ROUNDS
+    assert 2 <= rounds < MOST_ROUNDS
 
 
 @settings(deadline=None, max_examples=15)
@@ -99,7 +109,7 @@ def test_a_part_of_the_board_is_used_and_the_rest_stays_open(rows, outputs, seed
     assert programmed.residual_siemens.shape == weights.shape
     assert not programmed.unreachable.any()
     # one weight alone is as exact as its own subset sums, many as their root mean square
-    assert rms(true_error(small(), 1, programmed)) < 2.0**-12
+    assert rms(true_error(small(), 1, programmed)) < 2.0**-13
 
 
 def test_one_weight():
@@ -120,12 +130,33 @@ def test_zero_weights_are_zero():
     assert rms(error) < 2.0**-13
 
 
-def test_totals_are_held_together():
-    calibration = calibrated()
-    _, programmed = run(weights_of(4), calibration=calibration)
-    columns = (programmed.pattern * calibration.branch_siemens).sum(axis=2)
-    totals = columns[:, 0::2] + columns[:, 1::2]
-    assert rms(totals / programmed.targets.total_siemens - 1) < 0.08
+def test_the_scale_is_the_one_that_was_measured():
+    weights = weights_of(4)
+    _, programmed = run(weights)
+    targets = programmed.targets
+    np.testing.assert_allclose(targets.difference_siemens, weights * targets.scale_siemens)
+    gain_left = (programmed.residual_siemens * weights).sum() / (weights**2).sum()
+    assert abs(gain_left) < 1e-12 * targets.scale_siemens
+
+
+def test_a_board_that_warms_up_is_not_chased_with_switches():
+    board = switched_on(small(), 5)
+    calibration = characterize(board)
+    targets = choose_targets(weights_of(5), calibration)
+    still = program(board, calibration, targets)
+    read, readings = board.column_currents, []
+
+    def warming(volts):
+        readings.append(len(volts))
+        return read(volts) * (1 - 2e-5 * len(readings))  # 0.2 K from one measurement to the next
+
+    board = switched_on(small(), 5)
+    read, board.column_currents = board.column_currents, warming
+    warm = program(board, calibration, targets)
+    assert len(warm.round_residuals) <= len(still.round_residuals) + 2
+    assert warm.residual_rms < 2.0**-16
+    drifted = warm.targets.scale_siemens / still.targets.scale_siemens
+    assert 1e-5 < 1 - drifted < 1e-3
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -164,17 +195,50 @@ def test_cells_out_of_reach_are_told_and_cost_the_others_nothing():
     assert rms(error[~programmed.unreachable]) < 2.0**-12
 
 
-def test_smallest_range_that_no_input_overloads():
-    board, programmed = run(weights_of(6), calibration=calibrated())
-    most = np.abs(programmed.transfer.siemens).sum(axis=0).max() * 15 / 16
-    ranges = board.ranges_amperes
-    assert programmed.range_amperes == ranges[np.searchsorted(ranges, 1.1 * most)]
-    corner = np.full((1, 8), 15 / 16)
+def test_ranges_hold_what_they_are_for():
+    preset = small(shape={"rows": 32, "columns": 8})
+    board, programmed = run(weights_of(6, 32, 4), preset)
+    ranges = board.ranges_amperes.tolist()
+    corner = np.full((1, 32), 15 / 16)
+    assert len(programmed.ranges) > 1
+    assert np.isnan(board.column_currents(corner)).any()  # for most inputs, not for this one
+    assert np.isfinite(measure_transfer(board, 32, 8, 15 / 16).siemens).all()
+    board.configure(range_amperes=ranges[ranges.index(programmed.range_amperes) - 1])
+    with pytest.raises(OverloadError):
+        measure_transfer(board, 32, 8, 15 / 16)
+    board.configure(range_amperes=programmed.ranges[-1].range_amperes)
     assert np.isfinite(board.column_currents(np.concatenate([corner, -corner]))).all()
+
+
+def test_a_row_driver_that_dies_is_reported_and_costs_the_others_nothing():
+    board = switched_on(small(), 7)
+    calibration = characterize(board)
+    board.faults.dead_rows = [3]
+    weights = weights_of(7)
+    programmed = program(board, calibration, choose_targets(weights, calibration))
+    expected = np.zeros((8, 4), dtype=bool)
+    expected[3] = np.abs(weights[3]) * programmed.targets.scale_siemens > (
+        FAR_OFF * np.abs(programmed.targets.difference_siemens).max()
+    )
+    np.testing.assert_array_equal(programmed.unreachable, expected)
+    assert rms(true_error(small(), 7, programmed)[np.arange(8) != 3]) < 2.0**-14
+
+
+def test_branches_that_die_after_characterization_are_done_without():
+    calibration = calibrated()
+    alive = np.random.default_rng(8).random(calibration.status.shape) > 0.02
+    board = switched_on(small(), 1)
+    apply = board.apply
+    board.apply = lambda pattern: apply(pattern & alive)
+    weights = weights_of(8)
+    programmed = program(board, calibration, choose_targets(weights, calibration))
+    assert not programmed.unreachable.any()
+    programmed = replace(programmed, pattern=programmed.pattern & alive)
+    assert rms(true_error(small(), 1, programmed)) < 2.0**-14
 
 
 def test_the_default_board():
     preset = changed(small(), shape={"rows": 64, "columns": 32})
     _, programmed = run(weights_of(7, 64, 16), preset)
-    assert programmed.residual_rms < 2.0**-13
-    assert rms(true_error(preset, 1, programmed)) < 2.0**-13
+    assert programmed.residual_rms < 2.0**-16.5
+    assert rms(true_error(preset, 1, programmed)) < 2.0**-16.5

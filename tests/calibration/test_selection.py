@@ -6,35 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.selection import Status, select, select_in_window
-
-
-def all_patterns(n):
-    return ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(bool)
-
-
-KINDS = ("uniform", "decades", "equal", "signed", "zeros", "signed equal", "one huge", "denormal")
-
-
-def branches(kind, cells, n, rng):
-    positive = rng.uniform(1e-6, 1e-4, (cells, n))
-    sign = rng.choice([-1.0, 1.0], (cells, n))
-    huge = positive.copy()
-    huge[:, rng.integers(n)] = 1.0
-    return {
-        "uniform": positive,
-        "decades": 10.0 ** rng.uniform(-9, -2, (cells, n)),
-        "equal": np.full((cells, n), 3e-5),
-        "signed": positive * sign,
-        "zeros": np.where(rng.random((cells, n)) < 0.5, 0.0, positive * sign),
-        "signed equal": 3e-5 * sign,
-        "one huge": huge,
-        "denormal": rng.integers(0, 1000, (cells, n)) * 5e-324 * sign,
-    }[kind]
-
-
-def reachable_targets(branch, rng):
-    return (branch * rng.random(branch.shape)).sum(axis=1)
-
+from tests.calibration.cells import KINDS, all_patterns, branches, reachable_targets
 
 cases = st.tuples(st.sampled_from(KINDS), st.integers(1, 14), st.integers(0, 2**32 - 1))
 

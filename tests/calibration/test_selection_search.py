@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from calibration.selection import Status, select, select_in_window
+from tests.calibration.cells import assert_same, pairs
 
 
 def nearest_distance(branch, target):
@@ -53,16 +54,6 @@ def test_planted_sums_are_found_among_many_branches(n):
     np.testing.assert_array_equal((branch * result.pattern).sum(axis=1), target)
 
 
-def pairs(cells, n, seed):
-    """Differential pairs of one-decade branches, some of them unusable, and targets."""
-    rng = np.random.default_rng(seed)
-    siemens = 1e-5 * 10.0 ** (-np.arange(n // 2) / (n // 2))
-    total = np.tile(siemens, 2) * rng.uniform(0.9, 1.1, (cells, n))
-    signed = total * np.repeat([1.0, -1.0], n // 2)
-    usable = rng.random((cells, n)) < 0.97
-    return signed, total, rng.uniform(-0.2, 0.2, cells) * total.sum(axis=1), usable
-
-
 def test_a_window_holds_the_total_of_a_pair():
     """Small moves of the target keep G+ + G-, which the nearest sum alone deals anew."""
     signed, total, target, usable = pairs(200, 20, 1)
@@ -98,9 +89,7 @@ def test_threads_do_not_change_the_result(monkeypatch, threads):
     alone = both()
     monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
     for serial, threaded in zip(alone, both(), strict=True):
-        np.testing.assert_array_equal(serial.pattern, threaded.pattern)
-        np.testing.assert_array_equal(serial.achieved_siemens, threaded.achieved_siemens)
-        np.testing.assert_array_equal(serial.status, threaded.status)
+        assert_same(serial, threaded)
 
 
 def test_a_cell_is_selected_alike_alone_and_in_company():

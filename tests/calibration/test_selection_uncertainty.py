@@ -85,6 +85,12 @@ def test_a_noisy_branch_is_avoided_where_another_subset_will_do():
     assert noisy.standard_uncertainty[0] == pytest.approx(0.01 * 2**0.5)
 
 
+def test_an_uncertainty_far_beyond_the_range_is_no_overflow():
+    """A branch known to no more than a hundred times its size is left off."""
+    result = select([[1e-6]], [0.6e-6], uncertainty=[[1e-4]], objective=LEAST)
+    np.testing.assert_array_equal(result.pattern, [[False]])
+
+
 def test_correlation_decides_where_deviations_do_not():
     """Two branches that err together are worse than two that err against each other."""
     branch, target = [[2.0, 2.0, 2.0]], [4.0]

@@ -1,8 +1,12 @@
 """The measured transfer matrix is the true one, to the uncertainty that it states."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
+from calibration.crossbar import Crossbar
 from calibration.transfer import OverloadError, measure_transfer
 from tests.simulator.boards import NO_NOISE, changed, small, switched_on, true_transfer
 
@@ -45,6 +49,15 @@ def test_measured_transfer_is_the_true_one(rows, used, range_amperes):
     zero = board.column_currents(np.zeros((1, rows)))[0]
     np.testing.assert_allclose(measured.zero_amperes, zero, rtol=1e-6, atol=VOLTS * step_siemens)
     assert (np.abs(zero) > 100 * VOLTS * step_siemens).all()
+
+
+def test_a_measurement_says_when_and_how_warm():
+    board = programmed(small(), 3e-4)
+    began = board.moment()
+    measured = measure_transfer(board, 8, 8, VOLTS)
+    assert measured.began == began
+    assert measured.ended == board.moment()
+    assert measured.ended[0] - measured.began[0] == pytest.approx(16 * 21e-3)
 
 
 def test_measuring_leaves_the_pattern_and_the_range():
@@ -95,3 +108,41 @@ def test_rows_that_are_not_in_use_stay_at_zero_volts():
     board.configure(range_amperes=1e-6)  # a row of these driven would overload
     measured = measure_transfer(board, 5, 8, VOLTS)
     assert (np.abs(measured.siemens) < 2e-9).all()
+
+
+@pytest.mark.parametrize("used", [1, 2, 4, 8, 12, 16, 20, 32, 33, 64])
+def test_no_vector_drives_equal_crosspoints_far_harder_than_another(used):
+    driven = []
+    recorder = SimpleNamespace(
+        rows=64,
+        column_currents=lambda volts: driven.append(volts) or volts,
+        moment=lambda: None,
+    )
+    measure_transfer(cast(Crossbar, recorder), used, 0, VOLTS)
+    design = driven[0] / VOLTS
+    order = len(design) // 2
+    np.testing.assert_array_equal(design[order:], -design[:order])
+    rows_in_use = design[:order, :used]
+    np.testing.assert_array_equal(rows_in_use.T @ rows_in_use, order * np.eye(used))
+    assert not design[:, used:].any()
+    if used == order:
+        assert np.abs(design.sum(axis=1)).max() <= np.sqrt(2 * order) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("used", [8, 5])
+def test_a_board_that_warms_up_is_measured_as_it_was_at_mid_time(used):
+    board = programmed(small(NO_NOISE), 3e-4)
+    still = measure_transfer(board, used, 8, VOLTS)
+    gain_per_reading = 2e-6
+    readings = board.column_currents
+
+    def warming(volts):
+        amperes = readings(volts)
+        since_middle = np.arange(len(amperes)) - (len(amperes) - 1) / 2
+        return amperes * (1 + gain_per_reading * since_middle)[:, None]
+
+    board.column_currents = warming
+    measured = measure_transfer(board, used, 8, VOLTS)
+    largest = still.siemens.max()
+    np.testing.assert_allclose(measured.siemens, still.siemens, atol=1e-9 * largest)
+    assert measured.uncertainty_siemens.max() < 1e-8 * largest

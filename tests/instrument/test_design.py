@@ -1,9 +1,12 @@
 """`ohmsum design`: what it writes can be built, simulated and trusted."""
 
 import json
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 
 from instrument import open_bench
 from simulator.parts.resistors import draw_branches, nominal_ohms
@@ -26,11 +29,85 @@ def test_json_is_one_document_and_the_board_holds_the_values(ohmsum, tmp_path):
     assert (preset.dac, preset.adc, preset.wire) == (unchanged.dac, unchanged.adc, unchanged.wire)
 
 
-def test_it_beats_the_rules_of_thumb(ohmsum):
+def test_it_beats_the_rules_of_thumb_and_says_so(ohmsum):
     document = json.loads(ohmsum(*DESIGN, "--pairs", 1500, "--json").out)
     ours, *rules = document["compared"]
     assert [row["values"] for row in rules] == ["equal nominals", "one decade", "gap-free radix"]
     assert ours["bits_low"] > max(row["bits_high"] for row in rules)
+    assert min(row["gained_low"] for row in rules) > 0
+    assert "better than each rule of thumb" in ohmsum(*DESIGN, "--pairs", 1500).out
+
+
+def test_where_a_rule_is_as_good_it_says_so(ohmsum):
+    # With a single value to choose from, every rule comes down to the same one.
+    said = ohmsum(*DESIGN, "--ratio", 1).out
+    assert "the same values as equal nominals, one decade, gap-free radix" in said
+    assert "Buy for each crosspoint: 4 × 100" in said
+    # A tail of 400 pairs holds nothing of one in ten thousand.
+    said = ohmsum(*DESIGN, "--yield", 0.9999).out
+    assert "not shown to beat equal nominals, one decade, gap-free radix" in said
+
+
+def test_too_few_pairs_to_tell_is_no_failure_of_the_design(ohmsum):
+    ended = ohmsum(*DESIGN, "--bits", 2, "--yield", 0.999)
+    assert ended.status == 1
+    # ln 0.025 / ln 0.999, rounded up: all of so many pairs good, and the goal is shown.
+    assert "Goal NOT shown" in ended.out
+    assert "try --pairs 3688" in ended.out
+    assert ohmsum(*DESIGN, "--bits", 2, "--yield", 0.999, "--pairs", 3688).status == 0
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("--distribution", "uniform"),
+        ("--distribution", "normal", "--tolerance", 0.2),
+        ("--distribution", "lognormal", "--series", "E24", "--ratio", 5),
+        ("--off-ohms", 1e6, "--on-ohms", 2e3),
+    ],
+    ids=["uniform", "normal", "series", "leaky"],
+)
+def test_boards_drawn_by_the_simulator_keep_the_promise(ohmsum, tmp_path, parts):
+    document = json.loads(
+        ohmsum(*DESIGN, *parts, "--board", "100x100", "--pairs", 4000, "--json").out
+    )
+    bits = bits_of_pairs(tmp_path / document["board"], seed=3)
+    promised = document["compared"][0]
+    assert promised["bits_low"] <= np.quantile(bits, 0.01) <= promised["bits_high"]
+    for wanted in (promised["bits"], promised["median_bits"]):
+        reached = int((bits >= wanted).sum())
+        expected = round((0.99 if wanted == promised["bits"] else 0.5) * 4000)
+        table = [[reached, bits.size - reached], [expected, 4000 - expected]]
+        assert fisher_exact(table).pvalue > 1e-3
+
+
+def bits_of_pairs(path: Path, seed: int):
+    """All sums of every pair (rows · columns / 2,) of a simulated board, at its worst target."""
+    drawn = draw_branches(load_preset(str(path)), seed)
+    closed, opened = (
+        one.reshape(len(one), -1, 2, one.shape[2]).reshape(-1, 2, one.shape[2])
+        for one in (drawn.closed_siemens, drawn.open_siemens)
+    )
+    branches = closed.shape[2]
+    half = (closed - opened).sum(axis=2).min(axis=1, keepdims=True) / 2
+    chosen = (np.arange(1 << branches) >> np.arange(branches)[:, None]) & 1
+    sides = closed @ chosen + opened @ (1 - chosen)
+    weights = np.sort((sides[:, 0, :, None] - sides[:, 1, None, :]).reshape(len(half), -1))
+    below, above = weights[:, :-1], weights[:, 1:]
+    target = np.clip(0.5 * (below + above), -half, half)
+    error = np.minimum(target - below, above - target)
+    return np.log2(half / error.max(axis=1, keepdims=True)).ravel()
+
+
+def test_nothing_of_the_base_spoils_the_promise(ohmsum, tmp_path):
+    spoilt = (resources.files("simulator") / "presets" / "8x4.toml").read_text("utf-8")
+    spoilt = spoilt.replace("[effects]", "[effects]\ntolerance = 0.0\nleakage = 0.0\nmains = 0.0")
+    (tmp_path / "base.toml").write_text(spoilt + "\n[defects]\nopen = 0.5\n", "utf-8")
+    assert ohmsum(*DESIGN, "--board", "base.toml", "--out", "here").status == 0
+    preset = load_preset(str(tmp_path / "here" / "board.toml"))
+    assert preset.effects == {"mains": 0.0}
+    assert preset.defects == load_preset("8x4").defects
+    assert preset.in_force().population.tolerance == 0.1
 
 
 def test_the_designed_board_calibrates_in_the_simulator(ohmsum, tmp_path):

@@ -22,8 +22,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
+from calibration.budget import Budget, Row
 from calibration.corrected import CorrectedCrossbar
 from calibration.coverage import Coverage
+from calibration.estimate import first_estimate
+from calibration.product_ranges import range_of_use
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
@@ -43,7 +46,7 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Visit
 from kirchhoff import Wire
-from tests.calibration.calibrations import converters_of, ranges_of
+from tests.calibration.calibrations import converters_of, ranges_of, survey_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -76,22 +79,25 @@ def make_run(
     transfer = np.zeros((rows, board.columns))
     transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
     branch_shape = board.rows, board.columns, board.branches
+    branches = BranchCalibration(
+        branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
+        uncertainty_siemens=np.full(branch_shape, 6e-12),
+        open_siemens=np.full(branch_shape[:2], 1e-9),
+        status=np.zeros(branch_shape, dtype=np.int8),
+        readings=106_496,
+        range_amperes=30e-6,
+        row_volts=0.9375,
+    )
+    wire = Wire(0.02, 0.02, 0.05, 0.0)
     return Run(
         board=board,
         resource="TCPIP::127.0.0.1::5025::SOCKET",
         calibration=Calibration(
             board=board,
-            branches=BranchCalibration(
-                branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
-                uncertainty_siemens=np.full(branch_shape, 6e-12),
-                open_siemens=np.full(branch_shape[:2], 1e-9),
-                status=np.zeros(branch_shape, dtype=np.int8),
-                readings=106_496,
-                range_amperes=30e-6,
-                row_volts=0.9375,
-            ),
+            branches=branches,
             converters=converters_of(board.rows, board.columns),
             ranges=ranges_of(board.columns),
+            noise=survey_of(),
             bytes_moved=444_921,
             bench_seconds=79.6,
             converter_seconds=11.4,
@@ -111,15 +117,17 @@ def make_run(
                 transfer=TransferMeasurement(
                     transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
                 ),
-                range_amperes=3e-3,
-                round_residuals=(error * 10, error * 3, error, error * 2),
-                wire=WireEstimate(Wire(0.02, 0.02, 0.05, 0.0), Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
+                round_residuals=(error * 10, error * 3, error * 2, error),
+                wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                estimate=first_estimate(branches, wire),
                 unreachable=np.zeros(shape, dtype=bool),
             ),
             volts_per_unit=0.9375,
             input_full_scale=1.0,
         ),
         validation=validation,
+        budget=Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0))),
         checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
@@ -338,7 +346,7 @@ def test_any_run_gives_one_well_formed_page_that_needs_nothing_else(
     assert {"script", "link", "iframe", "object"}.isdisjoint(page.seen)
     assert not re.search(r"@import|url\(|@font-face", html)
     pictures = svgs(page)
-    assert len(pictures) == 7 + (name == "thorough")
+    assert len(pictures) == 8 + (name == "thorough")
     for picture in pictures:
         hrefs = [value for part in picture.iter() for key, value in part.items() if "href" in key]
         assert all(href.startswith(("#", "data:")) for href in hrefs)

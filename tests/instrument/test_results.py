@@ -49,7 +49,7 @@ def test_the_document(run_json, tmp_path):
     assert calibration["statuses"] == {"ok": 640, "open": 0, "short": 0, "stuck": 0}
     assert calibration["bytes"] > 4 * calibration["readings"] > 0
     converters = calibration["converters"]
-    assert 0 < converters["bench_seconds"] < 15 < calibration["bench_seconds"] < 25
+    assert 0 < converters["bench_seconds"] < 15 < calibration["bench_seconds"] < 40
     assert converters["largest_inl_uncertainty_steps"] < 0.02
     assert 1 < converters["largest_inl_steps"] < 4
     assert 1e-6 < converters["largest_adc_inl_of_range"] < 6e-6
@@ -61,7 +61,7 @@ def test_the_document(run_json, tmp_path):
     program = document["program"]
     assert (program["rows"], program["outputs"], program["cells"]) == (8, 4, 32)
     assert program["rounds"] == len(program["round_residuals"]) >= 1
-    assert program["residual_rms"] == min(program["round_residuals"]) < 2**-11
+    assert program["residual_rms"] == program["round_residuals"][-1] < 2**-11
     validation = document["validation"]
     assert validation["vectors"] == 256
     assert validation["bits"] == pytest.approx(-np.log2(validation["relative_error"]))

@@ -155,8 +155,8 @@ def test_signal_while_programming_keeps_the_calibration(
     served, start, ended, is_safe, at_message, tmp_path
 ):
     runs = []
-    # Converters and ranges take 13 patterns.
-    seen = at_message(served, b":ROUT:PATT ", 15, lambda: runs[0].send_signal(signal.SIGTERM))
+    # Converters, ranges and noise take 17 patterns.
+    seen = at_message(served, b":ROUT:PATT ", 19, lambda: runs[0].send_signal(signal.SIGTERM))
     runs.append(run_of(start))
     outcome = ended(runs[0])
 

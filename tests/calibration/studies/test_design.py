@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from calibration.studies.design import Parts, draw_lot, pair_bits
-from calibration.studies.fits import quantile_interval, share_interval
-from calibration.studies.search import OURS, Goal, expect, rules_of_thumb, search
+from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
+from calibration.studies.search import OURS, Goal, expect, gain, rules_of_thumb, search
 
 PARTS = Parts(
     branches=5,
@@ -36,21 +36,38 @@ def found(parts=PARTS, seed=1, mapper=map, candidates=60):
     )
 
 
-def test_bits_of_a_pair_are_those_of_its_circuit():
-    nominal = np.geomspace(1e4, 1e5, 5)
-    lot = draw_lot(PARTS, np.random.default_rng(1), 6)
-    bits = pair_bits(PARTS, nominal, lot)
-    masks = (np.arange(1 << 10)[:, None] >> np.arange(10)) & 1
-    for k in range(6):
+@settings(deadline=None)
+@given(
+    st.lists(st.floats(1, 100), min_size=1, max_size=5),
+    st.sampled_from(["uniform", "normal", "lognormal"]),
+    st.floats(0, 0.9),
+    st.sampled_from([1e5, 1e6, 1e10]),
+    st.integers(0, 1000),
+)
+def test_bits_of_a_pair_are_those_of_its_circuit(ladder, distribution, tolerance, off_ohms, seed):
+    branches = len(ladder)
+    parts = replace(
+        PARTS,
+        branches=branches,
+        tolerance=tolerance,
+        distribution=distribution,
+        off_ohms=off_ohms,
+    )
+    nominal = 1e4 * np.array(ladder)
+    lot = draw_lot(parts, np.random.default_rng(seed), 3)
+    bits = pair_bits(parts, nominal, lot)
+    masks = (np.arange(1 << 2 * branches)[:, None] >> np.arange(2 * branches)) & 1
+    for k in range(3):
         ohms = np.tile(nominal, 2) * lot.factor[k]
-        siemens = np.where(masks, 1 / (ohms + lot.on_ohms[k]), 1 / (ohms + PARTS.off_ohms))
-        weights = np.sort(siemens[:, :5].sum(axis=1) - siemens[:, 5:].sum(axis=1))
-        reach = (1 / (ohms + lot.on_ohms[k]) - 1 / (ohms + PARTS.off_ohms)).reshape(2, 5)
+        siemens = np.where(masks, 1 / (ohms + lot.on_ohms[k]), 1 / (ohms + off_ohms))
+        sides = siemens.reshape(-1, 2, branches).sum(axis=2)
+        weights = np.sort(sides[:, 0] - sides[:, 1])
+        reach = (1 / (ohms + lot.on_ohms[k]) - 1 / (ohms + off_ohms)).reshape(2, branches)
         half = reach.sum(axis=1).min() / 2
         targets = np.append(0.5 * (weights[1:] + weights[:-1]), [-half, half])
         targets = targets[np.abs(targets) <= half]
         error = np.abs(targets[:, None] - weights).min(axis=1).max()
-        assert bits[k] == pytest.approx(np.log2(half / error), abs=1e-9)
+        assert bits[k] == pytest.approx(np.log2(half / error), abs=1e-6)
 
 
 def test_search_beats_every_rule_of_thumb_on_pairs_it_has_not_seen():
@@ -60,16 +77,17 @@ def test_search_beats_every_rule_of_thumb_on_pairs_it_has_not_seen():
     for rule in rules:
         # By more than chance: the intervals do not even touch.
         assert ours.yielded_bits_interval[0] > rule.yielded_bits_interval[1]
+        assert gain(ours, rule, GOAL, seed=1).interval[0] > 0
 
 
 @pytest.mark.parametrize("ratio", [1.0, 3.0, 100.0])
 def test_limits_are_kept(ratio):
-    ohms = found(replace(PARTS, largest_ratio=ratio))
+    parts = replace(PARTS, smallest_ohms=12345.6, largest_ratio=ratio)
+    ohms = found(parts)
     assert (np.diff(ohms) >= 0).all()
-    assert ohms[0] >= PARTS.smallest_ohms * (1 - 1e-3)
-    assert ohms[-1] <= PARTS.smallest_ohms * ratio * (1 + 1e-3)
-    for rule in rules_of_thumb(replace(PARTS, largest_ratio=ratio)).values():
-        assert rule.max() / rule.min() <= ratio * (1 + 1e-3)
+    for values in (ohms, *rules_of_thumb(parts).values()):
+        assert values.min() >= 12345.6
+        assert values.max() <= 12345.6 * ratio
 
 
 def test_only_what_is_offered_is_taken():
@@ -125,3 +143,29 @@ def test_quantile_interval_says_when_it_cannot_tell():
     low, high = quantile_interval(np.arange(20.0), 0.01)
     assert low == -np.inf
     assert np.isfinite(high)
+
+
+def test_gain_interval_holds_the_gain_as_often_as_it_says():
+    generator = np.random.default_rng(5)
+    held = []
+    for _ in range(100):
+        common, one, other = generator.normal(size=(3, 400))
+        low, high = quantile_gain_interval(common + one + 0.3, common + other, 0.05, generator)
+        held.append(low <= 0.3 <= high)
+    assert 0.9 <= np.mean(held) <= 0.99
+
+
+def test_gain_interval_is_narrower_than_two_intervals_apart():
+    generator = np.random.default_rng(6)
+    common, one, other = generator.normal(0, [[1], [0.1], [0.1]], (3, 2000))
+    low, high = quantile_gain_interval(common + one, common + other, 0.05, generator)
+    apart = np.diff([quantile_interval(common + x, 0.05) for x in (one, other)]).sum()
+    assert high - low < apart / 2
+    assert quantile_gain_interval(one, one, 0.05, generator) == (0, 0)
+
+
+def test_gain_interval_says_when_it_cannot_tell():
+    low, high = quantile_gain_interval(
+        np.arange(20.0), np.arange(20.0), 0.01, np.random.default_rng(1)
+    )
+    assert (low, high) == (-np.inf, np.inf)

@@ -18,7 +18,8 @@ class Sticky:
 
     def __init__(self, board):
         self._board = board
-        self.rows = board.rows
+        self.rows, self.columns = board.rows, board.columns
+        self.configure = board.configure
         self._factor = 1.0
 
     def apply(self, pattern):
@@ -32,7 +33,8 @@ class Sticky:
 
 def test_switches_that_remember_differ_by_what_they_remember():
     still = program(**LINEAR)
-    found = leave_and_return(replace(still, board=Sticky(still.board)), INPUTS)
+    sticky = Sticky(still.board)
+    found = leave_and_return(replace(still, board=sticky, corrected=sticky), INPUTS)
     assert found.relative_difference == pytest.approx(REMEMBERED, rel=1e-2)
     assert found.relative_noise < 1e-9
 
@@ -53,15 +55,16 @@ def test_a_steady_drift_is_not_hysteresis():
     board, seen = still.board, []
 
     class Drifting:
-        rows = board.rows
-        apply = staticmethod(board.apply)
+        rows, columns = board.rows, board.columns
+        apply, configure = staticmethod(board.apply), staticmethod(board.configure)
 
         @staticmethod
         def column_currents(row_volts):
             seen.append(0)
             return (1 + 1e-4 * len(seen)) * board.column_currents(row_volts)
 
-    found = leave_and_return(replace(still, board=Drifting()), INPUTS)
+    drifting = Drifting()
+    found = leave_and_return(replace(still, board=drifting, corrected=drifting), INPUTS)
     assert found.relative_scatter > 1e-4
     assert found.relative_difference < 1e-9
 

@@ -1,0 +1,225 @@
+"""The error budget: what each cause should contribute to the relative error of products.
+
+Products are ŷ = (ΔI − ΔI₀)/scale, ΔI the difference of a pair's column currents at row voltages v,
+D the wanted differences of conductance. To first order their error, in amperes, is
+
+    Σ_i v_i E_ip + Σ_i δv_i D_ip + n_(2p) − n_(2p+1):
+
+E what the transfer matrix is off by, δv what the rows' voltages are off by, n what a column's
+reading is off by. Each cause contributes its root sum square over all vectors and outputs, relative
+to that of what is wanted, ‖v D‖. Causes are independent of one another, so their squares add up
+(JCGM 100:2008, 5.1.2); what one cause has in common between readings is kept in its own term.
+Everything comes from the calibration and from what was measured when the matrix was programmed.
+docs/uncertainty.md derives the rows one by one.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.noise import NoiseSurvey
+from calibration.pairs import differences
+
+Floats = NDArray[np.float64]
+AGEING_PER_DECADE = 100e-6
+"""Of a branch, relative, in a decade of hours: the stability of thick film at constant load."""
+HEATING_KELVIN_PER_WATT = 200.0
+"""Of a chip resistor above its board."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """Products to be budgeted: what is driven, what is wanted, what stands on the board.
+
+    Columns are those of the outputs, plus side before minus side; rows those of the matrix.
+    """
+
+    row_volts: Floats
+    """(vectors, rows): what is asked for, in the order in which it is driven."""
+    rounding_volts: Floats
+    """(vectors, rows): by how much the DACs' codes miss that."""
+    row_bend_volts: Floats
+    """(vectors, rows): standard uncertainty of a DAC's curve there, once it is corrected."""
+    wanted_siemens: Floats
+    """(rows, outputs): wanted differences."""
+    transfer_siemens: Floats
+    """(rows, columns): measured transfer matrix."""
+    transfer_uncertainty_siemens: Floats
+    """(columns,): standard uncertainty of each element of a column."""
+    transfer_volts: float
+    """Of the rows when it was measured, either sign."""
+    transfer_readings: int
+    """Of each column."""
+    squared_siemens: Floats
+    """(rows, columns): sum of squares of the closed branches' conductances, S²."""
+    column_siemens: Floats
+    """(columns,): all conductance on a column."""
+    range_amperes: Floats
+    """(vectors,): the range that a vector is read in."""
+    column_bend_amperes: Floats
+    """(vectors, columns): standard uncertainty of an ADC's curve there, once it is corrected, that
+    is left beside a zero and a gain.
+    """
+    seconds: Floats
+    """(vectors,): since the middle of the transfer matrix' measurement."""
+    square_kelvin: Floats
+    """(vectors,): square of the change of temperature since then, K²."""
+    aged_decades: Floats
+    """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
+
+    @property
+    def products_amperes(self) -> Floats:
+        """(vectors, outputs): what is wanted."""
+        return self.row_volts @ self.wanted_siemens
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one cause contributes."""
+
+    cause: str
+    relative_error: float
+
+    @property
+    def bits(self) -> float:
+        """−log₂ of the relative error; infinite where there is none."""
+        return as_bits(self.relative_error)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """All causes, and their sum in squares."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def relative_error(self) -> float:
+        """Root sum square of the rows."""
+        return math.hypot(*(row.relative_error for row in self.rows))
+
+    @property
+    def bits(self) -> float:
+        """−log₂ of the relative error."""
+        return as_bits(self.relative_error)
+
+
+def as_bits(relative_error: float) -> float:
+    """Return −log₂ of a relative error."""
+    return -math.log2(relative_error) if relative_error else math.inf
+
+
+def predict_budget(products: Products, survey: NoiseSurvey) -> Budget:
+    """Return the budget of products on a board of which the noise was surveyed."""
+    squares = {
+        **_of_the_matrix(products),
+        **_of_drift(products, survey),
+        **_of_the_voltages(products, survey),
+        **_of_the_readings(products, survey),
+    }
+    whole = float((products.products_amperes**2).sum())
+    return Budget(tuple(Row(cause, math.sqrt(square / whole)) for cause, square in squares.items()))
+
+
+def _of_the_matrix(products: Products) -> dict[str, float]:
+    """Return what the matrix on the board is off by, A².
+
+    The measured residual is made of what the board is off by and of what the measurement is. Both
+    are of known size on average: the measurement's uncertainty, and what is left of the residual
+    without it. So the best guess of what the board is off by is a share λ of the residual, and that
+    guess is uncertain by λ of the measurement's variance (the linear estimate of least mean square
+    error). Together they are the residual's square less the measurement's.
+    """
+    volts, outputs = products.row_volts, products.wanted_siemens.shape[1]
+    residual = differences(products.transfer_siemens, outputs) - products.wanted_siemens
+    seen = float(((volts @ residual) ** 2).sum())
+    measured = float((volts**2).sum() * (products.transfer_uncertainty_siemens**2).sum())
+    share = max(0.0, 1 - measured / seen) if seen else 0.0
+    return {
+        "selection residual": share**2 * seen,
+        "transfer matrix": share * measured,
+    }
+
+
+def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
+    """Return what has changed since the transfer matrix was measured, A².
+
+    Temperature changes all conductances together, the gains of columns apart, and branches apart;
+    age changes branches apart; their own heat changes branches by what it differs from that at the
+    voltage of the measurement.
+    """
+    volts, warming = products.row_volts, survey.warming
+    common, warm = warming.gain_per_kelvin, products.square_kelvin
+    columns = ((volts @ products.transfer_siemens) ** 2).sum(axis=1)
+    branches = (volts**2 @ products.squared_siemens).sum(axis=1)
+    wanted = (products.products_amperes**2).sum(axis=1)
+    temperature = (
+        (common.value**2 + common.uncertainty**2) * wanted
+        + warming.column_square.expected * columns
+        + warming.branch_square.expected * branches
+    )
+    aged = (AGEING_PER_DECADE * products.aged_decades) ** 2
+    hotter = volts * (volts**2 - products.transfer_volts**2)
+    paired = differences(products.squared_siemens, products.wanted_siemens.shape[1])
+    heat = HEATING_KELVIN_PER_WATT * common.value
+    return {
+        "temperature": float(warm @ temperature),
+        "ageing": float(aged @ branches),
+        "self-heating": float(((heat * hotter @ paired) ** 2).sum()),
+    }
+
+
+def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, float]:
+    """Return what rows are driven to beside what is asked for, A²; both columns of a pair see it,
+    and what they have in common cancels.
+    """
+    of_row = (products.wanted_siemens**2).sum(axis=1)
+    moved = np.diff(products.products_amperes, axis=0, prepend=0.0)
+    left = survey.settling.left
+    return {
+        "DAC quantization": float(((products.rounding_volts @ products.wanted_siemens) ** 2).sum()),
+        "DAC nonlinearity": float((products.row_bend_volts**2 @ of_row).sum()),
+        "DAC noise": survey.dac_noise.expected * len(products.row_volts) * of_row.sum(),
+        "settling": (left.value**2 + left.uncertainty**2) * float((moved**2).sum()),
+    }
+
+
+def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, float]:
+    """Return what readings of columns scatter by, or are off by, A².
+
+    What is white in a reading is once more in the zero that is subtracted, a mean of many. What
+    falls as 1/f is in both as well, and counts by how far apart they are.
+    """
+    vectors, columns = len(products.row_volts), products.transfer_siemens.shape[1]
+    white = vectors * (1 + 1 / products.transfer_readings)
+    ranges = columns * float((products.range_amperes**2).sum())
+    siemens = float(products.column_siemens.sum())
+    squared = float((products.column_siemens**2).sum())
+    between = _flicker_between(products, survey)
+    branches = (products.row_volts**2 @ products.squared_siemens).sum(axis=1)
+    return {
+        "ADC nonlinearity": float((products.column_bend_amperes**2).sum()),
+        "ADC quantization": survey.adc_quantization.value * ranges,
+        "ADC noise": survey.adc_noise.expected * ranges * white / vectors,
+        "Johnson noise": survey.johnson.expected * siemens * white,
+        "amplifier noise": survey.amplifier.expected * squared * white,
+        "1/f noise": survey.flicker.expected * squared * float(between.sum()),
+        "excess noise": survey.excess.expected * float(between @ branches),
+        "mains": survey.mains_left.expected / 2 * squared * vectors,
+    }
+
+
+def _flicker_between(products: Products, survey: NoiseSurvey) -> Floats:
+    """Return the mean square (vectors,) of noise of density 1/f between a reading and the mean over
+    the transfer matrix' measurement.
+
+    With T the aperture, M the measurement's duration and L the time between, longer than both, it
+    is 3 + ln(L²/TM): the covariance −ln L between them, 3/2 − ln T and 3/2 − ln M in themselves.
+    """
+    lasting = products.transfer_readings * survey.settings.period_seconds
+    return np.asarray(
+        3 + np.log(products.seconds**2 / (survey.settings.aperture_seconds * lasting))
+    )

@@ -1,0 +1,268 @@
+"""The noise survey: what readings scatter by, taken apart into causes, each with its uncertainty.
+
+Everything is read from the board alone, under a few patterns that weigh the causes differently:
+
+- *everything* closed, at 0 V, a long series: the amplifiers, white and 1/f;
+- *few*: so little conductance that its own thermal noise outweighs the amplifiers';
+- *sparse*: every column joined to rows of its own: the rows' DACs;
+- *opened*: nothing closed, in the range of use: the ADCs;
+- *chopped*: everything closed and driven, every other row against its neighbour, so that the
+  currents cancel and a narrow range holds them; with every reading the voltages turn round. Excess
+  noise of the resistors turns with them, other noise does not. It is read twice, some seconds
+  apart: the difference tells how the columns drift with temperature, which is then left out.
+
+These are taken apart together (`noise_series`, `variance_components`). Three more tell what does
+not scatter:
+
+- *line*: apertures of half a line cycle, which let the mains through;
+- *steps*: voltages that grow by less than a step of the DACs;
+- *gain*: all rows driven alike, after several delays, early and late in the survey: what has not
+  settled, and what a change of temperature does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.constants import k as boltzmann_joules_per_kelvin
+
+from calibration.branches import BranchCalibration
+from calibration.crossbar import Crossbar, measuring_volts, smallest_range
+from calibration.mains import fit_line
+from calibration.noise_gain import SurveyGains, chopped_mean
+from calibration.noise_readings import Settings, SurveyReadings, take_readings
+from calibration.noise_series import Cause, Series
+from calibration.settling import Settling
+from calibration.transfer import OverloadError
+from calibration.uncertainty import Estimate
+from calibration.variance_components import fit_components
+from calibration.warming import Warming
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+ADC_STEP = 2.1 / 2**24
+"""Of a range (docs/board-protocol.md)."""
+MOST_SOONER = 50.0
+"""Time constants by which a delay is taken to be shorter, at most."""
+RANGE_GAIN = 1e-3
+"""Standard uncertainty of the gain of a range against that of the characterization's."""
+
+
+@dataclass(frozen=True)
+class NoiseSurvey:
+    """What was found. White noise is a variance at the aperture in use."""
+
+    settings: Settings
+    adc_noise: Estimate
+    """Variance over the square of the range."""
+    adc_quantization: Estimate
+    """Variance over the square of the range: a twelfth of the square of the step that was seen."""
+    johnson: Estimate
+    """A²/S, of a column's total conductance."""
+    amplifier: Estimate
+    """V², across a column's total conductance."""
+    flicker: Estimate
+    """V²/Hz at 1 Hz, falling as 1/f, across a column's total conductance."""
+    dac_noise: Estimate
+    """V², on each row."""
+    dac_quantization: Estimate
+    """V², on each row: how far settings a few steps apart are from proportion."""
+    excess: Estimate
+    """1/Hz at 1 Hz, falling as 1/f: of the current of every branch, each by itself."""
+    mains: Estimate
+    """V²: square of the amplitude, across a column's total conductance."""
+    line_hertz: Estimate
+    settling: Settling
+    warming: Warming
+    readings: int
+    """Of each column."""
+    columns: int
+    """How many answered throughout."""
+
+    def read_with(self, aperture_seconds: float, delay_seconds: float) -> NoiseSurvey:
+        """Return what the survey says of readings with another aperture and another delay.
+
+        White noise falls with the aperture; what has not settled follows the exponential that was
+        found.
+        """
+        shorter = self.settings.aperture_seconds / aperture_seconds
+        sooner = self.settings.delay_seconds - delay_seconds
+        seconds = self.settling.seconds.value
+        more = math.exp(min(sooner / seconds, MOST_SOONER)) if seconds else 1.0
+        return replace(
+            self,
+            settings=replace(
+                self.settings, aperture_seconds=aperture_seconds, delay_seconds=delay_seconds
+            ),
+            adc_noise=self.adc_noise.scaled(shorter),
+            johnson=self.johnson.scaled(shorter),
+            amplifier=self.amplifier.scaled(shorter),
+            dac_noise=self.dac_noise.scaled(shorter),
+            settling=replace(self.settling, left=self.settling.left.scaled(shorter * more)),
+        )
+
+    @property
+    def johnson_expected(self) -> float:
+        """A²/S: 4kT·B, B = 1/(2·aperture) (Nyquist 1928), at the temperature of the survey."""
+        bandwidth_hertz = 1 / (2 * self.settings.aperture_seconds)
+        return float(4 * boltzmann_joules_per_kelvin * self.warming.kelvin * bandwidth_hertz)
+
+    @property
+    def mains_left(self) -> Estimate:
+        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it, on average over what
+        the frequency may be (three points of Gauss and Hermite).
+        """
+        line, aperture = self.line_hertz, self.settings.aperture_seconds
+        places = line.value + line.uncertainty * np.sqrt(3) * np.array([-1, 0, 1])
+        passed = np.sinc(places * aperture) ** 2
+        weights = np.array([1, 4, 1]) / 6
+        mean = float(weights @ passed)
+        spread = float(np.sqrt(weights @ (passed - mean) ** 2))
+        square = max(self.mains.value, 0.0)
+        return Estimate(
+            square * mean, float(np.hypot(square * spread, self.mains.uncertainty * mean))
+        )
+
+
+def usual_settings(
+    board: Crossbar,
+    calibration: BranchCalibration,
+    *,
+    aperture_seconds: float,
+    delay_seconds: float,
+    line_hertz: float,
+) -> Settings:
+    """Return how products are likely to be read: in the smallest range that holds the current of
+    half of all branches of a column, all rows driven alike.
+    """
+    of_column = calibration.branch_siemens.sum(axis=(0, 2))
+    amperes = measuring_volts(board.row_volts_limit) * float(of_column.max()) / 2
+    range_amperes = smallest_range(board.ranges_amperes, amperes)
+    return Settings(range_amperes, aperture_seconds, delay_seconds, line_hertz)
+
+
+def survey_noise(
+    board: Crossbar,
+    calibration: BranchCalibration,
+    settings: Settings,
+) -> NoiseSurvey:
+    """Survey a board whose products are read as `settings` say.
+
+    It takes some 700 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
+    the board as `settings` say, all switches open. Columns that overload, or have no working
+    branch, are left out.
+
+    Raises OverloadError where no column answers throughout.
+    """
+    read = take_readings(board, calibration, settings)
+    answers = _answering(read) & (calibration.branch_siemens > 0).any(axis=(0, 2))
+    if not answers.any():
+        raise OverloadError("no column answers throughout the noise survey")
+    series = _series(read, calibration, answers)
+    siemens = series[0].crosspoint_siemens.sum(axis=0)
+
+    line = fit_line(
+        read.line.amperes[:, answers] / siemens,
+        read.line.period_seconds,
+        read.line.aperture_seconds,
+        settings.line_hertz,
+    )
+    least = np.zeros(len(Cause))
+    least[Cause.ADC] = ADC_STEP**2 / 12
+    observed = [square for one in series for square in one.mean_squares(line.hertz.value)]
+    variances, covariance = fit_components(observed, least)
+    adc, johnson, amplifier, flicker, dac, excess = (
+        Estimate(float(value), float(np.sqrt(square)))
+        for value, square in zip(variances, np.diag(covariance), strict=True)
+    )
+
+    gains = SurveyGains(read, answers, series[0], (series[-2], series[-1]), variances)
+    quantization = _adc_quantization(read.opened.amperes[:, answers] / settings.range_amperes)
+    return NoiseSurvey(
+        settings=settings,
+        adc_noise=_without_rounding(adc, quantization.value),
+        adc_quantization=quantization,
+        johnson=johnson,
+        amplifier=amplifier,
+        flicker=flicker,
+        dac_noise=dac,
+        dac_quantization=gains.dac_quantization(),
+        excess=excess,
+        mains=Estimate(
+            line.square.value,
+            float(np.hypot(line.square.uncertainty, 2 * RANGE_GAIN * line.square.value)),
+        ),
+        line_hertz=line.hertz,
+        settling=gains.settling(settings.delay_seconds),
+        warming=gains.warming(),
+        readings=read.count,
+        columns=int(answers.sum()),
+    )
+
+
+def _answering(read: SurveyReadings) -> Bools:
+    """Return which columns (columns,) overloaded nowhere."""
+    readings = (
+        read.everything,
+        read.few,
+        read.sparse,
+        read.opened,
+        *read.chopped,
+        read.line,
+        read.steps,
+    )
+    amperes = [one.amperes for one in readings]
+    amperes += [one.siemens[None] for one in (*read.early, *read.delayed)]
+    return np.asarray(np.isfinite(np.concatenate(amperes)).all(axis=0))
+
+
+def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools) -> list[Series]:
+    """Return the readings that scatter as series, of the columns that answer; the first is that of
+    everything closed.
+    """
+    first, last = (chopped_mean(one.amperes) for one in read.chopped)
+    drift = (last - first)[answers]
+    series = []
+    for one in (read.everything, read.few, read.sparse, read.opened, *read.chopped):
+        closed = one.pattern * calibration.branch_siemens
+        driven = bool(one.row_volts.any())
+        squares = one.row_volts[0] ** 2 @ (closed**2).sum(axis=2)
+        series.append(
+            Series(
+                amperes=one.amperes[:, answers],
+                crosspoint_siemens=(calibration.open_siemens + closed.sum(axis=2))[:, answers],
+                range_amperes=one.range_amperes,
+                period_seconds=one.period_seconds,
+                aperture_seconds=one.aperture_seconds,
+                branch_amperes=np.sqrt(squares)[answers] if driven else None,
+                drift_amperes=drift if driven else None,
+            )
+        )
+    return series
+
+
+def _adc_quantization(readings: Floats) -> Estimate:
+    """Return the variance that rounding adds to readings (readings, columns) over their range.
+
+    The step is the smallest difference between any two; the documented one where all are alike.
+    """
+    values = np.unique(readings)
+    step = float(np.diff(values).min()) if len(values) > 1 else ADC_STEP
+    return Estimate(step**2 / 12, 0.0)
+
+
+def _without_rounding(adc: Estimate, rounding: float) -> Estimate:
+    """Return the ADC's variance without that of rounding.
+
+    Rounding adds a twelfth of the step's square where the noise spreads over several steps. Where
+    it does not, the sum is something else, by about exp(−2π²σ²/step²) of that (Widrow & Kollár
+    2008).
+    """
+    noise = adc.value - rounding
+    step_square = 12 * rounding
+    spread = np.pi**2 * 2 * max(noise, 0.0)
+    doubt = rounding * float(np.exp(-spread / step_square)) if step_square else 0.0
+    return Estimate(noise, float(np.hypot(adc.uncertainty, doubt)))

@@ -1,0 +1,60 @@
+"""Ranges of use: products are read in the lowest one that holds their currents.
+
+Hardly any input draws what the worst one could. In the range that holds the vectors of a transfer
+measurement, and with them most inputs, the ADC's noise is a third or a tenth of that in the range
+which holds any input. Wider ranges are tied to that first one, because each has an offset and, for
+each column, a gain of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.transfer import TransferMeasurement
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ProductRange:
+    """A range that products are read in, and what its readings mean in the range of use."""
+
+    range_amperes: float
+    gain: Floats
+    """(columns,): what a column reads here over what the same current reads in the range of use."""
+    offset_amperes: Floats
+    """(columns,): what it reads here for a current that reads zero there."""
+
+    def in_range_of_use(self, amperes: Floats) -> Floats:
+        """Return what the currents that read `amperes` (vectors, columns) here would read there."""
+        return np.asarray((amperes - self.offset_amperes) / self.gain)
+
+
+def range_of_use(range_amperes: float, columns: int) -> ProductRange:
+    """Return the range that the others are tied to."""
+    return ProductRange(range_amperes, np.ones(columns), np.zeros(columns))
+
+
+def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> ProductRange:
+    """Return a wider range, from transfer matrices of one pattern measured in both.
+
+    gain = Σ_i T_wide T / Σ_i T², least squares over the rows; 1 for a column that conducts nothing.
+    The offset is what the zeros differ by then: all that flows at 0 V flows in both.
+    """
+    power = (used.siemens**2).sum(axis=0)
+    conducts = power > 0
+    gain = np.where(
+        conducts, (wide.siemens * used.siemens).sum(axis=0) / np.where(conducts, power, 1.0), 1.0
+    )
+    return ProductRange(range_amperes, gain, wide.zero_amperes - gain * used.zero_amperes)
+
+
+def lowest_that_holds(ranges: tuple[ProductRange, ...], amperes: Floats) -> NDArray[np.int_]:
+    """Return which of ascending ranges each current (vectors,) is to be read in: the last for those
+    that none holds.
+    """
+    limits = [one.range_amperes for one in ranges[:-1]]
+    return np.searchsorted(np.asarray(limits), amperes)

@@ -1,0 +1,29 @@
+"""`ohmsum budget`: what the error of a run's products is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from instrument.cli.options import Json
+
+
+def budget(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where a run has left its result.json.")
+    ],
+    *,
+    json: Json = False,
+) -> None:
+    """Show the error budget of a run: what each cause should contribute to the relative error of
+    its products, their sum, and what was measured.
+
+    The causes are predicted from the calibration and from what was measured when the matrix was
+    programmed; the measured error is that of the run's own inputs.
+    """
+    from instrument.budget import load_budget
+    from instrument.cli.console import print_budget
+
+    print_budget(load_budget(folder), as_json=json)

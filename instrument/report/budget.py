@@ -1,0 +1,66 @@
+"""What the report shows of the error budget: its picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from calibration.budget import Budget
+from instrument.report import wording
+from instrument.report.pictures import BLUE, INK, VERMILION, as_bits, draw
+
+MARGIN_INCHES, INCHES_PER_ROW = 1.2, 0.21
+HALF_BAR = 0.33
+BITS_SHOWN = 10.0
+"""Beyond the sum's: a cause with more of them is marked at the edge."""
+
+
+def waterfall(budget: Budget, measured_bits: float) -> str:
+    """Draw how the causes, the largest first, take the bits down to those of their sum.
+
+    On the left, a bar reaches from the bits that are left without a cause and all smaller ones to
+    what is left with it; on the right, a dot marks what the cause alone would leave.
+    """
+    rows = sorted(budget.rows, key=lambda row: -row.relative_error)
+    errors = np.array([row.relative_error for row in rows])
+    left, alone = as_bits(np.sqrt(np.cumsum(errors**2))), as_bits(errors)
+    edge = float(left[-1]) + BITS_SHOWN
+    beyond = alone > edge
+    places = np.arange(len(rows))
+
+    def picture(figure: Figure) -> None:
+        falls, dots = figure.subplots(1, 2, sharey=True)
+        without = np.concatenate([left[:1], left[:-1]])
+        falls.barh(places, without - left, left=left, height=2 * HALF_BAR, color=BLUE)
+        falls.vlines(left[:-1], places[:-1] + HALF_BAR, places[1:] - HALF_BAR, color=BLUE, lw=0.8)
+        falls.plot(left[0], 0, marker="o", color=BLUE, markeredgewidth=0)
+        falls.axvline(left[-1], color=INK, linewidth=1.1, label=f"sum: {_bits(left[-1])}")
+        if np.isfinite(measured_bits):
+            falls.axvline(
+                measured_bits,
+                color=VERMILION,
+                linewidth=1.2,
+                linestyle=(0, (4, 2)),
+                label=f"measured: {_bits(measured_bits)}",
+            )
+        falls.set_xlabel("bits that are left")
+        falls.set_yticks(places, [row.cause for row in rows])
+        falls.invert_yaxis()
+        ends = left[0], left[-1], measured_bits if np.isfinite(measured_bits) else left[-1]
+        margin = 0.08 * (max(ends) - min(ends)) or 0.1
+        falls.set_xlim(min(ends) - margin, max(ends) + margin)
+        marks = {"linestyle": "none", "color": BLUE, "markeredgewidth": 0}
+        dots.plot(alone[~beyond], places[~beyond], marker="o", **marks)
+        dots.plot(np.full(beyond.sum(), edge), places[beyond], marker=">", **marks)
+        dots.set_xlim(None, edge + 0.4)
+        dots.set_xlabel("bits by the cause alone")
+        for axes in (falls, dots):
+            axes.tick_params(axis="y", length=0)
+            axes.grid(visible=False, axis="y")
+        figure.legend(loc="outside upper center", ncols=2, columnspacing=1.2)
+
+    return draw(picture, MARGIN_INCHES + INCHES_PER_ROW * len(rows))
+
+
+def _bits(value: float) -> str:
+    return wording.bits(float(value))

@@ -1,0 +1,97 @@
+"""The scale: the one of least predicted error, and the prediction is near what comes of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from calibration.descent import choose, descend
+from calibration.estimate import first_estimate
+from calibration.pairs import pair_banks
+from calibration.scale import FACTORS, best_scale, predicted_error, scaled
+from calibration.targets import choose_targets
+from kirchhoff import Wire
+from tests.calibration.calibrations import calibration_of, drawn_siemens
+
+BOARD = Wire(0.02, 0.02, 0.05, 0.05)
+EVERY_NOISE = [0.0, 1e-11, 1e-10, 1e-9, 1e-8]
+
+
+def job(seed, rows=20, outputs=10, wire=BOARD, weights=None):
+    """An estimate, the targets to begin with, and that every pair counts."""
+    random = np.random.default_rng(seed)
+    calibration = calibration_of(drawn_siemens(random, rows, 2 * outputs))
+    estimate = replace(first_estimate(calibration, wire), branches=calibration)
+    if weights is None:
+        weights = random.uniform(-1, 1, (rows, outputs))
+    return estimate, choose_targets(weights, calibration), np.ones(weights.shape, dtype=bool)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("noise", EVERY_NOISE)
+def test_the_best_scale_is_the_one_of_least_predicted_error(seed, noise):
+    estimate, start, counts = job(seed)
+    best = best_scale(estimate, start, counts, noise)
+    errors = [predicted_error(estimate, scaled(start, factor), counts, noise) for factor in FACTORS]
+    assert predicted_error(estimate, best, counts, noise) == min(errors)
+    factor = best.scale_siemens / start.scale_siemens
+    assert factor == pytest.approx(FACTORS[int(np.argmin(errors))])
+    np.testing.assert_allclose(best.difference_siemens, factor * start.difference_siemens)
+    assert best.total_siemens == start.total_siemens
+
+
+def test_the_more_noise_the_larger_the_scale():
+    estimate, start, counts = job(4)
+    scales = [best_scale(estimate, start, counts, noise).scale_siemens for noise in EVERY_NOISE]
+    assert scales == sorted(scales)
+    assert scales[0] < scales[-1]
+
+
+def test_noise_alone_is_the_noise_of_a_product():
+    estimate, start, counts = job(5)
+    noise = 1e-7  # of an element; selection is far below
+    random = np.random.default_rng(5)
+    inputs = random.uniform(-1, 1, (4000, 20))
+    # 32 vectors and their negatives made an element out of readings 8 times as uncertain
+    readings = 8 * noise * random.standard_normal((2, 4000, 10))
+    exact = inputs @ start.difference_siemens
+    matrix = noise * random.standard_normal((2, 20, 10))
+    off = readings[0] - readings[1] + inputs @ (matrix[0] - matrix[1]) * np.sqrt(3)
+    expected = np.linalg.norm(off) / np.linalg.norm(exact)
+    stated = predicted_error(estimate, start, counts, noise)
+    assert stated == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outputs", "wire"),
+    [(64, 16, BOARD), (32, 40, BOARD), (32, 16, Wire(0.2, 0.2, 0.5, 0.5))],
+)
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.3])
+def test_what_selection_should_leave_is_about_what_it_leaves(rows, outputs, wire, factor):
+    estimate, start, counts = job(6, rows, outputs, wire)
+    targets = scaled(start, factor)
+    wanted = targets.difference_siemens
+    bank = pair_banks(estimate.branches, rows, outputs)
+    chosen = choose(bank, wanted, start.total_siemens, 2.0**-11 * np.abs(wanted).max()).pattern
+    left = descend(estimate, wanted, chosen, counts).error_siemens
+    reached = np.sqrt((left**2).mean() / (wanted**2).mean())
+    stated = predicted_error(estimate, targets, counts, 0.0)
+    assert 0.5 < reached / stated < 2
+
+
+def test_weights_that_do_not_count_do_not_choose():
+    estimate, start, counts = job(7)
+    lonely = counts.copy()
+    lonely[3, 3] = False
+    extreme = start.difference_siemens.copy()
+    extreme[3, 3] *= 1e3
+    changed = replace(start, difference_siemens=extreme)
+    for noise in EVERY_NOISE:
+        best = best_scale(estimate, start, lonely, noise)
+        assert best_scale(estimate, changed, lonely, noise).scale_siemens == best.scale_siemens
+
+
+def test_nothing_that_counts():
+    estimate, start, counts = job(8)
+    assert predicted_error(estimate, start, ~counts, 1e-10) == 0
+    assert best_scale(estimate, start, ~counts, 1e-10).scale_siemens > 0

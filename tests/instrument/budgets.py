@@ -1,0 +1,89 @@
+"""Budgets of products on boards that are simulated in this process, and what they really err by."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from calibration import refinement
+from calibration.branches import characterize
+from calibration.budget import Budget, Products, predict_budget
+from calibration.converters import measure_converters
+from calibration.corrected import CorrectedCrossbar
+from calibration.crossbar import measuring_volts
+from calibration.noise import survey_noise, usual_settings
+from calibration.products import products_of
+from calibration.ranges import measure_ranges
+from calibration.targets import choose_targets
+from instrument.mvm import ProgrammedMatrix
+from instrument.validation import validate
+from simulator.preset import load_preset
+from tests.simulator.boards import switched_on
+
+VECTORS = 256
+
+
+@dataclass(frozen=True)
+class Budgeted:
+    """Products, what they should err by, and what they err by."""
+
+    program: ProgrammedMatrix
+    products: Products
+    budget: Budget
+    relative_error: float
+    moments: list[tuple[float, float]]
+
+    @property
+    def ratio(self) -> float:
+        """Measured over predicted relative error."""
+        return self.relative_error / self.budget.relative_error
+
+    def of_cause(self, cause: str) -> float:
+        """Return the relative error by one cause."""
+        return next(row.relative_error for row in self.budget.rows if row.cause == cause)
+
+
+@cache
+def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> Budgeted:
+    """Multiply random vectors by a random matrix on a board, one of whose effects is scaled."""
+    effects = {effect: factor} if effect else {}
+    board = switched_on(load_preset(preset).with_effects(**effects), seed)
+    converters = measure_converters(board)
+    straight = CorrectedCrossbar(board, converters)
+    branches = characterize(straight)
+    corrected = CorrectedCrossbar(
+        board, converters, measure_ranges(straight, converters.columns, branches)
+    )
+    settings = usual_settings(
+        board,
+        branches,
+        aperture_seconds=board.aperture_seconds,
+        delay_seconds=board.delay_seconds,
+        line_hertz=50.0,
+    )
+    survey = survey_noise(board, branches, settings)
+
+    random = np.random.default_rng(seed)
+    weights = random.uniform(-1, 1, (board.rows, board.columns // 2))
+    inputs = random.uniform(-1, 1, (VECTORS, board.rows))
+    volts = measuring_volts(board.row_volts_limit)
+    program = ProgrammedMatrix(
+        board=board,
+        corrected=corrected,
+        weights=weights,
+        programmed=refinement.program(corrected, branches, choose_targets(weights, branches)),
+        volts_per_unit=volts,
+        input_full_scale=1.0,
+    )
+    moments = [board.moment()]
+
+    def note_the_moment(_done: int, _total: int) -> None:
+        moments.append(board.moment())
+
+    validation = validate(program, inputs, note_the_moment)
+    ranges = np.full(VECTORS, program.programmed.range_amperes)
+    products = products_of(
+        program.programmed, branches, converters, survey, volts * inputs, ranges, moments
+    )
+    budget = predict_budget(products, survey)
+    return Budgeted(program, products, budget, validation.relative_error, moments)

@@ -1,0 +1,78 @@
+"""Products: read in the range that holds them, whichever that is."""
+
+from typing import cast
+
+import numpy as np
+import pytest
+
+from calibration.branches import characterize
+from calibration.refinement import program
+from calibration.targets import choose_targets
+from calibration.transfer import OverloadError
+from drivers.crossbar_board import CrossbarBoard
+from instrument.mvm import ProgrammedMatrix
+from tests.simulator.boards import small, switched_on
+
+
+@pytest.fixture(scope="module")
+def programmed():
+    board = switched_on(small(shape={"rows": 32, "columns": 8}), 2)
+    calibration = characterize(board)
+    weights = np.random.default_rng(2).uniform(-1, 1, (32, 4))
+    done = program(board, calibration, choose_targets(weights, calibration))
+    return ProgrammedMatrix(
+        board=cast(CrossbarBoard, board),
+        corrected=board,
+        weights=weights,
+        programmed=done,
+        volts_per_unit=15 / 16,
+        input_full_scale=1.0,
+    )
+
+
+def test_the_worst_inputs_are_read_in_the_wider_range_and_the_others_are_not(programmed):
+    board, done = programmed.board, programmed.programmed
+    assert len(done.ranges) > 1
+    random = np.random.default_rng(3)
+    usual = random.uniform(-1, 1, (20, 32))
+    worst = np.concatenate([np.ones((1, 32)), -np.ones((1, 32)), random.uniform(0.9, 1, (3, 32))])
+    inputs = np.concatenate([usual[:10], worst, usual[10:]])
+
+    ranges = []
+    read = board.column_currents
+
+    def watched(volts):
+        ranges.append((board.range_amperes, len(volts)))
+        return read(volts)
+
+    board.column_currents = watched
+    answered = programmed @ inputs
+    assert ranges == [(done.range_amperes, 20), (done.ranges[-1].range_amperes, 5)]
+    assert board.range_amperes == done.range_amperes
+    error = answered - inputs @ programmed.weights
+    full_scale = np.abs(programmed.weights).sum(axis=0).max()
+    assert np.abs(error[:10]).max() < 2.0**-13 * full_scale
+    assert np.abs(error).max() < 2.0**-13 * full_scale
+
+
+def test_one_vector_more_than_the_range_of_use_holds(programmed):
+    answered = programmed @ np.ones(32)
+    assert answered == pytest.approx(programmed.weights.sum(axis=0), abs=2e-3)
+
+
+def test_a_column_beyond_every_range_is_named():
+    board = switched_on(small(), 2)
+    calibration = characterize(board)
+    weights = np.random.default_rng(2).uniform(-1, 1, (8, 4))
+    done = program(board, calibration, choose_targets(weights, calibration))
+    matrix = ProgrammedMatrix(cast(CrossbarBoard, board), board, weights, done, 15 / 16, 1.0)
+    read = board.column_currents
+
+    def overloading(volts):
+        amperes = read(volts)
+        amperes[:, 3] = np.nan
+        return amperes
+
+    board.column_currents = overloading
+    with pytest.raises(OverloadError, match="column 3 "):
+        matrix @ np.zeros(8)
