@@ -66,7 +66,7 @@ def products_of(
         squared_siemens=(closed**2).sum(axis=2)[used],
         column_siemens=(closed.sum(axis=2) + branches.open_siemens).sum(axis=0)[: 2 * outputs],
         range_amperes=range_amperes,
-        column_bend_amperes=_column_bend_amperes(
+        column_bend_amperes=column_bend_amperes(
             converters.columns, transfer.siemens, row_volts, volts, range_amperes
         )[:, : 2 * outputs],
         seconds=seconds - middle_seconds,
@@ -75,17 +75,7 @@ def products_of(
     )
 
 
-def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
-    """Return the step of the DACs: the documented one where what was seen agrees with it, or what
-    was seen.
-    """
-    documented, seen = DAC_STEP * limit_volts, survey.dac_quantization
-    if abs(seen.value - documented**2 / 12) <= 2 * seen.uncertainty:
-        return documented
-    return float(np.sqrt(12 * seen.expected))
-
-
-def _column_bend_amperes(
+def column_bend_amperes(
     curves: Curves, siemens: Floats, row_volts: Floats, volts: float, range_amperes: Floats
 ) -> Floats:
     """Return the standard uncertainty (vectors, columns) of what the ADCs' curves leave in
@@ -104,6 +94,16 @@ def _column_bend_amperes(
     places = row_volts @ siemens / range_amperes[:, None]
     left = curves.basis(places) - constant - places[..., None] * gain
     return np.asarray(range_amperes[:, None] * curves.spread(left))
+
+
+def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
+    """Return the step of the DACs: the documented one where what was seen agrees with it, or what
+    was seen.
+    """
+    documented, seen = DAC_STEP * limit_volts, survey.dac_quantization
+    if abs(seen.value - documented**2 / 12) <= 2 * seen.uncertainty:
+        return documented
+    return float(np.sqrt(12 * seen.expected))
 
 
 def _square_kelvin(

@@ -1,5 +1,6 @@
 """The survey finds every cause of noise where it is, as large as it is, and nowhere else."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from scipy.constants import k as boltzmann
 
 from calibration.branches import characterize
-from calibration.noise import survey_noise
+from calibration.noise import survey_noise, usual_settings
 from calibration.noise_readings import Settings
 from calibration.transfer import OverloadError
 from calibration.warming import CLASS_PER_KELVIN
@@ -147,6 +148,32 @@ def test_a_day_of_one_temperature_tells_no_coefficient():
     assert survey.warming.kelvin_per_second.value == 0
     assert survey.warming.gain_per_kelvin.value == 0
     assert survey.warming.gain_per_kelvin.uncertainty == pytest.approx(CLASS_PER_KELVIN)
+
+
+def test_what_a_survey_says_of_another_aperture_is_what_one_with_it_finds():
+    longer = replace(SETTINGS, aperture_seconds=60e-3, delay_seconds=0.2e-3)
+    board = switched_on(PRESET, SEED)
+    calibration = calibration_of(draw_branches(PRESET, SEED).closed_siemens)
+    found = survey_noise(board, calibration, longer)
+    said = surveyed().read_with(longer.aperture_seconds, longer.delay_seconds)
+    assert said.settings == longer
+    for row in ROW_OF.values():
+        one, other = getattr(said, row), getattr(found, row)
+        apart = np.hypot(one.uncertainty, other.uncertainty)
+        assert abs(one.value - other.value) <= 4 * apart + 1e-6 * STEP**2, row
+    assert said.settling.left.value == pytest.approx(found.settling.left.value, rel=0.05)
+    assert said.johnson_expected == pytest.approx(found.johnson_expected, rel=1e-3)
+    same = surveyed()
+    assert same.read_with(SETTINGS.aperture_seconds, SETTINGS.delay_seconds) == same
+
+
+@pytest.mark.parametrize(("preset", "range_amperes"), [("8x4", 3e-4), ("64x16", 3e-3)])
+def test_usual_settings_are_those_of_half_of_all_branches(preset, range_amperes):
+    board = switched_on(load_preset(preset), SEED)
+    calibration = calibration_of(draw_branches(load_preset(preset), SEED).closed_siemens)
+    timing = {"aperture_seconds": 20e-3, "delay_seconds": 1e-3, "line_hertz": 50.0}
+    settings = usual_settings(board, calibration, **timing)
+    assert settings == Settings(range_amperes=range_amperes, **timing)
 
 
 def test_in_fifteen_seconds_and_leaves_the_board_as_it_is_used():

@@ -47,6 +47,15 @@ def test_measured_transfer_is_the_true_one(rows, used, range_amperes):
     assert (np.abs(zero) > 100 * VOLTS * step_siemens).all()
 
 
+def test_a_measurement_says_when_and_how_warm():
+    board = programmed(small(), 3e-4)
+    began = board.moment()
+    measured = measure_transfer(board, 8, 8, VOLTS)
+    assert measured.began == began
+    assert measured.ended == board.moment()
+    assert measured.ended[0] - measured.began[0] == pytest.approx(16 * 21e-3)
+
+
 def test_measuring_leaves_the_pattern_and_the_range():
     board = programmed(small(), 3e-4)
     pattern = board.pattern.copy()

@@ -58,6 +58,7 @@ def test_open_reads_what_the_board_is(board: CrossbarBoard) -> None:
     assert board.seconds() == 12.5
     assert board.spent_seconds() == (2.5, 10.0, 0.25)
     assert board.temperature_kelvin() == 296.5
+    assert board.moment() == (12.5, 296.5)
 
 
 def test_open_forgets_the_errors_of_others(tiny: TinyBoard) -> None:

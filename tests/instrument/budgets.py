@@ -1,12 +1,13 @@
 """Budgets of products on boards that are simulated in this process, and what they really err by."""
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from calibration import refinement
 from calibration.branches import characterize
-from calibration.budget import Budget, predict_budget
+from calibration.budget import Budget, Products, predict_budget
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import measuring_volts
@@ -22,11 +23,29 @@ from tests.simulator.boards import switched_on
 VECTORS = 256
 
 
+@dataclass(frozen=True)
+class Budgeted:
+    """Products, what they should err by, and what they err by."""
+
+    program: ProgrammedMatrix
+    products: Products
+    budget: Budget
+    relative_error: float
+    moments: list[tuple[float, float]]
+
+    @property
+    def ratio(self) -> float:
+        """Measured over predicted relative error."""
+        return self.relative_error / self.budget.relative_error
+
+    def of_cause(self, cause: str) -> float:
+        """Return the relative error by one cause."""
+        return next(row.relative_error for row in self.budget.rows if row.cause == cause)
+
+
 @cache
-def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> tuple[Budget, float]:
-    """Return the budget of random products of a random matrix on a board, one of whose effects is
-    scaled, and the relative error that they have.
-    """
+def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> Budgeted:
+    """Multiply random vectors by a random matrix on a board, one of whose effects is scaled."""
     effects = {effect: factor} if effect else {}
     board = switched_on(load_preset(preset).with_effects(**effects), seed)
     converters = measure_converters(board)
@@ -66,4 +85,5 @@ def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> t
     products = products_of(
         program.programmed, branches, converters, survey, volts * inputs, ranges, moments
     )
-    return predict_budget(products, survey), validation.relative_error
+    budget = predict_budget(products, survey)
+    return Budgeted(program, products, budget, validation.relative_error, moments)
