@@ -27,7 +27,7 @@ class Estimate:
     @property
     def resolved(self) -> bool:
         """Whether it is more than what may come of nothing."""
-        return self.value > COVERAGE * self.uncertainty
+        return bool(self.value > COVERAGE * self.uncertainty)
 
     @property
     def most(self) -> float:

@@ -10,11 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.converters import ChannelStatus
+from calibration.noise import NoiseSurvey
+from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.store import Calibration
 from instrument.validation.document import validation_document
+
+OF_EITHER_SIGN = ("gain_per_kelvin",)
+"""What a survey finds that may be below zero."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ def result_document(
             "wall_seconds": calibration.wall_seconds,
             "statuses": calibration.branches.status_counts(),
             "converters": _converters(calibration),
+            "noise": _noise(calibration.noise),
             "relative_to": "the board's own converters",
             "versions": calibration.versions,
             "expired": run.calibration_expired,
@@ -119,3 +125,17 @@ def _converters(calibration: Calibration) -> dict[str, Any]:
         "dead_columns": channels(converters.column_status, ChannelStatus.DEAD),
         "saturated_columns": channels(converters.column_status, ChannelStatus.SATURATED),
     }
+
+
+def _noise(survey: NoiseSurvey) -> dict[str, Any]:
+    """Return what was found of the noise, in the units of NoiseSurvey; a bound beside what is not
+    resolved.
+    """
+    parts = vars(survey) | vars(survey.settling) | vars(survey.warming)
+    document = {}
+    for name, found in parts.items():
+        if isinstance(found, Estimate):
+            document[name] = {"value": found.value, "uncertainty": found.uncertainty}
+            if not found.resolved and name not in OF_EITHER_SIGN:
+                document[name]["at_most"] = found.most
+    return document

@@ -18,6 +18,7 @@ from instrument.pipeline import Run
 from instrument.report import pictures, validation_pictures, wording
 from instrument.report import validation as tables
 from instrument.report.budget import waterfall
+from instrument.report.noise import noise_rows
 from instrument.results import Specification
 from instrument.store import Calibration
 from instrument.validation.interval import CONFIDENCE_LEVEL
@@ -128,6 +129,7 @@ def render(
         branch_uncertainty=_branch_uncertainty(branches),
         faults=_faults(branches),
         converters=_converters(run.calibration),
+        noise_rows=noise_rows(run.calibration.noise),
         idle=_idle(run.calibration.converters),
         rounds=_rounds(run),
         one_shot_rows=tables.one_shot_rows(run.validation, run.checks),

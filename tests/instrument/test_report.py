@@ -26,10 +26,12 @@ from calibration.budget import Budget, Row
 from calibration.corrected import CorrectedCrossbar
 from calibration.coverage import Coverage
 from calibration.estimate import first_estimate
+from calibration.noise import NoiseSurvey
 from calibration.product_ranges import range_of_use
 from calibration.refinement import Programmed
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
+from calibration.uncertainty import Estimate
 from calibration.wire import WireEstimate
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from instrument.digits import Classification
@@ -37,6 +39,7 @@ from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
 from instrument.report import Circumstances, wording, write_report
 from instrument.report import validation as validation_tables
+from instrument.report.noise import noise_rows
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
 from instrument.validation import Checks, Scope, Validation
@@ -334,6 +337,28 @@ def svgs(page: _Page) -> list[ElementTree.Element]:
     start = "data:image/svg+xml;base64,"
     assert all(image.startswith(start) for image in page.images)
     return [ElementTree.fromstring(b64decode(image[len(start) :])) for image in page.images]
+
+
+def said_of_noise(survey: NoiseSurvey) -> dict[str, str]:
+    return {row.name: row.said for row in noise_rows(survey)}
+
+
+def test_noise_is_told_in_the_units_of_data_sheets() -> None:
+    survey = replace(
+        survey_of(),
+        amplifier=Estimate(25 * 5.8e-9**2, 1e-17),
+        flicker=Estimate(-1e-18, 2e-18),
+    )
+    survey = replace(
+        survey, johnson=Estimate(survey.johnson_expected, survey.johnson_expected / 50)
+    )
+    said = said_of_noise(survey)
+    space = "\N{NO-BREAK SPACE}"
+    assert said["Amplifier, 1/√Hz"].startswith(f"5.8{space}nV ± ")
+    assert said["Amplifier at 1 Hz, falling as 1/√f, 1/√Hz"] == f"at most 1.814{space}nV"
+    assert said["Johnson noise, of √(4kTG)"] == "1.000 ± 0.010"
+    assert said["Line frequency"] == f"50.0200{space}Hz ± 0.0010{space}Hz"
+    assert said["Temperature coefficient, all together, 1/K"].startswith(f"−100{space}ppm ± ")
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -54,6 +54,14 @@ def test_the_document(run_json, tmp_path):
     assert 1 < converters["largest_inl_steps"] < 4
     assert 1e-6 < converters["largest_adc_inl_of_range"] < 6e-6
     assert converters["readings_left_out"] == 0
+    noise = calibration["noise"]
+    assert noise["amplifier"]["value"] == pytest.approx(5.8e-9**2 * 25, rel=0.7)
+    assert all(
+        0 < found["at_most"] < found["value"] + 4 * found["uncertainty"]
+        for found in noise.values()
+        if "at_most" in found
+    )
+    assert noise["flicker"].get("at_most", 1e-18) > 1e-18
     for kind in ("dead_rows", "unseen_rows", "dead_columns", "saturated_columns"):
         assert converters[kind] == []
     assert calibration["bench_seconds"] > 0
