@@ -103,8 +103,8 @@ def design(
     pairs that it has not seen.
 
     Writes board.toml for `ohmsum sim --board`, a CSV, a JSON document and a picture. Takes about
-    half a minute for 10 branches on two cores; four times as long for every two more. Exit status
-    1 if the goal is not reached with 95 % confidence.
+    half a minute for 10 branches on two cores; about nine times as long for every two more. Exit
+    status 1 if the goal is not reached with 95 % confidence.
     """
     from calibration.studies.design import Parts
     from calibration.studies.search import Goal
