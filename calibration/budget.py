@@ -64,6 +64,12 @@ class Products:
     """(vectors, columns): standard uncertainty of an ADC's curve there, once it is corrected, that
     is left beside a zero and a gain.
     """
+    tied_siemens: Floats
+    """(vectors, columns): standard uncertainty of the elements of the transfer matrices by which
+    that range was tied to the range of use; 0 there.
+    """
+    tied_square_kelvin: Floats
+    """(vectors,): square of the change of temperature from the one to the other, K²."""
     seconds: Floats
     """(vectors,): since the middle of the transfer matrix' measurement."""
     square_kelvin: Floats
@@ -202,6 +208,7 @@ def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, float
     branches = (products.row_volts**2 @ products.squared_siemens).sum(axis=1)
     return {
         "ADC nonlinearity": float((products.column_bend_amperes**2).sum()),
+        "ranges": _of_the_ranges(products, survey),
         "ADC quantization": survey.adc_quantization.value * ranges,
         "ADC noise": survey.adc_noise.expected * ranges * white / vectors,
         "Johnson noise": survey.johnson.expected * siemens * white,
@@ -210,6 +217,23 @@ def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, float
         "excess noise": survey.excess.expected * float(between @ branches),
         "mains": survey.mains_left.expected / 2 * squared * vectors,
     }
+
+
+def _of_the_ranges(products: Products, survey: NoiseSurvey) -> float:
+    """Return what products in wider ranges err by, because gain and offset of each column there are
+    known from comparing two transfer matrices, A².
+
+    gain = Σ T'T/ΣT² is uncertain by u/√ΣT², the offset by u·V, u the uncertainty of an element and
+    V the voltage that they were measured with. If the board was warmer for one of the two, all
+    gains together are off by that.
+    """
+    siemens, common = products.transfer_siemens, survey.warming.gain_per_kelvin
+    power = np.maximum((siemens**2).sum(axis=0), np.finfo(np.float64).tiny)
+    currents = (products.row_volts @ siemens) ** 2 / power
+    own = (products.tied_siemens**2 * (currents + products.transfer_volts**2)).sum()
+    wanted = (products.products_amperes**2).sum(axis=1)
+    together = (common.value**2 + common.uncertainty**2) * (products.tied_square_kelvin @ wanted)
+    return float(own + together)
 
 
 def _flicker_between(products: Products, survey: NoiseSurvey) -> Floats:

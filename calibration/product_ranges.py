@@ -27,6 +27,14 @@ class ProductRange:
     """(columns,): what a column reads here over what the same current reads in the range of use."""
     offset_amperes: Floats
     """(columns,): what it reads here for a current that reads zero there."""
+    uncertainty_siemens: Floats
+    """(columns,): standard uncertainty of the elements of the two transfer matrices that were
+    compared, together.
+    """
+    apart_seconds: float = 0.0
+    """From the middle of the other's measurement to the middle of this one's."""
+    warmer_kelvin: float = 0.0
+    """How much warmer the board was for this one: a gain that is taken for the range's."""
 
     def in_range_of_use(self, amperes: Floats) -> Floats:
         """Return what the currents that read `amperes` (vectors, columns) here would read there."""
@@ -35,7 +43,7 @@ class ProductRange:
 
 def range_of_use(range_amperes: float, columns: int) -> ProductRange:
     """Return the range that the others are tied to."""
-    return ProductRange(range_amperes, np.ones(columns), np.zeros(columns))
+    return ProductRange(range_amperes, np.ones(columns), np.zeros(columns), np.zeros(columns))
 
 
 def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> ProductRange:
@@ -49,7 +57,28 @@ def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: flo
     gain = np.where(
         conducts, (wide.siemens * used.siemens).sum(axis=0) / np.where(conducts, power, 1.0), 1.0
     )
-    return ProductRange(range_amperes, gain, wide.zero_amperes - gain * used.zero_amperes)
+    (used_seconds, used_kelvin), (wide_seconds, wide_kelvin) = used.middle, wide.middle
+    return ProductRange(
+        range_amperes,
+        gain,
+        offset_amperes=wide.zero_amperes - gain * used.zero_amperes,
+        uncertainty_siemens=np.hypot(wide.uncertainty_siemens, gain * used.uncertainty_siemens),
+        apart_seconds=wide_seconds - used_seconds,
+        warmer_kelvin=wide_kelvin - used_kelvin,
+    )
+
+
+def ranges_of_products(
+    ranges: tuple[ProductRange, ...],
+    transfer: TransferMeasurement,
+    row_volts: Floats,
+    columns: int,
+) -> NDArray[np.int_]:
+    """Return which of ascending ranges each vector (vectors, used rows) is to be read in, by the
+    currents that the measured transfer matrix foresees in the first `columns`.
+    """
+    foreseen = (row_volts @ transfer.siemens + transfer.zero_amperes)[:, :columns]
+    return lowest_that_holds(ranges, np.abs(foreseen).max(axis=1, initial=0.0))
 
 
 def lowest_that_holds(ranges: tuple[ProductRange, ...], amperes: Floats) -> NDArray[np.int_]:

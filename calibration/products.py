@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermegauss
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
@@ -15,12 +14,13 @@ from calibration.crossbar import measuring_volts
 from calibration.curves import Curves
 from calibration.noise import NoiseSurvey
 from calibration.noise_readings import DAC_STEP
+from calibration.product_ranges import ProductRange, ranges_of_products
 from calibration.refinement import Programmed
-from calibration.transfer import TransferMeasurement
+from calibration.transfer import TransferMeasurement, weighing_signs
 from calibration.warming import CHANGE_KELVIN, Warming
 
 Floats = NDArray[np.float64]
-NODES = 15
+TINY = 1e-300
 SECONDS_PER_HOUR = 3600.0
 
 
@@ -30,11 +30,9 @@ def products_of(
     converters: Converters,
     survey: NoiseSurvey,
     row_volts: Floats,
-    range_amperes: Floats,
     moments: Sequence[tuple[float, float]],
 ) -> Products:
-    """Return products of a programmed board for row voltages (vectors, rows), each vector read in a
-    range (vectors,), for the budget.
+    """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
     `branches` are what the board was programmed from; their wires' drop is no matter here.
     `moments` are seconds and kelvin of the board before the first product, after the last, and in
@@ -49,17 +47,19 @@ def products_of(
     settings = converters.settings(board_volts)
     step = _dac_step_volts(survey, converters.rows.full_scale)
     volts = measuring_volts(converters.rows.full_scale)
-    readings = 2 << max(1, (rows - 1).bit_length())
-    siemens = transfer.siemens[used]
+    readings = 2 * len(weighing_signs(rows))
+    which = ranges_of_products(programmed.ranges, transfer, row_volts, 2 * outputs)
+    ranges = [programmed.ranges[index] for index in which]
+    range_amperes = np.array([one.range_amperes for one in ranges])
     share = (np.arange(len(row_volts)) + 0.5) / len(row_volts)
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
-    middle_seconds = (transfer.began[0] + transfer.ended[0]) / 2
+    middle_seconds, _ = transfer.middle
     return Products(
         row_volts=row_volts,
         rounding_volts=(np.rint(settings / step) * step - settings)[:, :rows],
         row_bend_volts=converters.rows.uncertainty(board_volts)[:, :rows],
         wanted_siemens=programmed.targets.difference_siemens,
-        transfer_siemens=siemens,
+        transfer_siemens=transfer.siemens[used],
         transfer_uncertainty_siemens=transfer.uncertainty_siemens[: 2 * outputs],
         transfer_volts=volts,
         transfer_readings=readings,
@@ -67,8 +67,15 @@ def products_of(
         column_siemens=(closed.sum(axis=2) + branches.open_siemens).sum(axis=0)[: 2 * outputs],
         range_amperes=range_amperes,
         column_bend_amperes=column_bend_amperes(
-            converters.columns, transfer.siemens, row_volts, volts, range_amperes
+            converters.columns,
+            transfer.siemens,
+            row_volts,
+            volts,
+            range_amperes,
+            programmed.range_amperes,
         )[:, : 2 * outputs],
+        tied_siemens=np.array([one.uncertainty_siemens for one in ranges])[:, : 2 * outputs],
+        tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
         aged_decades=_decades(seconds) - _decades(middle_seconds),
@@ -76,24 +83,38 @@ def products_of(
 
 
 def column_bend_amperes(
-    curves: Curves, siemens: Floats, row_volts: Floats, volts: float, range_amperes: Floats
+    curves: Curves,
+    siemens: Floats,
+    row_volts: Floats,
+    volts: float,
+    range_amperes: Floats,
+    used_amperes: float,
 ) -> Floats:
     """Return the standard uncertainty (vectors, columns) of what the ADCs' curves leave in
-    products.
+    products, each vector read in a range (vectors,); `used_amperes` is the range of use.
 
-    The zero and the transfer matrix were measured through the same curves, with all rows at
-    ±`volts`, by currents that are nearly normally distributed: the constant and the gain that they
-    saw are in what was measured, and are no error.
+    A deviation δ of a curve is in the readings of the products, in the zero, and in the transfer
+    matrix, which were measured through it with all rows at ±`volts`. What is left in the range of
+    use is δ(I) − mean δ − v·δT. In a wider one it is δ(I) − mean δ − I·Σ T·δT/ΣT², because there
+    but a gain is measured of each column. All of it is linear in the curve's coefficients.
     """
-    nodes, weights = hermegauss(NODES)
-    weights = weights / weights.sum()
-    usual = volts * np.sqrt((siemens**2).sum(axis=0)) / range_amperes.min()
-    basis = curves.basis(nodes[:, None] * usual)
-    constant = np.tensordot(weights, basis, 1)
-    gain = np.tensordot(weights * nodes, basis, 1) / usual[:, None]
-    places = row_volts @ siemens / range_amperes[:, None]
-    left = curves.basis(places) - constant - places[..., None] * gain
-    return np.asarray(range_amperes[:, None] * curves.spread(left))
+    signs = weighing_signs(len(siemens))
+    measured = volts * signs @ siemens
+    power = (siemens**2).sum(axis=0)
+    bend = np.empty((len(row_volts), siemens.shape[1]))
+    for full in np.unique(range_amperes).tolist():
+        those = range_amperes == full
+        amperes = row_volts[those] @ siemens
+        plus, minus = curves.basis(measured / full), curves.basis(-measured / full)
+        zero = (plus + minus).mean(axis=0) / 2
+        transfer = np.tensordot(signs.T, plus - minus, 1) / (2 * len(signs) * volts)
+        if full == used_amperes:
+            taken_in = np.tensordot(row_volts[those], transfer, 1)
+        else:
+            gain = np.einsum("ij,ijn->jn", siemens, transfer) / np.maximum(power, TINY)[:, None]
+            taken_in = amperes[..., None] * gain
+        bend[those] = full * curves.spread(curves.basis(amperes / full) - zero - taken_in)
+    return bend
 
 
 def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
@@ -123,6 +144,16 @@ def _square_kelvin(
     bridged = since * until / np.maximum(since + until, 1e-9)
     middle = (ended - began) / 4
     return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
+
+
+def _tied_square_kelvin(tied: ProductRange, warming: Warming) -> float:
+    """Return the mean square of the change of temperature between the two measurements that a range
+    was tied by, K²; each took as long as they are apart.
+    """
+    if not tied.apart_seconds:
+        return 0.0
+    unseen = warming.wander * tied.apart_seconds / 2
+    return tied.warmer_kelvin**2 + CHANGE_KELVIN**2 + unseen
 
 
 def _decades(seconds: Floats | float) -> Floats:

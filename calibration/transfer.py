@@ -46,6 +46,12 @@ class TransferMeasurement:
     ended: tuple[float, float] = (0.0, 0.0)
     """The same when it ended."""
 
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The mean of both."""
+        (began, cold), (ended, warm) = self.began, self.ended
+        return (began + ended) / 2, (cold + warm) / 2
+
 
 def measure_transfer(
     board: Crossbar, used_rows: int, used_columns: int, volts: float

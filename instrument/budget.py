@@ -37,7 +37,6 @@ def budget_of(
         calibration.converters,
         survey,
         inputs * program.volts_per_unit,
-        np.full(len(inputs), program.programmed.range_amperes),
         moments,
     )
     return predict_budget(products, survey)

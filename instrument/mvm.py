@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.corrected import CorrectedCrossbar
 from calibration.pairs import differences
-from calibration.product_ranges import lowest_that_holds
+from calibration.product_ranges import ranges_of_products
 from calibration.refinement import Programmed
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
@@ -72,8 +72,7 @@ class ProgrammedMatrix:
         """
         transfer, ranges = self.programmed.transfer, self.programmed.ranges
         rows, outputs = self.weights.shape
-        foreseen = (volts[:, :rows] @ transfer.siemens + transfer.zero_amperes)[:, : 2 * outputs]
-        which = lowest_that_holds(ranges, np.abs(foreseen).max(axis=1, initial=0.0))
+        which = ranges_of_products(ranges, transfer, volts[:, :rows], 2 * outputs)
         amperes = np.empty((len(volts), self.board.columns))
         for index in np.unique(which).tolist():
             if index:

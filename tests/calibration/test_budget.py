@@ -76,6 +76,8 @@ class Board:
             column_siemens=self.siemens.sum(axis=0),
             range_amperes=np.full(VECTORS, 1e-3),
             column_bend_amperes=np.zeros((VECTORS, 2 * OUTPUTS)),
+            tied_siemens=np.zeros((VECTORS, 2 * OUTPUTS)),
+            tied_square_kelvin=np.zeros(VECTORS),
             seconds=self.seconds + TRANSFER_READINGS * (APERTURE + DELAY) / 2,
             square_kelvin=np.zeros(VECTORS),
             aged_decades=np.zeros(VECTORS),
@@ -126,7 +128,10 @@ def flicker(random, density, channels):
 def answer(random, survey, products):
     """What the board answers in one draw of everything that is uncertain, in full."""
     warming, volts = survey.warming, products.row_volts
-    warm = np.sqrt(products.square_kelvin)
+    warm, warmer = (
+        random.choice([-1.0, 1.0]) * np.sqrt(square)
+        for square in (products.square_kelvin, products.tied_square_kelvin)
+    )
     common = normal(random, warming.gain_per_kelvin)
     branch = np.sqrt(warming.branch_square.value) * random.standard_normal(BOARD.branch.shape)
     column = np.sqrt(warming.column_square.value) * random.standard_normal(2 * OUTPUTS)
@@ -158,6 +163,11 @@ def answer(random, survey, products):
     phase = random.uniform(0, 2 * np.pi, amperes.shape)
     hertz = normal(random, survey.line_hertz)
     amperes += np.sqrt(survey.mains.value) * np.sinc(hertz * APERTURE) * np.sin(phase) * total
+    if products.tied_siemens.any():
+        measured = products.tied_siemens[0] * random.standard_normal(BOARD.siemens.shape)
+        gain = (measured * BOARD.siemens).sum(axis=0) / (BOARD.siemens**2).sum(axis=0)
+        offset = VOLTS * products.tied_siemens[0] * random.standard_normal(2 * OUTPUTS)
+        amperes = (amperes - offset) / ((1 + gain) * (1 + common * warmer[:, None]))
     step = 1e-3 * np.sqrt(12 * survey.adc_quantization.value)
     if step:  # wherever the codes lie
         phase = random.uniform(0, step, amperes.shape)
@@ -197,6 +207,13 @@ CASES = {
     ),
     "ADC nonlinearity": ({}, {"column_bend_amperes": BOARD.column_bend}),
     "ADC quantization": ({"adc_quantization": Estimate(1e-14, 0.0)}, {}),
+    "ranges": (
+        {"warming": replace(QUIET.warming, gain_per_kelvin=Estimate(1e-4, 3e-5))},
+        {
+            "tied_siemens": np.full((VECTORS, 2 * OUTPUTS), 1e-10),
+            "tied_square_kelvin": np.full(VECTORS, 0.03),
+        },
+    ),
     "ADC noise": ({"adc_noise": Estimate(1e-13, 0.0)}, {}),
     "Johnson noise": ({"johnson": Estimate(1e-18, 0.0)}, {}),
     "amplifier noise": ({"amplifier": Estimate(1e-15, 0.0)}, {}),
@@ -235,6 +252,12 @@ def test_all_causes_together():
     for case in CASES.values():
         of_survey |= case[0]
         of_products |= case[1]
+    coefficients = {
+        "gain_per_kelvin": Estimate(1e-4, 3e-5),
+        "column_square": Estimate(1e-10, 0.0),
+        "branch_square": Estimate(9e-10, 0.0),
+    }
+    of_survey["warming"] = replace(QUIET.warming, **coefficients)
     survey, products = replace(QUIET, **of_survey), BOARD.products(**of_products)
     budget = predict_budget(products, survey)
     square, uncertainty = relative_square(survey, products)

@@ -81,9 +81,8 @@ def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> B
         moments.append(board.moment())
 
     validation = validate(program, inputs, note_the_moment)
-    ranges = np.full(VECTORS, program.programmed.range_amperes)
     products = products_of(
-        program.programmed, branches, converters, survey, volts * inputs, ranges, moments
+        program.programmed, branches, converters, survey, volts * inputs, moments
     )
     budget = predict_budget(products, survey)
     return Budgeted(program, products, budget, validation.relative_error, moments)
