@@ -38,6 +38,24 @@ class Crossbar(Protocol):
         """Full scales of the column amplifiers, ascending, ampere."""
         ...
 
+    @property
+    def aperture_seconds(self) -> float:
+        """The integration time in force."""
+        ...
+
+    @property
+    def delay_seconds(self) -> float:
+        """The settling time in force."""
+        ...
+
+    def seconds(self) -> float:
+        """Return the time on the board's clock."""
+        ...
+
+    def temperature_kelvin(self) -> float:
+        """Return what the board's temperature sensor says."""
+        ...
+
     def configure(
         self,
         *,

@@ -129,7 +129,7 @@ class SimulatedBoard:
             Command("SYSTem:TIME:SETTling?", lambda: self._spent_seconds("settling")),
             Command("SYSTem:TIME:INTegrating?", lambda: self._spent_seconds("integrating")),
             Command("SYSTem:TIME:TALKing?", lambda: self._talked_seconds),
-            Command("SYSTem:TEMPerature?", board.sensed_kelvin),
+            Command("SYSTem:TEMPerature?", board.temperature_kelvin),
             Command("SYSTem:LFRequency?", lambda: hertz),
             Command("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
             Command("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),

@@ -133,7 +133,11 @@ class SimulatedCrossbar:
         """The range in force, ampere."""
         return float(self.ranges_amperes[self.range_index])
 
-    def sensed_kelvin(self) -> float:
+    def seconds(self) -> float:
+        """Return the time on the board's clock, s."""
+        return self.clock.seconds
+
+    def temperature_kelvin(self) -> float:
         """Return the reading of the board's temperature sensor, kelvin."""
         self.suffer()
         return self.ambient.sensed_kelvin(self.clock.seconds)

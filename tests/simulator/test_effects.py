@@ -76,7 +76,7 @@ def test_a_factor_scales_one_effect(effect):
 def test_the_sensor_is_off_by_its_factor():
     for factor in (0.0, 1.0, 10.0):
         board = SimulatedCrossbar(PRESET.with_effects(ambient=0, sensor=factor), 7, Clock())
-        off = board.sensed_kelvin() - PRESET.environment.kelvin
+        off = board.temperature_kelvin() - PRESET.environment.kelvin
         assert abs(off) <= 0.1 * factor
         assert (off != 0) == (factor != 0)
 

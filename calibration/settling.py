@@ -1,0 +1,92 @@
+"""How long a reading has to wait: the time constant with which currents settle, measured.
+
+After a move of a switch or of a row the current approaches its final value exponentially, and an
+aperture that begins too early averages what is left. One branch is read in all columns with
+alternating polarity, so that every reading follows a move by twice its own value, at a very short
+aperture and with delays from microseconds to milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+SHORT_APERTURE_SECONDS = 20e-6
+DELAYS_SECONDS = 20e-6 * 2.0 ** np.arange(11)
+"""Up to 20 ms, which is taken for settled."""
+PAIRS = 3
+"""Pairs of polarities at each delay; the first move of each comes from another state."""
+VISIBLE = 5.0
+"""Standard deviations from which on a residue is seen."""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """What is left of a move by 2I, over I, averaged over a short aperture after a delay."""
+
+    delay_seconds: float
+    """The longest delay after which anything was seen; the shortest there is if nothing ever
+    was.
+    """
+    residue: float
+    """What was seen then, or could not have been seen."""
+    time_constant_seconds: float
+    """Of the slow end: no longer than this; 0 where nothing was seen."""
+    aperture_seconds: float
+
+    def needed_seconds(self, aperture_seconds: float, tolerance: float) -> float:
+        """Return the delay after which an aperture T reads within `tolerance` of its value.
+
+        The mean of e^(−t/τ) over an aperture is τ/T·(1 − e^(−T/τ)), so that the residue ρ seen
+        over the short aperture A becomes ρ·A/T·(1 − e^(−T/τ))/(1 − e^(−A/τ)).
+        """
+        tau = self.time_constant_seconds
+        share = self.aperture_seconds / aperture_seconds
+        if tau > 0:
+            share *= np.expm1(-aperture_seconds / tau) / np.expm1(-self.aperture_seconds / tau)
+        excess = self.residue * share / tolerance
+        return float(self.delay_seconds + tau * max(0.0, np.log(max(excess, 1e-300))))
+
+
+def measure_settling(board: Crossbar, row: int, branch: int, volts: float) -> Settling:
+    """Measure how currents settle on one branch of one row; leaves aperture and delay changed.
+
+    The time constant is that between the last two delays with a visible residue, or an upper limit
+    from the last visible one and what could have been seen at the next.
+    """
+    aperture = min(SHORT_APERTURE_SECONDS, board.aperture_seconds)
+    halves = []
+    for delay in DELAYS_SECONDS:
+        board.configure(aperture_seconds=aperture, delay_seconds=float(delay))
+        signs = np.tile([1.0, -1.0], PAIRS + 1)
+        amperes = board.scan(
+            np.full(len(signs), row), np.full(len(signs), branch), volts * signs
+        ).mean(axis=1)[2:]
+        halves.append((amperes[0::2] - amperes[1::2]).mean(axis=0) / 2)
+    # Columns where the branch cannot be read say nothing.
+    final = halves[-1]
+    live = np.isfinite(final) & (np.abs(final) > 0.25 * np.nanmedian(np.abs(final)))
+    residues = 1 - np.array(halves)[:-1, live] / final[live]
+    count = max(1, live.sum())
+    mean = np.median(residues, axis=1)
+    spread = 1.4826 * np.median(np.abs(residues - mean[:, None]), axis=1)
+    limit = np.maximum(VISIBLE * 1.25 * spread / np.sqrt(count), 1e-9)
+    visible = mean > limit
+    if not visible.any():
+        return Settling(float(DELAYS_SECONDS[0]), float(limit[0]), 0.0, aperture)
+    last = int(np.flatnonzero(visible)[-1])
+    if last + 1 < len(mean):
+        after, before, then = float(limit[last + 1]), float(mean[last]), last
+        step = DELAYS_SECONDS[last + 1] - DELAYS_SECONDS[last]
+        if last and mean[last - 1] > mean[last] > 3 * limit[last]:
+            after, before, then = float(mean[last]), float(mean[last - 1]), last - 1
+            step = DELAYS_SECONDS[last] - DELAYS_SECONDS[then]
+    else:  # not settled within the longest delay but one: as slow as that
+        after, before, step = 1.0, np.e, DELAYS_SECONDS[-1]
+    tau = step / np.log(max(before / after, 1 + 1e-3))
+    return Settling(float(DELAYS_SECONDS[last]), float(mean[last]), float(tau), aperture)
