@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from calibration._branch_readings import Pass
 from calibration.drift import DriftTrack
-from calibration.planning import Plan, mean_sum_variance
+from calibration.planning import Plan, least_squares, mean_sum_variance
 
 Floats = NDArray[np.float64]
 
@@ -27,20 +27,25 @@ class Estimate:
     signal_covariance: Floats
     """(rows, 1 + branches, 1 + branches): of what grows with the signal, siemens²."""
     own_covariance: Floats
-    """The same, of what branches drift apart by, which no repetition makes less."""
+    """The same, of what no repetition makes less: branches drift apart, converters bend."""
 
-    def reducible_uncertainty(self) -> Floats:
-        """Return the largest standard uncertainty (rows,) of a branch or of a mean sum that another
-        pass would make less, of the columns that can be read.
+    def uncertainty(self) -> tuple[Floats, Floats]:
+        """Return the largest standard uncertainty (rows,) of a branch or a mean sum in the columns
+        that can be read: what another pass would make less, and what it would not.
         """
         live = np.isfinite(self.theta[:, :, 0]).any(axis=0)
-        if not live.any():
-            return np.zeros(len(self.theta))
-        most = float(self.noise_variance[live].max())
-        total = most * self.noise_covariance + self.signal_covariance
-        branches = np.diagonal(total, axis1=1, axis2=2)[:, 1:].max(axis=1)
-        sums = np.array([mean_sum_variance(each) for each in total])
-        return np.sqrt(np.maximum(branches, sums))
+        most = float(self.noise_variance[live].max(initial=0.0))
+        return (
+            _largest(most * self.noise_covariance + self.signal_covariance),
+            _largest(self.own_covariance),
+        )
+
+
+def _largest(covariance: Floats) -> Floats:
+    """Return the largest standard uncertainty (rows,) of a branch or a mean sum."""
+    branches = np.diagonal(covariance, axis1=1, axis2=2)[:, 1:].max(axis=1)
+    sums = np.array([mean_sum_variance(each) for each in covariance])
+    return np.asarray(np.sqrt(np.maximum(branches, sums)))
 
 
 def estimate(
@@ -63,6 +68,9 @@ def estimate(
     points of a row share. With W = XᵀV⁻¹ and passes independent, θ = (Σ WX)⁻¹ Σ W y (Aitken 1935).
     The weights are those of the median column, which costs the others nothing worth having; the
     covariance is propagated for every column's own noise.
+
+    The odd part of a converter's nonlinearity, which bends conductances, is taken to be as large as
+    the even part, which bends half sums and is seen there.
     """
     rows, columns = shape
     matrix = plan.design.matrix
@@ -104,13 +112,16 @@ def estimate(
             weight[row] += 1
 
     inverse = np.linalg.inv(information)
+    straight = least_squares(matrix, np.diag(usual + relative_variance))
+    bend = float(np.mean([each.bend_variance for each in passes]))
     theta = np.moveaxis(inverse @ vector, 1, 2)
     return Estimate(
         theta=np.where(undefined, np.nan, theta),
         noise_covariance=inverse @ noise_part @ inverse,
         noise_variance=additive * scale,
         signal_covariance=inverse @ signal_part @ inverse,
-        own_covariance=(own / weight)[:, None, None] * np.diag(theta_nominal**2),
+        own_covariance=(own / weight)[:, None, None] * np.diag(theta_nominal**2)
+        + bend / volts**2 * (straight * plan.design.groups.any(axis=1)) @ straight.T,
     )
 
 
@@ -122,8 +133,8 @@ def _undefined(missing: NDArray[np.bool_], groups: NDArray[np.bool_]) -> NDArray
     point counts as zero, which is as good as any constant for the other branches. In groups all
     unknowns are entangled.
     """
-    any_open = missing[:, ~groups.any(axis=1)].any(axis=1)
-    lost = np.einsum("ipj,pk->ijk", missing, groups) > 0
+    any_open = np.asarray(missing[:, ~groups.any(axis=1)].any(axis=1))
+    lost = np.asarray(np.einsum("ipj,pk->ijk", missing, groups))
     if (groups.sum(axis=1) > 1).any():
         lost |= lost.any(axis=2, keepdims=True)
         any_open |= lost.any(axis=2)

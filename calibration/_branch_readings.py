@@ -26,6 +26,8 @@ class Pass:
     seconds: Floats
     """(rows of this pass, points): when each was read, on the board's clock."""
     noise: NoiseTally
+    bend_variance: float
+    """Of the converters' nonlinearity, ampere²: see `Judged`."""
     wild: NDArray[np.int_]
     """(rows of this pass, columns): pairs that were wild, and are not used."""
 
@@ -47,6 +49,7 @@ class PassReader:
         """
         self._board, self._plan, self._volts = board, plan, volts
         self._reference, self._noise, self._shorted = reference, noise, shorted
+        self.bracket_seconds = plan.bracket_seconds
         self.brackets: list[Bracket] = []
         self.readings = 0
         """Of each column."""
@@ -55,7 +58,7 @@ class PassReader:
         """Read every point of some rows once; `progress` hears of rows done."""
         plan, board = self._plan, self._board
         per_row = 2 * len(plan.design.groups) * plan.pairs * board.aperture_seconds
-        at_once = max(1, round(plan.bracket_seconds / per_row))
+        at_once = max(1, round(self.bracket_seconds / per_row))
         blocks, seconds = [], []
         for first in range(0, len(rows), at_once):
             chunk = rows[first : first + at_once]
@@ -66,10 +69,10 @@ class PassReader:
         self.read_reference()
         plus, minus = np.moveaxis(np.concatenate(blocks), 2, 0)
 
-        overloaded = np.isnan(plus + minus).all(axis=2)
+        overloaded = np.asarray(np.isnan(plus + minus).all(axis=2))
         # A column that never reads says nothing of its neighbours; a single short pulls them down.
         readable = ~overloaded.all(axis=1, keepdims=True)
-        beside_short = (overloaded & readable).any(axis=2)
+        beside_short = np.any(overloaded & readable, axis=2)
         judged = judge_pairs(plus, minus, *self._noise, beside_short)
         amperes = judged.half_differences
         wild = judged.wild.sum(axis=(1, 2))
@@ -81,6 +84,7 @@ class PassReader:
             amperes=amperes,
             seconds=np.repeat(np.concatenate(seconds)[:, None], plus.shape[1], axis=1),
             noise=judged.noise,
+            bend_variance=judged.bend_variance,
             wild=wild,
         )
 
@@ -178,8 +182,8 @@ class PassReader:
         # Beside the rows that were good: the offsets of converters show over many rows.
         all_plus, all_minus = plus.copy(), minus.copy()
         all_plus[again], all_minus[again] = second_plus, second_minus
-        unjudged = np.isnan(all_plus + all_minus).any(axis=(2, 3))
-        unjudged &= ~lost.any(axis=2)
+        overloaded = np.asarray(np.isnan(all_plus + all_minus).any(axis=(2, 3)))
+        unjudged = np.asarray(overloaded & ~np.any(lost, axis=2))
         judged = judge_pairs(all_plus, all_minus, *self._noise, unjudged)
         twice = np.where(
             lost, ((plus - minus).mean(axis=2) + (all_plus - all_minus).mean(axis=2)) / 4, np.nan

@@ -24,6 +24,8 @@ PAIRS = 4
 """With which the noise is first measured."""
 MEDIAN_SQUARE = 0.7887
 """Median of χ²/3 with three degrees of freedom, PAIRS − 1, over its mean."""
+LEAST_FRACTION = 1.05 * 2.0**-23 / 12**0.5
+"""Standard deviation of rounding to 2^24 steps over ±1.05 ranges."""
 DATASHEET_APERTURE_SECONDS = 20e-3
 """For which NoiseModel states its classes."""
 
@@ -97,6 +99,6 @@ def _measure_noise(
     quiet, loud = variance / MEDIAN_SQUARE
     signal = float(np.nanmedian(np.abs(amperes[:, 2:])))
     return NoiseModel(
-        range_fraction=float(np.sqrt(quiet)) / range_amperes,
+        range_fraction=max(float(np.sqrt(quiet)) / range_amperes, LEAST_FRACTION),
         signal_fraction=float(np.sqrt(max(loud - quiet, 0.0))) / signal,
     )

@@ -15,13 +15,13 @@ In order: what has to be known first (`_preliminaries`: settling, noise, a refer
 noise (`reversal`), generalized least squares (`_branch_estimate`), and what works.
 
 Conductances are relative to the board's own converters: the gain of each row's DAC and of each
-column's amplifier and ADC in the range used is part of them. They hold for the mean temperature of
-the run.
+column's amplifier and ADC in the range used is part of them. They hold for the mean state of the
+board over the readings of the reference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
@@ -32,7 +32,7 @@ from calibration._branch_readings import Pass, PassReader
 from calibration._preliminaries import find_out
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
 from calibration.drift import DriftTrack, Reference, track_drift
-from calibration.planning import MOST_PASSES, Plan, candidates, quickest
+from calibration.planning import MOST_PASSES, Plan, candidates, predict, quickest
 from calibration.reversal import NoiseTally
 
 Floats = NDArray[np.float64]
@@ -71,7 +71,7 @@ class BranchCalibration:
     status: NDArray[np.int8]
     """(rows, columns, branches): BranchStatus."""
     readings: int
-    """ADC readings taken, all columns counted."""
+    """ADC readings that the values rest on, all columns counted."""
     range_amperes: float
     row_volts: float
     design: str
@@ -88,6 +88,8 @@ class BranchCalibration:
     """(rows, columns): pairs of readings that were wild and were not used."""
     drift_ppm: float
     """Peak to peak of the common drift of all conductances during the run, which was taken out."""
+    reference_kelvin: float
+    """The sensor's mean over the readings of the reference: where the values hold."""
     kelvin_range: Floats
     """(2,): lowest and highest reading of the board's sensor during the run."""
     delay_seconds: float
@@ -130,7 +132,7 @@ def characterize(
     of rows done. The aperture is the board's; its delay is put back in the end.
 
     The covariance holds noise (type A, JCGM 100:2008, 4.2), the uncertainty of the drift that was
-    taken out, and what branches drifted apart by. Of the converters' nonlinearity it knows nothing.
+    taken out, what branches drifted apart by, and the converters' nonlinearity as far as it shows.
     """
     volts = measuring_volts(board.row_volts_limit)
     siemens = 1 / board.nominal_ohms
@@ -161,15 +163,20 @@ def characterize(
         noise = _pooled([each.noise for each in passes]).fit()
         drift = _drift(reader, noise, plan, known.reference, volts)
         found = estimate(plan, passes, drift, noise, siemens, volts, shape)
-        short_by = found.reducible_uncertainty() / wanted
-        had = sum(np.isin(np.arange(board.rows), each.rows) for each in passes)
-        again = (short_by > 1) & (had < MOST_PASSES)
-        todo = np.flatnonzero(again)
+        had = np.bincount(np.concatenate([each.rows for each in passes]), minlength=board.rows)
+        reducible, lasting = found.uncertainty()
+        # Noise far below what stays anyway is not worth the time.
+        goal = np.maximum(wanted, lasting)
+        todo = np.flatnonzero((reducible > goal) & (had < MOST_PASSES))
         if not len(todo):
             break
-        needed = had[todo] * short_by[todo] ** 2
-        more = int(np.ceil(min(needed.max(), MOST_PASSES)) - had[todo].min())
-        more = max(1, more)
+        # The board may drift faster than was supposed: then the reference is read more often.
+        drifting = replace(known.noise, drift_per_root_second=float(np.sqrt(drift.walk)))
+        next_plan = predict(plan.design, drifting, known.conditions, wanted)
+        reader.bracket_seconds = next_plan.bracket_seconds
+        missing = (1 / goal**2 - 1 / reducible**2)[todo].max()
+        needed = missing * min(next_plan.uncertainty_siemens, float(reducible[todo].max())) ** 2
+        more = int(np.clip(np.ceil(needed), 1, MOST_PASSES - had[todo].min()))
     board.configure(delay_seconds=delay_before)
     opened, branches = found.theta[:, :, 0], found.theta[:, :, 1:]
     if shorted is not None:
@@ -180,7 +187,7 @@ def characterize(
     variance = np.diagonal(found.noise_covariance, axis1=1, axis2=2)[:, None, 1:]
     variance = variance * found.noise_variance[:, None]
     variance = variance + np.diagonal(signal_covariance, axis1=1, axis2=2)[:, None, 1:]
-    wild = np.zeros(shape, dtype=np.int32)
+    wild = np.zeros(shape, dtype=np.int_)
     for each in passes:
         wild[each.rows] += each.wild
     return BranchCalibration(
@@ -198,6 +205,7 @@ def characterize(
         signal_covariance_siemens2=signal_covariance,
         wild_readings=wild,
         drift_ppm=1e6 * drift.peak_to_peak,
+        reference_kelvin=float(drift.kelvin.mean()),
         kelvin_range=np.array([drift.kelvin.min(), drift.kelvin.max()]),
         delay_seconds=known.conditions.delay_seconds,
     )
@@ -248,9 +256,7 @@ def _find_shorts(board: Crossbar, volts: float) -> NDArray[np.bool_]:
     return np.asarray(missing[:, :, 1:] & ~missing[:, :, :1])
 
 
-def _read_again_beside_shorts(
-    board: Crossbar, passes: list[Pass], plan: Plan, volts: float
-) -> int:
+def _read_again_beside_shorts(board: Crossbar, passes: list[Pass], plan: Plan, volts: float) -> int:
     """Measure again, in place, the branches that were probed together with a short; return how many
     readings of each column that took.
 
@@ -261,7 +267,8 @@ def _read_again_beside_shorts(
     groups = plan.design.groups
     opened = int(np.flatnonzero(~groups.any(axis=1))[0])
     first = passes[0]
-    missing = np.isnan(first.amperes) & np.isfinite(first.amperes[:, [opened]])
+    readable = np.isfinite(first.amperes[:, opened : opened + 1])
+    missing = np.isnan(first.amperes) & readable
     probes = [
         (index, branch)
         for index in range(len(first.rows))
@@ -281,7 +288,7 @@ def _read_again_beside_shorts(
         amperes = board.column_currents(vectors)
         mean = (amperes[0::2] - amperes[1::2]).mean(axis=0) / 2
         for each in passes:
-            each.amperes[np.ix_([index], points, healthy)] = mean[healthy]
+            each.amperes[index, points] = np.where(healthy, mean, each.amperes[index, points])
             each.seconds[index, points] = board.seconds()
         readings += count
     return readings

@@ -90,7 +90,7 @@ def hadamard(least_order: int) -> NDArray[np.int_]:
     """Return a normalized Hadamard matrix (first row and column all +1) of the smallest order from
     `least_order` on that doubling (Sylvester 1867) and primes p ≡ 3 mod 4 (Paley 1933) give.
 
-    The first order with neither is 28 + 8 = 36; 40 serves in its place.
+    Up to 64 that lacks the orders 28, 36, 52 and 56; the next one serves in their place.
     """
     order = least_order
     while (matrix := _hadamard_of(order)) is None:

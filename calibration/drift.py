@@ -27,6 +27,8 @@ TCR_PER_KELVIN = 100e-6
 """Thick-film class; believed only where there is no reference."""
 MOST_DRIFT = 0.01
 """A reference that is off by more has failed, not drifted."""
+LEAST_NOISE = 1e-12
+STANDS_OUT = 3.0
 OUTLYING = 6.0
 MEDIAN_TO_SIGMA = 1.4826
 
@@ -162,9 +164,7 @@ def track_drift(
         ratio = siemens / np.nanmedian(siemens, axis=0) - 1
         good = np.nan_to_num(np.abs(np.nanmedian(ratio, axis=1)), nan=np.inf) < MOST_DRIFT
         if good.sum() >= 2:
-            return _from_reference(
-                seconds[good], kelvin, ratio[good], (additive, proportional)
-            )
+            return _from_reference(seconds[good], kelvin[good], ratio[good], additive, proportional)
     by_sensor = TCR_PER_KELVIN * (kelvin - kelvin.mean())
     return DriftTrack(
         seconds=seconds,
@@ -178,11 +178,10 @@ def track_drift(
 
 
 def _from_reference(
-    seconds: Floats, kelvin: Floats, ratio: Floats, noise: tuple[float, float]
+    seconds: Floats, kelvin: Floats, ratio: Floats, additive: float, proportional: float
 ) -> DriftTrack:
-    additive, proportional = noise
     seen, spread, count = robust_mean(ratio, axis=1)
-    noise_variance = proportional**2 + additive**2 / np.maximum(count, 1)
+    noise_variance = proportional**2 + additive**2 / np.maximum(count, 1) + LEAST_NOISE**2
     steps, lengths = np.diff(seen), np.diff(seconds)
     excess = (steps**2).sum() - (noise_variance[1:] + noise_variance[:-1]).sum()
     walk = max(0.0, float(excess / lengths.sum()))
@@ -205,7 +204,11 @@ def _from_reference(
     centre = np.eye(len(seen)) - 1 / len(seen)
 
     own = spread**2 - additive**2
-    floor, slope = nnls(np.column_stack([ones, (centre @ common) ** 2]), own)[0]
+    floor = slope = 0.0
+    # What does not stand out from the noise of the reference is not there.
+    chance = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
+    if own.mean() > STANDS_OUT * chance:
+        floor, slope = nnls(np.column_stack([ones, (centre @ common) ** 2]), own)[0]
     return DriftTrack(
         seconds=seconds,
         kelvin=kelvin,

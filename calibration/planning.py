@@ -29,6 +29,8 @@ BRACKET_SHARE = 0.25
 """Of the wanted uncertainty: what the drift between two readings of the reference may add to a sum
 of half of the branches.
 """
+LEAST_DRIFT = 1e-9
+"""Relative, per root second: nothing is quieter."""
 LEAST_POINTS_ALONE, LEAST_PAIRS = 6, 3
 """Points from which on one pair of polarities each is enough to outvote a wild reading, and how
 many pairs it takes with fewer.
@@ -169,7 +171,8 @@ def predict(
         once = pairs * (conditions.delay_seconds + conditions.aperture_seconds)
     row_seconds = 2 * len(design.groups) * once
     run_seconds = conditions.rows * row_seconds
-    tolerable = 2 * BRACKET_SHARE * wanted_siemens / (noise.drift_per_root_second * siemens.sum())
+    drifting = max(noise.drift_per_root_second, LEAST_DRIFT)
+    tolerable = 2 * BRACKET_SHARE * wanted_siemens / (drifting * float(siemens.sum()))
     bracket_seconds = float(np.clip(6 * tolerable**2, row_seconds, run_seconds))
     drift = noise.drift_per_root_second * np.sqrt(bracket_seconds / 6)
     theta = np.concatenate([[0.0], siemens])
@@ -241,9 +244,7 @@ def best_repeats(
     for _ in range(points - len(matrix)):
         told = covariance @ matrix.T
         spread = variance + (matrix.T * told).sum(axis=0)
-        gains = [
-            mean_sum_variance(np.outer(u, u)) / s for u, s in zip(told.T, spread, strict=True)
-        ]
+        gains = [mean_sum_variance(np.outer(u, u)) / s for u, s in zip(told.T, spread, strict=True)]
         best = int(np.argmax(gains))
         repeats[best] += 1
         covariance -= np.outer(told[:, best], told[:, best]) / spread[best]

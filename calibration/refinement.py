@@ -110,6 +110,7 @@ def program(
     wire: WireEstimate | None = None
     best: Programmed | None = None
     residuals: list[float] = []
+    least_off = np.inf
     rounds_since_best = 0
     for round_number in range(MOST_ROUNDS):
         pattern = board_pattern(chosen, (rows, outputs), board_shape)
@@ -122,7 +123,10 @@ def program(
         missing = wanted - differences(measured.siemens, outputs).ravel()
         residuals.append(_relative_rms(missing, targets))
         progress(round_number + 1, MOST_ROUNDS)
-        if best is None or residuals[-1] < best.residual_rms:
+        # Cells that cannot be reached would hide what happens to the others.
+        off_by = _relative_rms(missing[~unreachable], targets)
+        if best is None or off_by < least_off:
+            least_off = off_by
             best = Programmed(
                 pattern=pattern,
                 targets=targets,
@@ -222,4 +226,6 @@ def _worth_moving(
 
 
 def _relative_rms(error: NDArray[np.float64], targets: Targets) -> float:
-    return float(np.sqrt((error**2).mean()) / np.abs(targets.difference_siemens).max())
+    return float(
+        np.sqrt((error**2).sum() / max(1, error.size)) / np.abs(targets.difference_siemens).max()
+    )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
 WILD = 6.0
@@ -24,8 +25,11 @@ none is, by the normal distribution."""
 MEDIAN_OF_CHI_SQUARED = 0.4549
 LEAST_NOISE_SHARE = 0.1
 """Of the columns' mean variance: no column is quieter than that."""
+LEAST_FREEDOM = 1e-9
 LEAST_ROWS_TO_BEND = 6
 """Fewer do not tell a converter's bend from noise."""
+MILD = 10.0
+"""Times the limit for wild readings: what a bend may be."""
 LEAST_LEFT = 0.1
 """A point of which the fit leaves less says nothing of the noise."""
 
@@ -48,27 +52,23 @@ class NoiseTally:
         Least squares of `variance = a² + b²·I²` over the points, each weighted by its degrees of
         freedom, then a column by column.
         """
-        freedom = np.maximum(self.freedom, 1e-9)
-        seen = self.squares.sum(axis=1) / freedom.sum(axis=1)
-        weight = self.freedom.sum(axis=1) / np.maximum(seen, 1e-300) ** 2
-        known = self.freedom.sum(axis=1) > 0
-        relative = 0.0
+        weight = self.freedom.sum(axis=1)
+        seen = self.squares.sum(axis=1) / np.maximum(weight, LEAST_FREEDOM)
+        if not seen.any():
+            return np.zeros(self.squares.shape[1]), 0.0
+        usual = float(seen.max())
+        expected = np.full(len(seen), usual)
         for _ in range(3):
-            total = weight[known].sum()
-            middle = (weight * self.signal)[known].sum() / total
-            away = self.signal[known] - middle
-            spread = (weight[known] * away**2).sum()
-            slope = (weight[known] * away * seen[known]).sum() / spread if spread > 0 else 0.0
-            relative = max(0.0, float(slope))
-            additive = max(
-                float((weight * (seen - relative * self.signal))[known].sum() / total), 0.0
-            )
-            expected = np.maximum(additive + relative * self.signal, 1e-300)
-            weight = self.freedom.sum(axis=1) / expected**2
-        column_weight = freedom / expected[:, None] ** 2
-        rest = self.squares / freedom - relative * self.signal[:, None]
-        each = (column_weight * rest).sum(axis=0) / column_weight.sum(axis=0)
-        return np.maximum(each, LEAST_NOISE_SHARE * max(additive, 0.0)), relative
+            root = np.sqrt(weight) / expected
+            terms = np.column_stack([np.ones(len(seen)), self.signal / self.signal.max()])
+            additive, growing = nnls(terms * root[:, None] * usual, seen * root)[0] * usual
+            relative = float(growing / self.signal.max())
+            expected = np.maximum(additive + relative * self.signal, 1e-3 * usual)
+        column_weight = self.freedom / expected[:, None] ** 2
+        rest = self.squares - self.freedom * relative * self.signal[:, None]
+        each = (rest / expected[:, None] ** 2).sum(axis=0)
+        told = np.maximum(column_weight.sum(axis=0), LEAST_FREEDOM / usual**2)
+        return np.maximum(each / told, LEAST_NOISE_SHARE * additive), relative
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,10 @@ class Judged:
     wild: NDArray[np.bool_]
     """(rows, points, pairs, columns)"""
     noise: NoiseTally
+    bend_variance: float
+    """Mean square of what half sums deviate from their line in all rows alike, ampere²: the even
+    part of the converters' nonlinearity.
+    """
 
 
 def judge_pairs(
@@ -112,11 +116,9 @@ def judge_pairs(
     s = np.where(seen, np.abs(cells(half_difference)), np.nan)
     e = np.where(seen, cells(half_sum), np.nan)
     sigma = np.sqrt(additive_variance[None, :, None] + relative_variance * np.nan_to_num(s) ** 2)
+    bend = _bend(s, e, sigma, points)
     if rows >= LEAST_ROWS_TO_BEND:
-        slope, zero = _resistant_line(s, e)
-        bent = (e - zero - slope * s).reshape(rows, columns, points, pairs)
-        bend = _median(np.moveaxis(bent, 0, 3).reshape(columns, points, pairs * rows))
-        e = e - np.repeat(np.nan_to_num(bend), pairs, axis=1)
+        e = e - np.repeat(bend, pairs, axis=1)
     slope, zero = _resistant_line(s, e)
     misfit = np.abs(e - zero - slope * s) / sigma
     usual = _median(misfit.reshape(-1) ** 2) / MEDIAN_OF_CHI_SQUARED
@@ -141,16 +143,44 @@ def judge_pairs(
     freedom = over_rows(left) * bent_away
     told = over_rows(np.ones_like(left)).sum(axis=1)
     signal = over_rows(np.nan_to_num(s) ** 2).sum(axis=1) / np.maximum(told, 1)
-    return Judged(mean, is_wild, NoiseTally(over_rows(residual**2), freedom, signal))
+    noise = NoiseTally(over_rows(residual**2), freedom, signal)
+    return Judged(mean, is_wild, noise, _bend_variance(bend.T, noise))
+
+
+def _bend(s: Floats, e: Floats, sigma: Floats, points: int) -> Floats:
+    """Return the median over rows and pairs (columns, points) of what e (rows, columns, points ·
+    pairs) deviates from each crosspoint's line, ampere.
+    """
+    slope, zero = _resistant_line(s, e)
+    good = np.isfinite(e) & (np.abs(e - zero - slope * s) <= WILD * np.median(sigma) * MILD)
+    residual, _ = _line_residual(s, e, good, sigma)
+    rows, columns, _ = e.shape
+    cells = np.where(good, residual, np.nan).reshape(rows, columns, points, -1)
+    return np.nan_to_num(_median(np.moveaxis(cells, 0, 3).reshape(columns, points, -1)))
+
+
+def _bend_variance(bend: Floats, noise: NoiseTally) -> float:
+    """Return the mean square of bends (points, columns) without the noise of their medians, which
+    have π/2 of the variance of means.
+    """
+    told = noise.freedom > 0
+    if not told.any():
+        return 0.0
+    freedom = noise.freedom[told]
+    by_noise = np.pi / 2 * noise.squares[told] / freedom**2
+    return max(0.0, float((bend[told] ** 2 - by_noise).mean()))
 
 
 def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
     """Return slope and intercept (…, 1) of e over s (…, points), each the median of its kind."""
     order = np.argsort(np.where(np.isfinite(s), s, np.inf), axis=-1, kind="stable")
     s, e = np.take_along_axis(s, order, axis=-1), np.take_along_axis(e, order, axis=-1)
-    half = s.shape[-1] // 2
+    half = np.isfinite(e).sum(axis=-1, keepdims=True) // 2
+    partner = np.minimum(np.arange(s.shape[-1]) + half, s.shape[-1] - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        slopes = (e[..., -half:] - e[..., :half]) / (s[..., -half:] - s[..., :half])
+        slopes = (np.take_along_axis(e, partner, axis=-1) - e) / (
+            np.take_along_axis(s, partner, axis=-1) - s
+        )
     slope = np.nan_to_num(_median(np.where(np.isfinite(slopes), slopes, np.nan)))[..., None]
     return slope, np.nan_to_num(_median(e - slope * s))[..., None]
 

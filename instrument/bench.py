@@ -57,10 +57,17 @@ class Bench:
         )
 
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
-        """Measure every branch of the board. `progress` hears of rows done."""
+        """Measure every branch of the board. `progress` hears of rows done.
+
+        Apertures are whole line cycles, which no mains pickup passes, whatever products use.
+        """
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
+        aperture_seconds = self.board.aperture_seconds
+        cycles = max(1, round(aperture_seconds * self.board.line_hertz))
+        self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
         measured = branches.characterize(self.board, progress=progress)
+        self.board.configure(aperture_seconds=aperture_seconds)
         return Calibration(
             board=self.identity,
             branches=measured,

@@ -16,7 +16,7 @@ from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
 
-FORMAT = "ohmsum calibration 2"
+FORMAT = "ohmsum calibration 3"
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def load_calibration(path: Path) -> Calibration:
             arrays = {field.name: data[field.name] for field in fields(BranchCalibration)}
         board = BoardIdentity(**about["board"])
         _check_arrays(arrays, board)
-        for name in ("readings", "range_amperes", "row_volts"):
-            arrays[name] = arrays[name].item()
+        for name, array in arrays.items():
+            if array.ndim == 0:
+                arrays[name] = array.item()
         return Calibration(
             board=board,
             branches=BranchCalibration(**arrays),
@@ -105,14 +106,24 @@ def load_calibration(path: Path) -> Calibration:
 
 def _check_arrays(arrays: dict[str, NDArray[np.generic]], board: BoardIdentity) -> None:
     """Raise ValueError or TypeError unless these can be the arrays of a board's calibration."""
-    shapes = {"open_siemens": (board.rows, board.columns)} | dict.fromkeys(
+    unknowns = 1 + board.branches
+    points = len(np.atleast_1d(arrays["groups"]))
+    shapes: dict[str, tuple[int, ...]] = {
+        "open_siemens": (board.rows, board.columns),
+        "groups": (points, board.branches),
+        "noise_covariance": (board.rows, unknowns, unknowns),
+        "noise_variance_siemens2": (board.columns,),
+        "signal_covariance_siemens2": (board.rows, unknowns, unknowns),
+        "wild_readings": (board.rows, board.columns),
+        "kelvin_range": (2,),
+    } | dict.fromkeys(
         ("branch_siemens", "uncertainty_siemens", "status"),
         (board.rows, board.columns, board.branches),
     )
     for name, array in arrays.items():
         if array.shape != shapes.get(name, ()):
             raise ValueError(f"{name} is of shape {array.shape}, not {shapes.get(name, ())}")
-        if not np.isfinite(array).all():
+        if array.dtype.kind != "U" and not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinities")
 
 

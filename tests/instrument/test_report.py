@@ -61,6 +61,7 @@ def make_run(
     transfer = np.zeros((rows, board.columns))
     transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
     branch_shape = board.rows, board.columns, board.branches
+    unknowns = 1 + board.branches, 1 + board.branches
     return Run(
         board=board,
         resource="TCPIP::127.0.0.1::5025::SOCKET",
@@ -74,6 +75,16 @@ def make_run(
                 readings=106_496,
                 range_amperes=30e-6,
                 row_volts=0.9375,
+                design="one at a time",
+                groups=np.eye(1 + board.branches, dtype=bool)[:, 1:],
+                noise_covariance=np.zeros((board.rows, *unknowns)),
+                noise_variance_siemens2=np.full(board.columns, 1e-24),
+                signal_covariance_siemens2=np.zeros((board.rows, *unknowns)),
+                wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
+                drift_ppm=0.0,
+                reference_kelvin=296.15,
+                kelvin_range=np.array([296.15, 296.15]),
+                delay_seconds=5e-4,
             ),
             bytes_moved=444_921,
             bench_seconds=68.2,
