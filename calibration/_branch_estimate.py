@@ -113,7 +113,7 @@ def estimate(
 
     inverse = np.linalg.inv(information)
     straight = least_squares(matrix, np.diag(usual + relative_variance))
-    bend = float(np.mean([each.bend_variance for each in passes]))
+    bend = np.mean([each.bend_variance for each in passes], axis=0)
     theta = np.moveaxis(inverse @ vector, 1, 2)
     return Estimate(
         theta=np.where(undefined, np.nan, theta),

@@ -26,8 +26,8 @@ class Pass:
     seconds: Floats
     """(rows of this pass, points): when each was read, on the board's clock."""
     noise: NoiseTally
-    bend_variance: float
-    """Of the converters' nonlinearity, ampere²: see `Judged`."""
+    bend_variance: Floats
+    """(points,): of the converters' nonlinearity, ampere²: see `Judged`."""
     wild: NDArray[np.int_]
     """(rows of this pass, columns): pairs that were wild, and are not used."""
 
@@ -111,12 +111,12 @@ class PassReader:
             at_branches = np.concatenate(
                 [np.array([r.branch for r in lead], dtype=int), np.tile(branches, len(rows))]
             )
+            kelvin = board.temperature_kelvin()
             amperes = self._scan(at_rows, at_branches)
             ended = board.seconds()
             each = 2 * (board.delay_seconds + plan.pairs * board.aperture_seconds)
             began = ended - len(rows) * points * each
-            if lead:
-                self._note(amperes[0], began)
+            self._note(amperes[0] if lead else None, began, kelvin)
             block = amperes[len(lead) :].reshape(len(rows), points, *amperes.shape[1:])
         middles = began + (np.arange(len(rows)) + 0.5) * (ended - began) / len(rows)
         return block, middles
@@ -155,14 +155,14 @@ class PassReader:
         if self._reference is not None:
             read = self._scan(np.array([self._reference.row]), np.array([self._reference.branch]))
             read = read[0]
-        self._note(read, self._board.seconds())
+        self._note(read, self._board.seconds(), self._board.temperature_kelvin())
 
-    def _note(self, amperes: Floats | None, seconds: float) -> None:
-        """Keep a reading (2, pairs, columns) of the reference, with what the sensor says."""
+    def _note(self, amperes: Floats | None, seconds: float, kelvin: float) -> None:
+        """Keep a reading (2, pairs, columns) of the reference, with what the sensor said."""
         siemens = np.full(self._board.columns, np.nan)
         if amperes is not None:
             siemens = (amperes[0] - amperes[1]).mean(axis=0) / (2 * self._volts)
-        self.brackets.append(Bracket(seconds, self._board.temperature_kelvin(), siemens))
+        self.brackets.append(Bracket(seconds, kelvin, siemens))
 
     def _read_again(
         self,

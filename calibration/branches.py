@@ -27,7 +27,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration._branch_estimate import estimate
+from calibration._branch_estimate import Estimate, estimate
 from calibration._branch_readings import Pass, PassReader
 from calibration._preliminaries import find_out
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
@@ -40,7 +40,7 @@ OPEN_BELOW, STUCK_ABOVE = 0.25, 0.25
 """Fractions of the nominal conductance (of the branch; of the weakest branch) that tell a dead
 branch from a live one.
 """
-MORE_ROUNDS = 3
+MORE_ROUNDS = 6
 """How often rows are gone through again that turned out less certain than planned."""
 SHORT_SCAN_SECONDS = 1e-3
 """Aperture with which shorts are looked for before branches are closed in groups."""
@@ -176,18 +176,37 @@ def characterize(
         reader.bracket_seconds = next_plan.bracket_seconds
         missing = (1 / goal**2 - 1 / reducible**2)[todo].max()
         needed = missing * min(next_plan.uncertainty_siemens, float(reducible[todo].max())) ** 2
-        more = int(np.clip(np.ceil(needed), 1, MOST_PASSES - had[todo].min()))
+        # Step by step: a single jump looks like a fast walk until more of it was seen.
+        most = min(had[todo].max(), MOST_PASSES - had[todo].min())
+        more = int(np.clip(np.ceil(needed), 1, max(1, most)))
     board.configure(delay_seconds=delay_before)
+    counted = (readings + reader.readings) * board.columns
+    delay_seconds = known.conditions.delay_seconds
+    return _calibration(plan, passes, drift, found, shorted, siemens, volts, counted, delay_seconds)
+
+
+def _calibration(
+    plan: Plan,
+    passes: list[Pass],
+    drift: DriftTrack,
+    found: Estimate,
+    shorted: NDArray[np.bool_] | None,
+    nominal_siemens: Floats,
+    volts: float,
+    readings: int,
+    delay_seconds: float,
+) -> BranchCalibration:
+    """Return what was found: judged, and with everything that its uncertainty is made of."""
     opened, branches = found.theta[:, :, 0], found.theta[:, :, 1:]
     if shorted is not None:
         branches = np.where(shorted, np.nan, branches)
-    status = _judge(branches, opened, siemens)
+    status = _judge(branches, opened, nominal_siemens)
     ok = status == BranchStatus.OK
     signal_covariance = found.signal_covariance + found.own_covariance
     variance = np.diagonal(found.noise_covariance, axis1=1, axis2=2)[:, None, 1:]
     variance = variance * found.noise_variance[:, None]
     variance = variance + np.diagonal(signal_covariance, axis1=1, axis2=2)[:, None, 1:]
-    wild = np.zeros(shape, dtype=np.int_)
+    wild = np.zeros(opened.shape, dtype=np.int_)
     for each in passes:
         wild[each.rows] += each.wild
     return BranchCalibration(
@@ -195,7 +214,7 @@ def characterize(
         uncertainty_siemens=np.where(ok, np.sqrt(variance), 0.0),
         open_siemens=np.nan_to_num(opened, nan=0.0),
         status=status,
-        readings=(readings + reader.readings) * board.columns,
+        readings=readings,
         range_amperes=plan.range_amperes,
         row_volts=volts,
         design=plan.design.name,
@@ -207,7 +226,7 @@ def characterize(
         drift_ppm=1e6 * drift.peak_to_peak,
         reference_kelvin=float(drift.kelvin.mean()),
         kelvin_range=np.array([drift.kelvin.min(), drift.kelvin.max()]),
-        delay_seconds=known.conditions.delay_seconds,
+        delay_seconds=delay_seconds,
     )
 
 

@@ -80,9 +80,9 @@ class Judged:
     wild: NDArray[np.bool_]
     """(rows, points, pairs, columns)"""
     noise: NoiseTally
-    bend_variance: float
-    """Mean square of what half sums deviate from their line in all rows alike, ampere²: the even
-    part of the converters' nonlinearity.
+    bend_variance: Floats
+    """(points,): mean square of what half sums deviate from their line in all rows alike, ampere²:
+    the even part of the converters' nonlinearity.
     """
 
 
@@ -144,7 +144,7 @@ def judge_pairs(
     told = over_rows(np.ones_like(left)).sum(axis=1)
     signal = over_rows(np.nan_to_num(s) ** 2).sum(axis=1) / np.maximum(told, 1)
     noise = NoiseTally(over_rows(residual**2), freedom, signal)
-    return Judged(mean, is_wild, noise, _bend_variance(bend.T, noise))
+    return Judged(mean, is_wild, noise, _bend_variance(bend.T, noise, told))
 
 
 def _bend(s: Floats, e: Floats, sigma: Floats, points: int) -> Floats:
@@ -159,29 +159,33 @@ def _bend(s: Floats, e: Floats, sigma: Floats, points: int) -> Floats:
     return np.nan_to_num(_median(np.moveaxis(cells, 0, 3).reshape(columns, points, -1)))
 
 
-def _bend_variance(bend: Floats, noise: NoiseTally) -> float:
-    """Return the mean square of bends (points, columns) without the noise of their medians, which
-    have π/2 of the variance of means.
+def _bend_variance(bend: Floats, noise: NoiseTally, told: Floats) -> Floats:
+    """Return the mean square (points,) of bends (points, columns), without the noise of their
+    medians, which have π/2 of the variance of means, and over what the lines leave of it.
+
+    `told` (points,) is how many pairs tell.
     """
-    told = noise.freedom > 0
-    if not told.any():
-        return 0.0
-    freedom = noise.freedom[told]
-    by_noise = np.pi / 2 * noise.squares[told] / freedom**2
-    return max(0.0, float((bend[told] ** 2 - by_noise).mean()))
+    freedom = np.maximum(noise.freedom, LEAST_FREEDOM)
+    by_noise = np.pi / 2 * noise.squares / freedom**2
+    left = noise.freedom.sum(axis=1) / np.maximum(told, 1)
+    seen = np.where(noise.freedom > 0, bend**2 - by_noise, 0.0).mean(axis=1)
+    return np.asarray(np.maximum(seen, 0.0) / np.maximum(left, LEAST_LEFT))
 
 
 def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
     """Return slope and intercept (…, 1) of e over s (…, points), each the median of its kind."""
     order = np.argsort(np.where(np.isfinite(s), s, np.inf), axis=-1, kind="stable")
     s, e = np.take_along_axis(s, order, axis=-1), np.take_along_axis(e, order, axis=-1)
-    half = np.isfinite(e).sum(axis=-1, keepdims=True) // 2
-    partner = np.minimum(np.arange(s.shape[-1]) + half, s.shape[-1] - 1)
+    count = np.isfinite(e).sum(axis=-1, keepdims=True)
+    half = count // 2
+    first = np.arange(s.shape[-1])
+    partner = np.minimum(first + count - half, s.shape[-1] - 1)
     with np.errstate(invalid="ignore", divide="ignore"):
         slopes = (np.take_along_axis(e, partner, axis=-1) - e) / (
             np.take_along_axis(s, partner, axis=-1) - s
         )
-    slope = np.nan_to_num(_median(np.where(np.isfinite(slopes), slopes, np.nan)))[..., None]
+    pairs = np.isfinite(slopes) & (first < half)
+    slope = np.nan_to_num(_median(np.where(pairs, slopes, np.nan)))[..., None]
     return slope, np.nan_to_num(_median(e - slope * s))[..., None]
 
 

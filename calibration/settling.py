@@ -23,6 +23,8 @@ PAIRS = 3
 """Pairs of polarities at each delay; the first move of each comes from another state."""
 VISIBLE = 5.0
 """Standard deviations from which on a residue is seen."""
+WELL_VISIBLE = 3.0
+"""Times that: from there on its size is known."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,7 @@ class Settling:
     """What is left of a move by 2I, over I, averaged over a short aperture after a delay."""
 
     delay_seconds: float
-    """The longest delay after which anything was seen; the shortest there is if nothing ever
-    was.
-    """
+    """The longest delay after which something was well seen; the shortest if nothing was."""
     residue: float
     """What was seen then, or could not have been seen."""
     time_constant_seconds: float
@@ -79,14 +79,14 @@ def measure_settling(board: Crossbar, row: int, branch: int, volts: float) -> Se
     visible = mean > limit
     if not visible.any():
         return Settling(float(DELAYS_SECONDS[0]), float(limit[0]), 0.0, aperture)
-    last = int(np.flatnonzero(visible)[-1])
-    if last + 1 < len(mean):
-        after, before, then = float(limit[last + 1]), float(mean[last]), last
-        step = DELAYS_SECONDS[last + 1] - DELAYS_SECONDS[last]
-        if last and mean[last - 1] > mean[last] > 3 * limit[last]:
-            after, before, then = float(mean[last]), float(mean[last - 1]), last - 1
-            step = DELAYS_SECONDS[last] - DELAYS_SECONDS[then]
-    else:  # not settled within the longest delay but one: as slow as that
-        after, before, step = 1.0, np.e, DELAYS_SECONDS[-1]
-    tau = step / np.log(max(before / after, 1 + 1e-3))
+    # Two residues well seen give the time constant, one and what could have been seen a limit.
+    well = np.flatnonzero(mean > WELL_VISIBLE * limit)
+    last = int(well[-1]) if len(well) else int(np.flatnonzero(visible)[-1])
+    if last and mean[last - 1] > mean[last]:
+        decay, step = mean[last - 1] / mean[last], DELAYS_SECONDS[last] - DELAYS_SECONDS[last - 1]
+    elif last + 1 < len(mean):
+        decay, step = mean[last] / limit[last + 1], DELAYS_SECONDS[last + 1] - DELAYS_SECONDS[last]
+    else:
+        decay, step = np.e, DELAYS_SECONDS[-1]
+    tau = step / np.log(max(decay, 1 + 1e-3))
     return Settling(float(DELAYS_SECONDS[last]), float(mean[last]), float(tau), aperture)
