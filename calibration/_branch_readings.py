@@ -13,6 +13,10 @@ from calibration.planning import Plan
 from calibration.reversal import NoiseTally, judge_pairs
 
 Floats = NDArray[np.float64]
+AGAIN_PATIENCE, AGAIN_LEAST_SECONDS = 4.0, 1e-3
+"""Times the usual delay, and at least, before a wild reading is repeated: a short that was probed
+just before leaves more to settle than any branch.
+"""
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,10 @@ class PassReader:
         (rows, columns). What is wild twice is taken as the mean of both.
         """
         again = np.flatnonzero(lost.any(axis=(1, 2)))
+        delay = self._board.delay_seconds
+        self._board.configure(delay_seconds=max(AGAIN_PATIENCE * delay, AGAIN_LEAST_SECONDS))
         blocks = [self._read_rows(rows[[index]])[0] for index in again]
+        self._board.configure(delay_seconds=delay)
         second_plus, second_minus = np.moveaxis(np.concatenate(blocks), 2, 0)
         # Beside the rows that were good: the offsets of converters show over many rows.
         all_plus, all_minus = plus.copy(), minus.copy()
