@@ -82,6 +82,7 @@ def make_run(
     transfer = np.zeros((rows, board.columns))
     transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
     branch_shape = board.rows, board.columns, board.branches
+    unknowns = 1 + board.branches, 1 + board.branches
     branches = BranchCalibration(
         branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
         uncertainty_siemens=np.full(branch_shape, 6e-12),
@@ -90,6 +91,16 @@ def make_run(
         readings=106_496,
         range_amperes=30e-6,
         row_volts=0.9375,
+        design="one at a time",
+        groups=np.eye(1 + board.branches, dtype=bool)[:, 1:],
+        noise_covariance=np.zeros((board.rows, *unknowns)),
+        noise_variance_siemens2=np.full(board.columns, 1e-24),
+        signal_covariance_siemens2=np.zeros((board.rows, *unknowns)),
+        wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
+        drift_ppm=0.0,
+        reference_kelvin=296.15,
+        kelvin_range=np.array([296.15, 296.15]),
+        delay_seconds=5e-4,
     )
     wire = Wire(0.02, 0.02, 0.05, 0.0)
     return Run(
