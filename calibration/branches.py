@@ -106,6 +106,11 @@ class BranchCalibration:
         noise = np.outer(self.noise_covariance[:, 0, 0], self.noise_variance_siemens2)
         return np.sqrt(noise + self.signal_covariance_siemens2[:, 0, 0, None])
 
+    @property
+    def dead_crosspoints(self) -> NDArray[np.bool_]:
+        """(rows, columns): where no branch works."""
+        return np.asarray(~self.usable.any(axis=2))
+
     def covariance(self, rows: NDArray[np.int_], columns: NDArray[np.int_]) -> Floats:
         """Return the covariance of (open, branches) of some crosspoints, siemens².
 

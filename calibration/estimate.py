@@ -116,16 +116,19 @@ def observe(covariance: Floats, h: Floats, y: Floats, noise: Floats) -> tuple[Fl
     With P the `covariance` (…, 1 + branches, 1 + branches) and `noise` (…) the observations'
     variance, infinite where nothing was observed,
 
-        S = hᵀPh + noise,   step = Ph y/S,   P ← P − Ph hᵀP/S.
+        S = hᵀPh + noise,   K = Ph/S,   step = Ky,   P ← (1 − Khᵀ) P (1 − Khᵀ)ᵀ + K·noise·Kᵀ,
+
+    the form of Joseph (Bucy & Joseph 1968), which keeps P positive where a crosspoint of which
+    nothing was known is seen for the first time.
     """
     correlated = _times(covariance, h)
     spread = np.maximum((correlated * h).sum(axis=-1), 0.0) + noise
     information = np.where(np.isfinite(spread) & (spread > 0), 1 / np.maximum(spread, TINY), 0.0)
-    told = correlated * np.sqrt(information)[..., None]
-    return (
-        correlated * (y * information)[..., None],
-        covariance - told[..., :, None] * told[..., None, :],
-    )
+    gain = correlated * information[..., None]
+    noise = np.where(information > 0, noise, 0.0)
+    left = covariance - gain[..., :, None] * correlated[..., None, :]
+    rest = _times(left, h) - noise[..., None] * gain
+    return gain * y[..., None], left - rest[..., :, None] * gain[..., None, :]
 
 
 def _times(covariance: Floats, weights: Floats) -> Floats:

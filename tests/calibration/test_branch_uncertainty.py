@@ -3,21 +3,31 @@
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
+from calibration.branches import BranchCalibration, characterize
+from calibration.converters import measure_converters
+from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import measuring_volts
+from calibration.drift import find_reference
+from calibration.wire import without_wire_drop
+from kirchhoff import Wire
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.preset import load_preset
-from tests.simulator.boards import NO_WIRE, changed, small, switched_on
+from tests.simulator.boards import NO_WIRE, small, switched_on
 
-EVERYTHING = changed(load_preset("8x4"), NO_WIRE, shape={"rows": 8, "columns": 8})
-"""All effects but the wires, which are not characterization's to take out."""
+EVERYTHING = load_preset("8x4")
+"""With all effects."""
+
+
+def measured_with_its_converters(board) -> BranchCalibration:
+    """Characterize through converters that the board has measured itself."""
+    return characterize(CorrectedCrossbar(board, measure_converters(board)))
 
 
 def read_value(board, measured):
     """What the board's converters make of every branch in the state the values hold for: at the
-    temperature of then, the DAC's gain and curve at the measuring voltage, the gain of the range.
+    temperature of then, the DAC's gain at the measuring voltage, the gain of the range.
     """
     now = board.clock.seconds
     sensor_off = board.moment()[1] - board.preset.environment.kelvin
@@ -36,55 +46,48 @@ def read_value(board, measured):
     return siemens * rows[:, None, None] * columns[:, None]
 
 
-def scores(board, measured):
-    """Errors over stated uncertainties, with the mean gain of each column left free: the slope of
-    an ADC's curve is a gain like any other.
+def errors(board, measured):
+    """What branches err by, the wires' drop and the mean gain of each column left out, siemens: the
+    slope of an ADC's curve is a gain like any other.
     """
     true = read_value(board, measured)
-    relative = measured.branch_siemens / true - 1
-    weight = (true / measured.uncertainty_siemens) ** 2
+    wire = Wire(**board.preset.wire.model_dump())
+    relative = without_wire_drop(measured, wire).branch_siemens / true - 1
+    stated = np.where(measured.usable, measured.uncertainty_siemens, np.inf)
+    weight = (true / stated) ** 2
     gain = (weight * relative).sum(axis=(0, 2)) / weight.sum(axis=(0, 2))
-    return (relative - gain[:, None]) * np.sqrt(weight)
+    return np.where(measured.usable, (relative - gain[:, None]) * true, 0.0)
+
+
+def scores(board, measured):
+    """Errors over stated uncertainties; 0 for what does not work."""
+    return errors(board, measured) / np.where(measured.usable, measured.uncertainty_siemens, np.inf)
+
+
+def sum_scores(board, measured, seed):
+    """The same of sums of half of a crosspoint's branches, by the covariance."""
+    shape = measured.status.shape
+    w = np.random.default_rng(seed).random(shape) < 0.5
+    w[:, :, 0] = True
+    covariance = measured.covariance(*np.ogrid[: shape[0], : shape[1]])[:, :, 1:, 1:]
+    variance = np.einsum("ijk,ijkl,ijl->ij", w.astype(float), covariance, w.astype(float))
+    return (w * errors(board, measured)).sum(axis=2) / np.sqrt(variance)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_95_per_cent_intervals_cover_the_truth_on_200_boards():
-    covered, within = [], []
-    for seed in range(200):
+def test_95_per_cent_intervals_cover_the_truth():
+    """On 48 boards; from board to board the share scatters by 0.03, its mean by 0.004."""
+    covered, strongest, sums = [], [], []
+    for seed in range(48):
         board = switched_on(EVERYTHING, seed)
-        z = scores(board, characterize(board))
-        covered.append((np.abs(z) < 1.96).mean())
-        within.append((np.abs(z[:, :, 0]) < 1.96).mean())
+        measured = measured_with_its_converters(board)
+        within = np.abs(scores(board, measured)) < 1.96
+        covered.append(within.mean())
+        strongest.append(within[:, :, 0].mean())
+        sums.append((np.abs(sum_scores(board, measured, seed)) < 1.96).mean())
     assert 0.93 < np.mean(covered) < 0.97
-    # The strongest branch bends most, and the half sums show the even part of the bend alone.
-    assert 0.90 < np.mean(within) < 0.97
-
-
-@pytest.mark.parametrize("ranges_amperes", [None, [1e-3]])
-def test_predicted_covariance_is_the_observed_scatter(ranges_amperes):
-    """Of branches and of sums; with one wide range it is groups that are closed."""
-    tia = {} if ranges_amperes is None else {"ranges_amperes": ranges_amperes}
-    preset = small(NO_WIRE, shape={"rows": 24, "columns": 24}, tia=tia)
-    first, second = (switched_on(preset, seed) for seed in (5, 5))
-    second.column_currents(np.zeros((5000, 24)))  # the same board, other noise
-    one, other = characterize(first), characterize(second)
-    assert one.design == ("one at a time" if ranges_amperes is None else "S-matrix groups")
-    rows, columns = (index.ravel() for index in np.indices((24, 24)))
-    stated = one.covariance(rows, columns) + other.covariance(rows, columns)
-    apart = np.concatenate(
-        [
-            (one.open_siemens - other.open_siemens).reshape(-1, 1),
-            (one.branch_siemens - other.branch_siemens).reshape(len(rows), -1),
-        ],
-        axis=1,
-    )
-    patterns = np.random.default_rng(1).random((len(rows), one.groups.shape[1])) < 0.5
-    w = np.column_stack([np.ones(len(rows)), patterns])
-    branches = apart[:, 1:] / np.sqrt(np.diagonal(stated, axis1=1, axis2=2)[:, 1:])
-    sums = (w * apart).sum(axis=1) / np.sqrt(np.einsum("ci,cij,cj->c", w, stated, w))
-    assert 0.9 < branches.std() < 1.1
-    assert 0.85 < sums.std() < 1.15
+    assert 0.91 < np.mean(strongest) < 0.98
+    assert 0.93 < np.mean(sums) < 0.98
 
 
 class Wild(SimulatedCrossbar):
@@ -124,21 +127,57 @@ def test_fast_drift_shows_and_is_taken_out(effects):
     drifts, left = [], []
     for preset in (usual, fast):
         board = switched_on(preset, 4)
-        measured = characterize(board)
+        measured = measured_with_its_converters(board)
         drifts.append(measured.drift_ppm)
         left.append(np.abs(scores(board, measured)) < 1.96)
     assert drifts[1] > 5 * drifts[0]
     assert left[1].mean() > 0.9
 
 
-def test_a_window_opened_half_way_shows_and_is_taken_out():
-    preset = EVERYTHING.with_effects(ambient=0.0).in_force()
-    plan = FaultPlan.model_validate(
-        {"fault": [{"kind": "temperature_step", "at_seconds": 3.0, "kelvin": 2.0}]}
+def steps_of_temperature(*at_seconds, kelvin):
+    return FaultPlan.model_validate(
+        {
+            "fault": [
+                {"kind": "temperature_step", "at_seconds": seconds, "kelvin": kelvin}
+                for seconds in at_seconds
+            ]
+        }
     )
-    board = SimulatedCrossbar(preset, 2, Clock(), plan)
+
+
+def calm_board(plan, seed=2):
+    board = SimulatedCrossbar(EVERYTHING.with_effects(ambient=0.0).in_force(), seed, Clock(), plan)
     board.switch_outputs(True)
-    measured = characterize(board)
+    return board
+
+
+def test_a_window_opened_half_way_shows_and_is_taken_out():
+    board = calm_board(steps_of_temperature(11.0, kelvin=2.0))
+    measured = measured_with_its_converters(board)
     assert measured.drift_ppm == pytest.approx(200, rel=0.3)  # 100 ppm/K
     assert np.ptp(measured.kelvin_range) == pytest.approx(2.0)
     assert (np.abs(scores(board, measured)) < 1.96).mean() > 0.93
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_board_that_cools_all_the_while_is_measured_and_it_shows(seed):
+    """By 12 K a minute; the reference is read more often for it."""
+    board = calm_board(
+        steps_of_temperature(*np.arange(0.25, 60, 0.25).tolist(), kelvin=-0.05), seed
+    )
+    measured = measured_with_its_converters(board)
+    assert np.ptp(measured.kelvin_range) > 0.5
+    coefficient = measured.drift_ppm / np.ptp(measured.kelvin_range)
+    assert coefficient == pytest.approx(100, rel=0.3)
+    assert (np.abs(scores(board, measured)) < 1.96).mean() > 0.93
+
+
+def test_a_reference_whose_row_dies_leaves_the_other_rows_good():
+    twin = switched_on(EVERYTHING, 2)
+    row = find_reference(twin, 1 / twin.nominal_ohms, 15 / 16, 2e-5).row
+    dead = {"kind": "dead_row", "row": row + 1, "at_seconds": 12.0}
+    board = calm_board(FaultPlan.model_validate({"fault": [dead]}))
+    measured = measured_with_its_converters(board)
+    alive = np.arange(8) != row
+    assert measured.usable[alive].all()
+    assert (np.abs(scores(board, measured)[alive]) < 1.96).mean() > 0.93

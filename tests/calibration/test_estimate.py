@@ -87,7 +87,8 @@ def test_observations_one_by_one_are_least_squares_of_all_together(unknowns, cou
 
     state, covariance = np.zeros(unknowns), prior
     for weights, seen_here, r in zip(h, y, noise, strict=True):
-        step, covariance = observe(covariance, weights, seen_here - weights @ state, r)
+        surprise = np.array(seen_here - weights @ state)
+        step, covariance = observe(covariance, weights, surprise, np.array(r))
         state = state + step
 
     expected = np.linalg.inv(np.linalg.inv(prior) + h.T @ (h / noise[:, None]))
