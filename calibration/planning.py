@@ -26,6 +26,9 @@ WIRE_BYTES_PER_SECOND = 1e6
 """What a USB full-speed port moves: 19 packets of 64 bytes in a frame of 1 ms at most (USB 2.0,
 5.8.4), somewhat less in practice.
 """
+MESSAGE_SECONDS = 2e-3
+"""For a message beside its bytes: it waits for the next frame of 1 ms, and its answer for another.
+"""
 BRACKET_SHARE = 0.25
 """Of the wanted uncertainty: what the drift between two readings of the reference may add to a sum
 of half of the branches.
@@ -165,7 +168,7 @@ def predict(
         bracket_seconds=bracket_seconds,
         covariance=(estimator * variance) @ estimator.T + drift**2 * np.outer(theta, theta),
         board_seconds=run_seconds + float(brackets) * 2 * once,
-        talking_seconds=_talking_bytes(design, pairs, conditions) / WIRE_BYTES_PER_SECOND,
+        talking_seconds=_talking_seconds(design, pairs, conditions),
     )
 
 
@@ -181,14 +184,17 @@ def repeated(plan: Plan, passes: int) -> Plan:
     )
 
 
-def _talking_bytes(design: Design, pairs: int, conditions: Conditions) -> float:
-    """Return what crosses the wire: scan points and their readings, or patterns and vectors."""
+def _talking_seconds(design: Design, pairs: int, conditions: Conditions) -> float:
+    """Return what talking takes: scans of many points with their readings; or, for every point, a
+    pattern, and vectors with theirs.
+    """
     points = conditions.rows * len(design.groups)
     answered = 4 * conditions.columns * 2 * pairs
     if design.scannable:
-        return points * (2 * 8 + answered)
+        return points * (2 * 8 + answered) / WIRE_BYTES_PER_SECOND
     pattern = conditions.rows * conditions.columns * conditions.branches / 8
-    return points * (pattern + 2 * pairs * 4 * conditions.rows + answered)
+    moved = pattern + 2 * pairs * 4 * conditions.rows + answered
+    return points * (moved / WIRE_BYTES_PER_SECOND + 2 * MESSAGE_SECONDS)
 
 
 def candidates(noise: ReadingNoise, conditions: Conditions) -> list[Design]:
