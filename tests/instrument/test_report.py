@@ -207,14 +207,19 @@ def thorough(run: Run) -> Run:
 
 
 def with_faults(run: Run) -> Run:
-    """Break a short, an open and a stuck branch, and put two weights beyond reach."""
+    """Break a short, an open and a stuck branch and a whole crosspoint, with two wild readings
+    elsewhere, and put two weights beyond reach.
+    """
     status = run.calibration.branches.status.copy()
     status[0, 1, 2], status[3, 4, 0], status[5, 2, 3] = (
         BranchStatus.SHORT,
         BranchStatus.OPEN,
         BranchStatus.STUCK,
     )
-    branches = replace(run.calibration.branches, status=status)
+    status[2, 6] = BranchStatus.OPEN
+    wild = np.zeros(status.shape[:2], dtype=np.int_)
+    wild[4, 7] = 2
+    branches = replace(run.calibration.branches, status=status, wild_readings=wild)
     unreachable = run.program.programmed.unreachable.copy()
     unreachable[[1, 4], [2, 0]] = True
     programmed = replace(run.program.programmed, unreachable=unreachable)
@@ -490,6 +495,9 @@ def test_faults_and_unreachable_weights_are_listed(pages: Callable[[str], str]) 
     text, weights = parse(pages("faults")).text, RUNS["faults"].program.weights
     for entry in ("0, 1, 2: short", "3, 4, 0: open", "5, 2, 3: stuck"):
         assert entry in text
+    page = pages("faults")
+    assert "<li>2, 6</li>" in page  # a crosspoint without a working branch
+    assert "<li>4, 7: 2</li>" in page  # wild readings
     for row, output in ((1, 2), (4, 0)):
         assert f"{row}, {output}: {weights[row, output]:.4g}, is " in text
     assert "beyond reach" not in parse(pages("small")).text
