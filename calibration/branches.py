@@ -65,7 +65,7 @@ class BranchCalibration:
     branch_siemens: NDArray[np.float64]
     """(rows, columns, branches): what closing the switch adds; 0 where the branch is not ok."""
     uncertainty_siemens: NDArray[np.float64]
-    """(rows, columns, branches): standard uncertainty (type A) of `branch_siemens`."""
+    """(rows, columns, branches): standard uncertainty of `branch_siemens`; see `covariance`."""
     open_siemens: NDArray[np.float64]
     """(rows, columns): conductance with every switch open."""
     status: NDArray[np.int8]
