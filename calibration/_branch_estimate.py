@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Unknowns:
     """Every crosspoint's unknowns (open, branches)."""
 
     theta: Floats
@@ -48,7 +48,7 @@ def _largest(covariance: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(branches, sums)))
 
 
-def estimate(
+def estimate_unknowns(
     plan: Plan,
     passes: list[Pass],
     drift: DriftTrack,
@@ -56,7 +56,7 @@ def estimate(
     nominal_siemens: Floats,
     volts: float,
     shape: tuple[int, int],
-) -> Estimate:
+) -> Unknowns:
     """Estimate all unknowns by generalized least squares, row by row; `shape` is (rows, columns).
 
     `noise` is the variance of the half difference of one pair: (columns,), ampere², and relative to
@@ -110,7 +110,7 @@ def estimate(
 
     inverse = np.linalg.inv(information)
     theta = np.moveaxis(inverse @ vector, 1, 2)
-    return Estimate(
+    return Unknowns(
         theta=np.where(undefined, np.nan, theta),
         noise_covariance=inverse @ noise_part @ inverse,
         noise_variance=additive * scale,

@@ -27,7 +27,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration._branch_estimate import Estimate, estimate
+from calibration._branch_estimate import Unknowns, estimate_unknowns
 from calibration._branch_readings import Pass, PassReader
 from calibration._preliminaries import find_out
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
@@ -139,7 +139,8 @@ def characterize(
     of rows done. The aperture is the board's; its delay is put back in the end.
 
     The covariance holds noise (type A, JCGM 100:2008, 4.2), the uncertainty of the drift that was
-    taken out, what branches drifted apart by, and the converters' nonlinearity as far as it shows.
+    taken out, and what branches drifted apart by. A nonlinearity of the converters is not in it:
+    the board is read through `calibration.corrected`.
     """
     volts = measuring_volts(board.row_volts_limit)
     siemens = 1 / board.nominal_ohms
@@ -169,7 +170,7 @@ def characterize(
             readings += reread
         noise = _pooled([each.noise for each in passes]).fit()
         drift = _drift(reader, noise, plan, known.reference, volts)
-        found = estimate(plan, passes, drift, noise, siemens, volts, shape)
+        found = estimate_unknowns(plan, passes, drift, noise, siemens, volts, shape)
         had = np.bincount(np.concatenate([each.rows for each in passes]), minlength=board.rows)
         reducible, lasting = found.uncertainty()
         # Noise far below what stays anyway is not worth the time.
@@ -196,7 +197,7 @@ def _calibration(
     plan: Plan,
     passes: list[Pass],
     drift: DriftTrack,
-    found: Estimate,
+    found: Unknowns,
     shorted: NDArray[np.bool_] | None,
     nominal_siemens: Floats,
     volts: float,
