@@ -16,6 +16,7 @@ from calibration.noise import NoiseSurvey
 from calibration.noise_readings import DAC_STEP
 from calibration.product_ranges import ProductRange, ranges_of_products
 from calibration.refinement import Programmed
+from calibration.sentinels import Moment, watched
 from calibration.transfer import TransferMeasurement, weighing_signs
 from calibration.warming import CHANGE_KELVIN, Warming
 
@@ -30,7 +31,7 @@ def products_of(
     converters: Converters,
     survey: NoiseSurvey,
     row_volts: Floats,
-    moments: Sequence[tuple[float, float]],
+    moments: Sequence[Moment],
 ) -> Products:
     """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
@@ -78,6 +79,7 @@ def products_of(
         tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
+        watched_square_kelvin=_watched_square_kelvin(transfer, seconds, moments, survey.warming),
         aged_decades=_decades(seconds) - _decades(middle_seconds),
     )
 
@@ -137,13 +139,33 @@ def _square_kelvin(
     during the products. In between the temperature is taken to go straight, and to have wandered
     about that as fast as it was seen to, a random walk between two known ends.
     """
-    (began, cold), (ended, warm) = transfer.began, transfer.ended
-    change = np.interp(seconds, *moments.T) - (cold + warm) / 2
+    (began, _), (ended, _) = transfer.began, transfer.ended
+    kelvin, bridged = _between(seconds, moments)
+    change, middle = kelvin - transfer.middle[1], (ended - began) / 4
+    return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
+
+
+def _watched_square_kelvin(
+    transfer: TransferMeasurement, seconds: Floats, moments: Sequence[Moment], warming: Warming
+) -> Floats:
+    """Return the same since sentinels were read, or the transfer matrix where they never were."""
+    times = np.array(moments)
+    found = np.array(watched(moments, transfer.middle))
+    which = np.searchsorted(times[:, 0], seconds, side="right") - 1
+    kelvin, bridged = _between(seconds, times)
+    change = kelvin - found[which, 1]
+    since_sentinels = change**2 + CHANGE_KELVIN**2 + warming.wander * bridged
+    never = found[which, 0] == transfer.middle[0]
+    return np.where(never, _square_kelvin(transfer, seconds, times, warming), since_sentinels)
+
+
+def _between(seconds: Floats, moments: Floats) -> tuple[Floats, Floats]:
+    """Return the temperature at times (vectors,) between moments (moments, 2) at which it was read,
+    kelvin, and s(L − s)/L of each: how long an interval of length L leaves it alone at s.
+    """
     after = np.clip(np.searchsorted(moments[:, 0], seconds), 1, len(moments) - 1)
     since, until = seconds - moments[after - 1, 0], moments[after, 0] - seconds
-    bridged = since * until / np.maximum(since + until, 1e-9)
-    middle = (ended - began) / 4
-    return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
+    return np.interp(seconds, *moments.T), since * until / np.maximum(since + until, 1e-9)
 
 
 def _tied_square_kelvin(tied: ProductRange, warming: Warming) -> float:

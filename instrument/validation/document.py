@@ -56,8 +56,9 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
             "relative_noise": _number(checks.hysteresis.relative_noise),
             "relative_scatter": _number(checks.hysteresis.relative_scatter),
         }
-    if checks.visits:
-        first = checks.visits[0]
+    if checks.reproducibility is not None:
+        visits, anew = checks.reproducibility.visits, checks.reproducibility.reprogrammed
+        first = visits[0]
         document["reproducibility"] = [
             {
                 "hours": visit.hours,
@@ -65,9 +66,20 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
                 **_figures(visit.validation),
                 "relative_drift": _number(visit.drift_from(first)),
                 "gain": _number(visit.gain_from(first)),
+                "watched": {
+                    **_figures(visit.watched),
+                    "gain": _number(visit.watch.gain - 1),
+                    "relative_drift": _number(visit.watch.relative_drift),
+                    "strayed_columns": list(visit.watch.strayed),
+                },
             }
-            for visit in checks.visits
+            for visit in visits
         ]
+        document["reprogrammed"] = {
+            **_figures(anew.validation),
+            "rounds": len(anew.program.programmed.round_residuals),
+            "bench_seconds": anew.spent._asdict(),
+        }
     return document
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
+from calibration.sentinels import WATCH_SECONDS
 from instrument.mvm import ProgrammedMatrix
 from instrument.validation.interval import Interval, relative_error_interval
 
@@ -106,10 +107,12 @@ def multiply(
     program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
 ) -> NDArray[np.float64]:
     """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows), in batches
-    of which `progress` hears.
+    of which `progress` hears. Before a batch sentinels are read, if the gain is old by then.
     """
     answered = []
     for first in range(0, len(inputs), BATCH_VECTORS):
+        if program.corrected.moment()[0] - program.gain_seconds > WATCH_SECONDS:
+            program = program.watched()
         answered.append(program @ inputs[first : first + BATCH_VECTORS])
         progress(min(first + BATCH_VECTORS, len(inputs)), len(inputs))
     return np.concatenate(answered)
