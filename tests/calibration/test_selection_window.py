@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration._subset_sums import Answer, Cells
-from calibration._subset_window import SETTLED, SecondCriterion
-from calibration._subset_window_abreast import nearest_second_abreast
-from calibration._subset_window_pairs import nearest_total_abreast
 from calibration.selection import select, select_in_window
+from calibration.selection.sums import Answer, Cells
+from calibration.selection.window import SETTLED, SecondCriterion
+from calibration.selection.window_abreast import nearest_second_abreast
+from calibration.selection.window_pairs import nearest_total_abreast
 from tests.calibration.cells import (
     KINDS,
     all_patterns,

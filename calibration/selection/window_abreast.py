@@ -1,10 +1,10 @@
 """Two criteria, sixteen cells at once: the second sum rides along below the first.
 
 An entry is 2 (f 2^31 + s): the first sum f and the second sum s as integers, s of either sign.
-Both add, so subset sums, their symmetry and their merge are those of `_subset_sums_abreast`, and
+Both add, so subset sums, their symmetry and their merge are those of `sums_abreast`, and
 one difference of two entries holds the differences of both sums, one in each 32-bit word. That
 finds the best subset up to rounding; a cell whose answer rounding could change is left to the
-exact search of `_subset_window`.
+exact search of `window`.
 
 Entries target - b carry a mark of 2^31 + 1: half of what the lower word counts to, and one. A
 difference of two kinds of entry thus is far from zero in its lower word, the farther the nearer
@@ -17,10 +17,18 @@ import math
 import numpy as np
 from numba import njit
 
-from calibration._bitonic import LANES, sort_bitonic_to_words
-from calibration._subset_sums import Answer, Cells, Floats, Ints, Ints32, fixed_point, write_answer
-from calibration._subset_sums_abreast import lower_levels, meet_remainders, trace_back
-from calibration._subset_window import (
+from calibration.selection.bitonic import LANES, sort_bitonic_to_words
+from calibration.selection.sums import (
+    Answer,
+    Cells,
+    Floats,
+    Ints,
+    Ints32,
+    fixed_point,
+    write_answer,
+)
+from calibration.selection.sums_abreast import lower_levels, meet_remainders, trace_back
+from calibration.selection.window import (
     EMPTY,
     SETTLED,
     UNSETTLED,

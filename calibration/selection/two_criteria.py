@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from calibration._subset_sums import Answer, Bools, Cells, Floats, answer_anew
-from calibration._subset_sums_abreast import nearest_abreast
-from calibration._subset_window import EMPTY, UNSETTLED, SecondCriterion, nearest_second
-from calibration._subset_window_abreast import nearest_second_abreast
-from calibration._subset_window_pairs import nearest_total_abreast
+from calibration.selection.sums import Answer, Bools, Cells, Floats, answer_anew
+from calibration.selection.sums_abreast import nearest_abreast
+from calibration.selection.window import EMPTY, UNSETTLED, SecondCriterion, nearest_second
+from calibration.selection.window_abreast import nearest_second_abreast
+from calibration.selection.window_pairs import nearest_total_abreast
 
 Search = Callable[[Cells, SecondCriterion, Answer], None]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from calibration._subset_sums import (
+from calibration.selection.sums import (
     OUT_OF_RANGE,
     SUM_BITS,
     Answer,

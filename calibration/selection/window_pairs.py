@@ -4,14 +4,14 @@ Where the second sum is that of all conductances, G+ + G-, and the first one G+ 
 come apart: with u the sum of the plus side and v that of the minus side, u - v and u + v are near
 their targets only if u is near half their sum. So the sides are the halves, and the search starts
 at the u next to that and goes outward until no u can be better, which is a few steps. Sums are
-the exact integers of `_subset_sums`.
+the exact integers of `sums`.
 """
 
 import numpy as np
 from numba import njit
 
-from calibration._bitonic import LANES
-from calibration._subset_sums import (
+from calibration.selection.bitonic import LANES
+from calibration.selection.sums import (
     Answer,
     Cells,
     Ints,
@@ -20,8 +20,8 @@ from calibration._subset_sums import (
     to_fixed,
     write_answer,
 )
-from calibration._subset_sums_abreast import half_of, lower_levels, trace_back
-from calibration._subset_window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, window_reach
+from calibration.selection.sums_abreast import half_of, lower_levels, trace_back
+from calibration.selection.window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, window_reach
 
 _FAR = 1 << 62
 

@@ -7,10 +7,10 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
-from calibration._bitonic import LANES
-from calibration._subset_candidates import FreeCells, Spread, best_states
-from calibration._subset_part import gathered, search_part
-from calibration._subset_sums import (
+from calibration.selection.bitonic import LANES
+from calibration.selection.candidates import FreeCells, Spread, best_states
+from calibration.selection.part import gathered, search_part
+from calibration.selection.sums import (
     OK,
     OUT_OF_RANGE,
     TOLERANCE_MISSED,
@@ -18,7 +18,7 @@ from calibration._subset_sums import (
     Cells,
     nearest_one_by_one,
 )
-from calibration._subset_sums_abreast import nearest_abreast
+from calibration.selection.sums_abreast import nearest_abreast
 
 Floats = NDArray[np.float64]
 
