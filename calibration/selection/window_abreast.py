@@ -1,18 +1,18 @@
-"""Two criteria, sixteen cells at once: the second sum rides along below the first.
+"""Two criteria, sixteen cells at once: a second sum rides along below the one searched.
 
-An entry is 2 (f 2^31 + s): the first sum f and the second sum s as integers, s of either sign.
-Both add, so subset sums, their symmetry and their merge are those of `sums_abreast`, and
-one difference of two entries holds the differences of both sums, one in each 32-bit word. That
-finds the best subset up to rounding; a cell whose answer rounding could change is left to the
-exact search of `window`.
+An entry is 2 (m 2^31 + r): the main sum m, by which lists are sorted, and the rider r as integers,
+r of either sign. Both add, so subset sums, their symmetry and their merge are those of
+`sums_abreast`, and one difference of two entries holds the differences of both sums, one in each
+32-bit word (`window_scan`). That finds the best subset up to rounding. Where rounding leaves more
+than one to choose from, or one at the edge of the window, these are judged by their exact sums.
 
-Entries target - b carry a mark of 2^31 + 1: half of what the lower word counts to, and one. A
-difference of two kinds of entry thus is far from zero in its lower word, the farther the nearer
-the second target is, and a difference within one kind is nearer to zero than all of those. So the
-absolute value of the lower word scores a pair: the highest score within the window wins.
+Either criterion may be the main one. With the first sum as such, every subset in the window is
+looked at, and the nearest rider wins: best for few subsets in the window. With the second, one goes
+from its target outward until riders lie in the window: best for many.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -23,7 +23,6 @@ from calibration.selection.sums import (
     Cells,
     Floats,
     Ints,
-    Ints32,
     fixed_point,
     write_answer,
 )
@@ -36,186 +35,190 @@ from calibration.selection.window import (
     second_weights,
     window_reach,
 )
+from calibration.selection.window_judge import Exact, Sides, judge
+from calibration.selection.window_scan import (
+    BEYOND,
+    BLOCK,
+    NO_KEY,
+    ROWS,
+    TWO_KINDS,
+    Best,
+    Limits,
+    Words,
+    entry_at,
+    nearest_mains,
+    nearest_neighbours,
+    nearest_riders,
+    pair_key,
+)
 
-Words = tuple[Ints32, Ints32]  # upper and lower words of entries
+_MAIN_BITS = 29  # of the main sum, unusable branches included
+_RIDER_BITS = 31  # of the rider's modulus, four times its range
+_MARK = (1 << _RIDER_BITS) + 1
 
-_FIRST_BITS = 29  # of the first sum, unusable branches included
-_SECOND_BITS = 31  # of the second sum's modulus, four times its range
-_MARK = (1 << _SECOND_BITS) + 1
-_TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below
-_BLOCK = 6 * LANES  # rows looked at together when searching the merged list
-_BEYOND = 5 << 28  # an upper word more than a window above every entry's
+
+class _Packed(NamedTuple):
+    """What packing a cell makes of its numbers; `outcome` is SETTLED where it can be searched."""
+
+    target: int
+    reach: int  # half width of the window, in units of the packed main sum
+    rider_scale: float
+    exact: Exact
+    status: int
+    outcome: int
 
 
 @njit(cache=True, nogil=True)
 def _pack(
-    cells: Cells, c: int, criterion: SecondCriterion, weights: Ints, seconds: Floats, packed: Ints
-) -> tuple[int, int, int, int]:
-    """Fill in the fixed-point and the packed weights of cell c.
+    cells: Cells, c: int, criterion: SecondCriterion, weights: Ints, riders: Floats, packed: Ints
+) -> _Packed:
+    """Fill in the fixed-point and the packed weights of cell c, and those of its riders.
 
-    packed: (branches and more, up to an even number). Returns the packed target; half width of
-    the window in units of the packed first sum; the cell's status; SETTLED where the packed cell
-    is fit to be searched, else what becomes of it.
+    packed: (branches and more, up to an even number).
     """
     n = weights.size
-    target, exponent, status = fixed_point(cells, c, weights)
-    reach = window_reach(cells, c, criterion.window[c], exponent, status)
-    wanted = second_weights(cells, c, weights, criterion, seconds)
-    if reach < 0:
-        return 0, -1, status, EMPTY
+    target, scale, status = fixed_point(cells, c, weights)
+    reach = window_reach(cells, c, criterion.window[c], scale, status)
+    wanted = second_weights(cells, c, weights, criterion, riders)
     total = 0
     low = high = 0.0
     barred = packed.size
     for k in range(n):
-        if cells.usable[c, k]:
-            barred -= 1
-            total += weights[k]
-            low += min(seconds[k], 0.0)
-            high += max(seconds[k], 0.0)
+        barred -= cells.usable[c, k]
+        total += weights[k]
+        low += min(riders[k], 0.0)
+        high += max(riders[k], 0.0)
+    wanted = min(max(wanted, low), high)
+    exact = Exact(target, reach, wanted)
+    if reach < 0:
+        return _Packed(0, -1, 0.0, exact, status, EMPTY)
     if total == 0 or not 1e-290 < high - low < 1e290:
-        return 0, -1, status, UNSETTLED
+        return _Packed(0, -1, 0.0, exact, status, UNSETTLED)
     reach = min(reach, total)
     # Branches that are not usable get a weight beyond every window: with no weight, each subset
     # would come twice, and none would stand out as the best.
     beyond = total + reach
-    drop = math.frexp(float(total) + barred * float(beyond))[1] - _FIRST_BITS
-    scale = ((1 << (_SECOND_BITS - 2)) - 2 * packed.size) / (high - low)
-    for k in range(packed.size):
-        if k < n and cells.usable[c, k]:
-            packed[k] = _packed(weights[k], drop, seconds[k] * scale)
-            if packed[k] < 0:  # of no first weight to speak of; the search needs weights >= 0
-                return 0, -1, status, UNSETTLED
-        else:
-            packed[k] = ((beyond >> drop) + packed.size) << (_SECOND_BITS + 1)
-    wanted = min(max(wanted, low), high)
-    return _packed(target, drop, wanted * scale) + _MARK, reach >> drop, status, SETTLED
-
-
-@njit(cache=True, nogil=True)
-def _packed(first: int, drop: int, second: float) -> int:
-    rounded = (first + (1 << (drop - 1))) >> drop
-    return 2 * ((rounded << _SECOND_BITS) + int(np.rint(second)))
-
-
-@njit(cache=True, nogil=True)
-def _widest(reach: int, slack: int) -> int:
-    """The largest difference of upper words whose first sums can lie within the window."""
-    return reach + slack + 2
+    drop = math.frexp(float(total) + barred * float(beyond))[1] - _MAIN_BITS
+    rider_scale = ((1 << (_RIDER_BITS - 2)) - 2 * packed.size) / (high - low)
+    least = 0
+    for k in range(n):
+        packed[k] = _packed(weights[k], drop, riders[k] * rider_scale)
+        least = min(least, packed[k])
+    if least < 0:  # of no main weight to speak of; the search needs weights >= 0
+        return _Packed(0, -1, 0.0, exact, status, UNSETTLED)
+    if barred:
+        for k in range(packed.size):
+            if k >= n or not cells.usable[c, k]:
+                packed[k] = ((beyond >> drop) + packed.size) << (_RIDER_BITS + 1)
+    packed_target = _packed(target, drop, wanted * rider_scale) + _MARK
+    return _Packed(packed_target, reach >> drop, rider_scale, exact, status, SETTLED)
 
 
 @njit(nogil=True, inline="always")
-def _score(x: Words, y: Words, i: int, j: int, widest: np.int32, outside: int) -> np.int32:
-    """Score of entries x[i] and, later, y[j]; `outside` where they are not within the window."""
-    score = np.int32(abs(np.int32(y[1][j] - x[1][i])))
-    return score if np.int32(y[0][j] - x[0][i]) <= widest else np.int32(outside)
-
-
-@njit(nogil=True, inline="always")
-def _near(x: Words, y: Words, i: int, widest: np.int32) -> np.int32:
-    """The higher score of x[i] with y[i] and with the row after that."""
-    return max(_score(x, y, i, i, widest, 0), _score(x, y, i, i + LANES, widest, 0))
-
-
-@njit(nogil=True, inline="always")
-def _far(x: Words, y: Words, i: int, widest: np.int32) -> np.int32:
-    """The score of x[i] with the row that is two after y[i]; negative: none is within reach."""
-    score: np.int32 = _score(x, y, i, i + 2 * LANES, widest, -1)
-    return score
+def _packed(main: int, drop: int, rider: float) -> int:
+    rounded = (main + (1 << (drop - 1))) >> drop
+    return 2 * ((rounded << _RIDER_BITS) + int(np.rint(rider)))
 
 
 @njit(cache=True, nogil=True)
-def _best_blocks(
-    entries: Words, widest: Ints32, best: Ints32, second_best: Ints32, where: Ints, scores: Ints32
-) -> None:
-    """The highest score of each lane, the block of rows it starts from, and the next best block's.
+def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits:
+    """What a pair's words must not exceed to be inside the window, perhaps and surely.
 
-    entries: the merged list. All others are (lanes,).
+    slack: what rounding changes a packed sum by at most. A pair of rider r scores 2^31 - |2 r + 1|,
+    and an upper word's difference is off by one at most.
     """
-    best[:] = -1
-    second_best[:] = -1
-    end = entries[0].size - 2 * _BLOCK
-    for start in range(0, end, _BLOCK):
-        x = _block(entries, start, _BLOCK)
-        scores[:] = -1
-        # Every row of the block with three rows further and further on, while any is within reach.
-        # Six by three is what fits into 32 vector registers.
-        for later in range(start + LANES, end, 3 * LANES):
-            y = _block(entries, later, 2 * _BLOCK)
-            farthest = np.int32(-1)
-            for i in range(LANES):
-                w = widest[i]
-                a = max(_far(x, y, i, w), _far(x, y, i + LANES, w))
-                b = max(_far(x, y, i + 2 * LANES, w), _far(x, y, i + 3 * LANES, w))
-                c = max(_far(x, y, i + 4 * LANES, w), _far(x, y, i + 5 * LANES, w))
-                far = max(a, b, c)
-                a = max(_near(x, y, i, w), _near(x, y, i + LANES, w))
-                b = max(_near(x, y, i + 2 * LANES, w), _near(x, y, i + 3 * LANES, w))
-                c = max(_near(x, y, i + 4 * LANES, w), _near(x, y, i + 5 * LANES, w))
-                farthest = max(farthest, far)
-                scores[i] = max(scores[i], far, a, b, c)
-            if farthest < 0:
-                break
-        for i in range(LANES):
-            score = scores[i]
-            where[i] = start if score > best[i] else where[i]
-            second_best[i] = max(second_best[i], min(best[i], score))
-            best[i] = max(best[i], score)
-
-
-@njit(nogil=True, inline="always")
-def _block(entries: Words, start: int, size: int) -> Words:
-    return entries[0][start : start + size], entries[1][start : start + size]
+    widest = packed.reach + slack + 2
+    if not outward:
+        return Limits(widest, packed.reach - slack - 2, TWO_KINDS + 1, TWO_KINDS + 1, 4 * slack)
+    reach = int(min(within * packed.rider_scale, 2.0 ** (_RIDER_BITS - 2)))
+    highest = 1 << _RIDER_BITS
+    least = max(highest - 2 * (reach + slack + 1) - 1, TWO_KINDS + 1)
+    return Limits(widest, widest, least, highest - 2 * (reach - slack - 1) + 1, 2 * slack + 2)
 
 
 @njit(cache=True, nogil=True)
 def _settle(
-    entries: Words, start: int, best: int, second_best: int, reach: int, slack: int
-) -> tuple[int, int, int]:
+    words: Words, start: int, key: int, next_key: int, limits: Limits, outward: bool
+) -> tuple[int, bool, int, int]:
     """What becomes of a cell, and the sum a and the remainder target - b of its best pair.
 
-    start: the first entry of the best block, of the cell's lane. slack: what rounding changes a
-    sum by at most, in units of the packed sums.
+    start: the first entry of the best pair's block, of the cell's lane. UNSETTLED where rounding
+    could change the answer, or where none is found. Returns also whether the best pair is inside
+    the window, whatever was rounded.
     """
-    if best <= _TWO_KINDS:
-        return EMPTY, 0, 0
-    upper, lower = entries
-    widest = _widest(reach, slack)
+    reach = min(limits.widest, limits.margin - key) if outward else limits.widest
+    if outward and limits.margin - key > limits.widest:
+        return UNSETTLED, False, 0, 0
+    if not outward and key < limits.least:
+        return EMPTY, False, 0, 0
     here = there = -1
-    for i in range(start, start + _BLOCK, LANES):
-        for j in range(i + LANES, upper.size, LANES):
-            if upper[j] - upper[i] > widest:
+    for i in range(start, start + BLOCK, LANES):
+        for j in range(i + LANES, words.upper.size, LANES):
+            if words.upper[j] - words.upper[i] > reach:
                 break
-            score = int(abs(np.int32(lower[j] - lower[i])))
-            if score == best and here < 0:
+            found = pair_key(words, i, j, limits.least, outward)
+            if found == key and here < 0:
                 here, there = i, j
             else:
-                second_best = max(second_best, score)
-    if best - second_best <= 4 * slack:
-        return UNSETTLED, 0, 0
-    low = (int(upper[here]) << 32) + (int(lower[here]) & 0xFFFFFFFF)
-    high = (int(upper[there]) << 32) + (int(lower[there]) & 0xFFFFFFFF)
-    a, rest = (high, low) if low & 1 else (low, high)
-    residual = (a - rest + _MARK) >> 1
-    first_residual = (residual + (1 << (_SECOND_BITS - 1))) >> _SECOND_BITS
-    return SETTLED if abs(first_residual) <= reach - slack else UNSETTLED, a, rest
+                next_key = max(next_key, found)
+    surely = words.upper[there] - words.upper[here] <= limits.surely_widest
+    surely &= abs(np.int32(words.lower[there] - words.lower[here])) >= limits.surely_least
+    if key - next_key <= limits.margin or not surely:
+        return UNSETTLED, surely, 0, 0
+    a, rest = entry_at(words, here, there)
+    return SETTLED, surely, a, rest
 
 
 @njit(cache=True, nogil=True)
-def nearest_second_abreast(
-    cells: Cells, criterion: SecondCriterion, answer: Answer, outcome: Ints
+def _settle_nearest(
+    words: Words, start: int, key: int, next_key: int, slack: int
+) -> tuple[int, int, int]:
+    """As `_settle`, of a cell in whose window no subset lies: EMPTY where rounding could matter."""
+    rival = -next_key
+    found = -1
+    for i in range(start, start + BLOCK, LANES):
+        step = pair_key(words, i, i + LANES, TWO_KINDS + 1, True)
+        this = step == key and found < 0
+        found = i if this else found
+        rival = min(rival, -NO_KEY if this else -step)
+    # A pair that is not of neighbours, but no farther apart, begins or ends at one of these.
+    if found >= LANES:
+        rival = min(rival, words.upper[found] - words.upper[found - LANES] - key)
+    beyond = words.upper[found + 2 * LANES] - words.upper[found + LANES]
+    rival = min(rival, beyond - key)
+    if rival + key <= 2 * slack + 2:
+        return EMPTY, 0, 0
+    a, rest = entry_at(words, found, found + LANES)
+    return SETTLED, a, rest
+
+
+@njit(cache=True, nogil=True)
+def search_abreast(
+    cells: Cells,
+    criterion: SecondCriterion,
+    outward: bool,
+    within: Floats,
+    answer: Answer,
+    outcome: Ints,
 ) -> None:
-    """Nearest second sum within the window, where the outcome (cells,) says SETTLED."""
+    """Search all cells, which are answered where the outcome (cells,) says SETTLED.
+
+    The cells' own sum is the main one, the criterion's the rider. Wanted is the nearest rider with
+    the main sum within the criterion's window, or the nearest main sum where the window is EMPTY.
+    Or, to go `outward`: the nearest main sum within that window with the rider within `within`
+    (cells,) of its target, which must be in its range; it is left UNSETTLED where there is none.
+    """
     count, n = cells.branch.shape
     half = max(3, (n + 1) // 2)
     rows = 1 << (half - 1)
     slack = half + 2
     weights = np.zeros((LANES, n), np.int64)
-    seconds = np.empty(n)
+    riders = np.empty((LANES, n))
     cell_packed = np.empty(2 * half, np.int64)
     packed = np.zeros((2 * half, LANES), np.int64)
     chosen = np.empty((2 * half, LANES), np.bool_)
+    cell_chosen = np.empty(2 * half, np.bool_)
     target = np.zeros(LANES, np.int64)
-    reach = np.empty(LANES, np.int64)
     first = np.empty(2 * rows * LANES, np.int64)
     second = np.empty(2 * rows * LANES, np.int64)
     first_totals = np.empty((half + 1, LANES), np.int64)
@@ -223,27 +226,39 @@ def nearest_second_abreast(
     offsets = np.empty(8 * LANES, np.int64)
     merged = np.empty(4 * rows * LANES, np.int64)
     middle = merged.size // 2
-    upper = np.full(merged.size + 2 * _BLOCK, np.int32(_BEYOND))
+    upper = np.full(merged.size + 2 * BLOCK, np.int32(BEYOND))
     lower = np.zeros(upper.size, np.int32)
+    words = Words(upper, lower)
     widest = np.empty(LANES, np.int32)
-    best = np.empty(LANES, np.int32)
-    second_best = np.empty(LANES, np.int32)
-    where = np.zeros(LANES, np.int64)
-    scores = np.empty(LANES, np.int32)
+    least = np.empty(LANES, np.int32)
+    best = Best(
+        np.empty(LANES, np.int32),
+        np.empty(LANES, np.int32),
+        np.zeros(LANES, np.int64),
+        np.empty(upper.size // ROWS, np.int32),
+    )
+    exact = [Exact(0, 0, 0.0) for _ in range(LANES)]
+    limits = [Limits(0, 0, 0, 0, 0) for _ in range(LANES)]
+    searched = np.empty(LANES, np.bool_)
     left = np.zeros((2, LANES), np.int64)
     at = np.empty(LANES, np.int64)
     for group in range(0, count, LANES):
         lanes = min(LANES, count - group)
         widest[:] = -1
+        least[:] = TWO_KINDS + 1
+        searched[:] = False
         for lane in range(lanes):
             c = group + lane
-            target[lane], reach[lane], answer.status[c], outcome[c] = _pack(
-                cells, c, criterion, weights[lane], seconds, cell_packed
-            )
-            for k in range(2 * half):
-                packed[k, lane] = cell_packed[k]
-            if outcome[c] == SETTLED:
-                widest[lane] = _widest(reach[lane], slack)
+            cell = _pack(cells, c, criterion, weights[lane], riders[lane], cell_packed)
+            target[lane], answer.status[c], outcome[c] = cell.target, cell.status, cell.outcome
+            if cell.outcome == SETTLED:
+                exact[lane] = cell.exact
+                limits[lane] = _limits(cell, slack, outward, within[c] if outward else 0.0)
+                searched[lane] = True
+                widest[lane] = limits[lane].widest
+                least[lane] = limits[lane].least
+                for k in range(2 * half):
+                    packed[k, lane] = cell_packed[k]
         lower_levels(packed[:half], first, first_totals, offsets)
         lower_levels(packed[half:], second, second_totals, offsets)
         totals = first_totals[half], second_totals[half]
@@ -252,19 +267,45 @@ def nearest_second_abreast(
         )
         sort_bitonic_to_words(merged[:middle], upper, lower)
         sort_bitonic_to_words(merged[middle:], upper[middle:], lower[middle:])
-        _best_blocks((upper, lower), widest, best, second_best, where, scores)
+        if outward:
+            nearest_mains(words, widest, least, 2 * slack + 2, best)
+        else:
+            nearest_riders(words, widest, best)
+        sides = Sides(first, first_totals, second, second_totals)
+        empty = False
         for lane in range(lanes):
-            c = group + lane
-            if outcome[c] == SETTLED:
-                outcome[c], left[0, lane], rest = _settle(
-                    (upper, lower),
-                    where[lane] + lane,
-                    best[lane],
-                    second_best[lane],
-                    reach[lane],
-                    slack,
+            if searched[lane]:
+                start = best.start[lane] + lane
+                found, surely, a, rest = _settle(
+                    words, start, best.key[lane], best.next_key[lane], limits[lane], outward
                 )
-                left[1, lane] = target[lane] - rest
+                # Going outward, what is behind a pair at the edge has not been looked at.
+                if found == UNSETTLED and (surely or not outward):
+                    found, a, rest = judge(
+                        words,
+                        (best.blocks, lane),
+                        best.key[lane] if surely else NO_KEY,
+                        limits[lane],
+                        outward,
+                        sides,
+                        target[lane],
+                        (weights[lane], riders[lane]),
+                        (exact[lane], within[group + lane] if outward else np.inf),
+                        cell_chosen,
+                    )
+                outcome[group + lane] = found
+                left[0, lane], left[1, lane] = a, target[lane] - rest
+                empty |= found == EMPTY
+        if empty:
+            nearest_neighbours(words, best)
+            for lane in range(lanes):
+                if searched[lane] and outcome[group + lane] == EMPTY:
+                    start = best.start[lane] + lane
+                    found, a, rest = _settle_nearest(
+                        words, start, best.key[lane], best.next_key[lane], slack
+                    )
+                    outcome[group + lane] = found
+                    left[0, lane], left[1, lane] = a, target[lane] - rest
         trace_back(left[0], first, first_totals, at, chosen[:half])
         trace_back(left[1], second, second_totals, at, chosen[half:])
         for lane in range(lanes):

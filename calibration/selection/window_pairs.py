@@ -16,7 +16,6 @@ from calibration.selection.sums import (
     Cells,
     Ints,
     fixed_point,
-    power_of_two,
     to_fixed,
     write_answer,
 )
@@ -152,11 +151,11 @@ def nearest_total_abreast(
         lanes = min(LANES, count - group)
         for lane in range(lanes):
             c = group + lane
-            target, exponent, answer.status[c] = fixed_point(cells, c, weights[lane])
-            reach[lane] = window_reach(cells, c, criterion.window[c], exponent, answer.status[c])
+            target, scale, answer.status[c] = fixed_point(cells, c, weights[lane])
+            reach[lane] = window_reach(cells, c, criterion.window[c], scale, answer.status[c])
             fits, total = _sides(cells, c, weights[lane], cell_sides, branches[lane])
             outcome[c] = EMPTY if reach[lane] < 0 else SETTLED if fits else UNSETTLED
-            second = to_fixed(min(max(criterion.target[c], 0.0), total), power_of_two(exponent))
+            second = to_fixed(min(max(criterion.target[c], 0.0), total), scale)
             wanted[lane, 0] = target
             wanted[lane, 1] = second - cell_sides[half:].sum()
             for i in range(2 * half):
