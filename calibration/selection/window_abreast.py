@@ -23,6 +23,7 @@ from calibration.selection.sums import (
     Cells,
     Floats,
     Ints,
+    Ints32,
     fixed_point,
     write_answer,
 )
@@ -133,7 +134,10 @@ def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits
     reach = int(min(within * packed.rider_scale, 2.0 ** (_RIDER_BITS - 2)))
     highest = 1 << _RIDER_BITS
     least = max(highest - 2 * (reach + slack + 1) - 1, TWO_KINDS + 1)
-    return Limits(widest, widest, least, highest - 2 * (reach - slack - 1) + 1, 2 * slack + 2)
+    surely_least = highest - 2 * (reach - slack - 1) + 1
+    margin = 2 * slack + 2
+    # More by what has to be known beyond the best pair.
+    return Limits(widest + margin, widest + margin, least, surely_least, margin)
 
 
 @njit(cache=True, nogil=True)
@@ -192,6 +196,107 @@ def _settle_nearest(
     return SETTLED, a, rest
 
 
+class _Group(NamedTuple):
+    """Sixteen cells side by side, packed."""
+
+    weights: Ints  # (lanes, branches), fixed point
+    riders: Floats  # (lanes, branches)
+    packed: Ints  # (2 halves, lanes)
+    target: Ints  # (lanes,)
+    widest: Ints32  # (lanes,), negative where a cell is not searched
+    least: Ints32  # (lanes,)
+    exact: list[Exact]
+    limits: list[Limits]
+
+
+@njit(cache=True, nogil=True)
+def _pack_group(
+    cells: Cells,
+    criterion: SecondCriterion,
+    start: int,
+    asked: tuple[bool, Floats],
+    group: _Group,
+    answer: Answer,
+    outcome: Ints,
+) -> None:
+    """Pack the cells from `start` on; asked: as `search_abreast` is."""
+    outward, within = asked
+    size = group.packed.shape[0]
+    slack = size // 2 + 2
+    cell_packed = np.empty(size, np.int64)
+    group.widest[:] = -1
+    group.least[:] = TWO_KINDS + 1
+    for lane in range(min(LANES, cells.target.size - start)):
+        c = start + lane
+        cell = _pack(cells, c, criterion, group.weights[lane], group.riders[lane], cell_packed)
+        group.target[lane], answer.status[c], outcome[c] = cell.target, cell.status, cell.outcome
+        if cell.outcome == SETTLED:
+            limits = _limits(cell, slack, outward, within[c])
+            group.exact[lane], group.limits[lane] = cell.exact, limits
+            group.widest[lane], group.least[lane] = limits.widest, limits.least
+            for k in range(size):
+                group.packed[k, lane] = cell_packed[k]
+
+
+@njit(cache=True, nogil=True)
+def _find_pairs(
+    words: Words,
+    best: Best,
+    asked: tuple[bool, Floats],
+    group: _Group,
+    sides: Sides,
+    left: Ints,
+    outcome: Ints,
+) -> None:
+    """Find what becomes of the cells searched (outcome, for as many as there are), and their best
+    pairs.
+
+    asked: as `search_abreast` is, of these cells. left: (2, lanes), the sums of both halves.
+    """
+    outward, within = asked
+    chosen = np.empty(group.packed.shape[0], np.bool_)
+    slack = chosen.size // 2 + 2
+    searched = group.widest >= 0
+    if outward:
+        nearest_mains(words, group.widest, group.least, 2 * slack + 2, best)
+    else:
+        nearest_riders(words, group.widest, best)
+    empty = False
+    for lane in range(outcome.size):
+        if searched[lane]:
+            limits = group.limits[lane]
+            start, key = best.start[lane] + lane, best.key[lane]
+            found, surely, a, rest = _settle(
+                words, start, key, best.next_key[lane], limits, outward
+            )
+            # Going outward, what is behind a pair at the edge has not been looked at.
+            if found == UNSETTLED and (surely or not outward):
+                found, a, rest = judge(
+                    words,
+                    (best.blocks, lane),
+                    key if surely else NO_KEY,
+                    limits,
+                    outward,
+                    sides,
+                    group.target[lane],
+                    (group.weights[lane], group.riders[lane]),
+                    (group.exact[lane], within[lane] if outward else np.inf),
+                    chosen,
+                )
+            outcome[lane] = found
+            left[0, lane], left[1, lane] = a, group.target[lane] - rest
+            empty |= found == EMPTY
+    if empty:
+        nearest_neighbours(words, best)
+        for lane in range(outcome.size):
+            if searched[lane] and outcome[lane] == EMPTY:
+                start = best.start[lane] + lane
+                outcome[lane], a, rest = _settle_nearest(
+                    words, start, best.key[lane], best.next_key[lane], slack
+                )
+                left[0, lane], left[1, lane] = a, group.target[lane] - rest
+
+
 @njit(cache=True, nogil=True)
 def search_abreast(
     cells: Cells,
@@ -211,103 +316,51 @@ def search_abreast(
     count, n = cells.branch.shape
     half = max(3, (n + 1) // 2)
     rows = 1 << (half - 1)
-    slack = half + 2
-    weights = np.zeros((LANES, n), np.int64)
-    riders = np.empty((LANES, n))
-    cell_packed = np.empty(2 * half, np.int64)
-    packed = np.zeros((2 * half, LANES), np.int64)
-    chosen = np.empty((2 * half, LANES), np.bool_)
-    cell_chosen = np.empty(2 * half, np.bool_)
-    target = np.zeros(LANES, np.int64)
     first = np.empty(2 * rows * LANES, np.int64)
     second = np.empty(2 * rows * LANES, np.int64)
     first_totals = np.empty((half + 1, LANES), np.int64)
     second_totals = np.empty((half + 1, LANES), np.int64)
+    sides = Sides(first, first_totals, second, second_totals)
     offsets = np.empty(8 * LANES, np.int64)
     merged = np.empty(4 * rows * LANES, np.int64)
     middle = merged.size // 2
     upper = np.full(merged.size + 2 * BLOCK, np.int32(BEYOND))
     lower = np.zeros(upper.size, np.int32)
-    words = Words(upper, lower)
-    widest = np.empty(LANES, np.int32)
-    least = np.empty(LANES, np.int32)
+    group = _Group(
+        np.zeros((LANES, n), np.int64),
+        np.empty((LANES, n)),
+        np.zeros((2 * half, LANES), np.int64),
+        np.zeros(LANES, np.int64),
+        np.empty(LANES, np.int32),
+        np.empty(LANES, np.int32),
+        [Exact(0, 0, 0.0) for _ in range(LANES)],
+        [Limits(0, 0, 0, 0, 0) for _ in range(LANES)],
+    )
     best = Best(
         np.empty(LANES, np.int32),
         np.empty(LANES, np.int32),
         np.zeros(LANES, np.int64),
         np.empty(upper.size // ROWS, np.int32),
     )
-    exact = [Exact(0, 0, 0.0) for _ in range(LANES)]
-    limits = [Limits(0, 0, 0, 0, 0) for _ in range(LANES)]
-    searched = np.empty(LANES, np.bool_)
     left = np.zeros((2, LANES), np.int64)
     at = np.empty(LANES, np.int64)
-    for group in range(0, count, LANES):
-        lanes = min(LANES, count - group)
-        widest[:] = -1
-        least[:] = TWO_KINDS + 1
-        searched[:] = False
-        for lane in range(lanes):
-            c = group + lane
-            cell = _pack(cells, c, criterion, weights[lane], riders[lane], cell_packed)
-            target[lane], answer.status[c], outcome[c] = cell.target, cell.status, cell.outcome
-            if cell.outcome == SETTLED:
-                exact[lane] = cell.exact
-                limits[lane] = _limits(cell, slack, outward, within[c] if outward else 0.0)
-                searched[lane] = True
-                widest[lane] = limits[lane].widest
-                least[lane] = limits[lane].least
-                for k in range(2 * half):
-                    packed[k, lane] = cell_packed[k]
-        lower_levels(packed[:half], first, first_totals, offsets)
-        lower_levels(packed[half:], second, second_totals, offsets)
+    chosen = np.empty((2 * half, LANES), np.bool_)
+    for start in range(0, count, LANES):
+        end = min(start + LANES, count)
+        _pack_group(cells, criterion, start, (outward, within), group, answer, outcome)
+        lower_levels(group.packed[:half], first, first_totals, offsets)
+        lower_levels(group.packed[half:], second, second_totals, offsets)
         totals = first_totals[half], second_totals[half]
         meet_remainders(
-            first[rows * LANES :], second[rows * LANES :], target, totals, offsets, merged
+            first[rows * LANES :], second[rows * LANES :], group.target, totals, offsets, merged
         )
         sort_bitonic_to_words(merged[:middle], upper, lower)
         sort_bitonic_to_words(merged[middle:], upper[middle:], lower[middle:])
-        if outward:
-            nearest_mains(words, widest, least, 2 * slack + 2, best)
-        else:
-            nearest_riders(words, widest, best)
-        sides = Sides(first, first_totals, second, second_totals)
-        empty = False
-        for lane in range(lanes):
-            if searched[lane]:
-                start = best.start[lane] + lane
-                found, surely, a, rest = _settle(
-                    words, start, best.key[lane], best.next_key[lane], limits[lane], outward
-                )
-                # Going outward, what is behind a pair at the edge has not been looked at.
-                if found == UNSETTLED and (surely or not outward):
-                    found, a, rest = judge(
-                        words,
-                        (best.blocks, lane),
-                        best.key[lane] if surely else NO_KEY,
-                        limits[lane],
-                        outward,
-                        sides,
-                        target[lane],
-                        (weights[lane], riders[lane]),
-                        (exact[lane], within[group + lane] if outward else np.inf),
-                        cell_chosen,
-                    )
-                outcome[group + lane] = found
-                left[0, lane], left[1, lane] = a, target[lane] - rest
-                empty |= found == EMPTY
-        if empty:
-            nearest_neighbours(words, best)
-            for lane in range(lanes):
-                if searched[lane] and outcome[group + lane] == EMPTY:
-                    start = best.start[lane] + lane
-                    found, a, rest = _settle_nearest(
-                        words, start, best.key[lane], best.next_key[lane], slack
-                    )
-                    outcome[group + lane] = found
-                    left[0, lane], left[1, lane] = a, target[lane] - rest
+        asked = outward, within[start:end]
+        _find_pairs(Words(upper, lower), best, asked, group, sides, left, outcome[start:end])
         trace_back(left[0], first, first_totals, at, chosen[:half])
         trace_back(left[1], second, second_totals, at, chosen[half:])
-        for lane in range(lanes):
-            if outcome[group + lane] == SETTLED:
-                write_answer(cells, group + lane, weights[lane], chosen[:n, lane], answer)
+        for c in range(start, end):
+            if outcome[c] == SETTLED:
+                lane = c - start
+                write_answer(cells, c, group.weights[lane], chosen[:n, lane], answer)

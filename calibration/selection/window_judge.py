@@ -11,10 +11,10 @@ from calibration.selection.window import EMPTY, SETTLED, UNSETTLED
 from calibration.selection.window_scan import (
     BLOCK,
     NO_KEY,
+    ROWS,
     TWO_KINDS,
     Limits,
     Words,
-    block_keys,
     entry_at,
     pair_key,
 )
@@ -57,11 +57,22 @@ def _trace_lane(left: int, levels: Ints, totals: Ints, lane: int, chosen: Bools)
 
 
 @njit(cache=True, nogil=True)
+def _residuals(exact: Exact, weights: tuple[Ints, Floats], chosen: Bools) -> tuple[int, float]:
+    main = -exact.target
+    rider = -exact.rider
+    for k in range(weights[0].size):
+        if chosen[k]:
+            main += weights[0][k]
+            rider += weights[1][k]
+    return abs(main), abs(rider)
+
+
+@njit(cache=True, nogil=True)
 def _best_sure(words: Words, blocks: Ints32, lane: int, limits: Limits) -> int:
     """The best score of a pair that is surely inside the window, NO_KEY where there is none."""
     best = NO_KEY
     for start in range(0, words.upper.size - 2 * BLOCK, BLOCK):
-        if block_keys(blocks, start)[lane] <= max(best, TWO_KINDS):
+        if blocks[start // ROWS + lane] <= max(best, TWO_KINDS):
             continue
         for i in range(start + lane, start + BLOCK, LANES):
             for j in range(i + LANES, words.upper.size, LANES):
@@ -104,11 +115,12 @@ def judge(
     half = chosen.size // 2
     # Less than one unit is lost of every weight and of the target.
     main_reach = exact.reach + weights[0].size + 2
+    pairs = np.empty((_MOST_JUDGED, 2), np.int64)
     judged = 0
     best = np.inf
     best_a = best_rest = 0
     for start in range(0, words.upper.size - 2 * BLOCK, BLOCK):
-        if block_keys(blocks, start)[lane] < cutoff:
+        if blocks[start // ROWS + lane] < cutoff:
             continue
         for i in range(start + lane, start + BLOCK, LANES):
             for j in range(i + LANES, words.upper.size, LANES):
@@ -116,20 +128,18 @@ def judge(
                     break
                 if pair_key(words, i, j, limits.least, outward) < cutoff:
                     continue
-                judged += 1
-                if judged > _MOST_JUDGED:
-                    return UNSETTLED, 0, 0
                 a, rest = entry_at(words, i, j)
+                # Of subsets whose packed sums are the same, only one would be found back.
+                alike = (pairs[:judged, 0] == a) & (pairs[:judged, 1] == rest)
+                if judged == _MOST_JUDGED or alike.any():
+                    return UNSETTLED, 0, 0
+                pairs[judged, 0], pairs[judged, 1] = a, rest
+                judged += 1
                 _trace_lane(a, sides.first, sides.first_totals, lane, chosen[:half])
                 _trace_lane(target - rest, sides.second, sides.second_totals, lane, chosen[half:])
-                main = -exact.target
-                rider = -exact.rider
-                for k in range(weights[0].size):
-                    if chosen[k]:
-                        main += weights[0][k]
-                        rider += weights[1][k]
-                residual = float(abs(main)) if outward else abs(rider)
-                if abs(main) <= main_reach and abs(rider) <= within and residual < best:
+                main, rider = _residuals(exact, weights, chosen)
+                residual = float(main) if outward else rider
+                if main <= main_reach and rider <= within and residual < best:
                     best, best_a, best_rest = residual, a, rest
     if best < np.inf:
         return SETTLED, best_a, best_rest
