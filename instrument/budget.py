@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,35 +12,60 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.budget import Budget, as_bits, predict_budget
+from calibration.budget import Budget, as_bits, budget_of_squares, predict_squares
 from calibration.products import products_of
-from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
 from instrument.store import Calibration
+from instrument.tiled import TiledMatrix
 
 RESULT_FILE = "result.json"
 
 
-def budget_of(
-    program: ProgrammedMatrix,
+def budgets_of(
+    program: TiledMatrix,
     calibration: Calibration,
     inputs: NDArray[np.float64],
     moments: Sequence[tuple[float, float]],
-) -> Budget:
-    """Return the budget of the products of inputs (vectors, rows); `moments` are seconds and kelvin
-    of the board before the first, after the last, and in between.
+) -> tuple[Budget, tuple[Budget, ...]]:
+    """Return the budget of the products of inputs (vectors, rows), and that of each tile's partial
+    products.
+
+    `moments` are seconds and kelvin of the board before the first, after the last, and in between,
+    as often for each tile. Errors of different tiles are independent, and their squares add up, but
+    for one: the board's temperature multiplies all partial products alike. With κ what it has
+    changed by since a tile was measured and α the common gain per kelvin, that part is
+    α² ‖Σ κ_t y_t‖², which is more than the sum of the tiles' where partial products have one sign.
     """
     board = program.board
     survey = calibration.noise.read_with(board.aperture_seconds, board.delay_seconds)
-    products = products_of(
-        program.programmed,
-        calibration.branches,
-        calibration.converters,
-        survey,
-        inputs * program.volts_per_unit,
-        moments,
-    )
-    return predict_budget(products, survey)
+    each = (len(moments) - 1) // len(program.tiles)
+    squares: dict[str, float] = defaultdict(float)
+    wanted, warmed, budgets = [], [], []
+    for index, part in enumerate(program.tiles):
+        products = products_of(
+            part.matrix.programmed,
+            calibration.branches,
+            calibration.converters,
+            survey,
+            inputs[:, part.tile.of_rows] * program.volts_per_unit,
+            moments[index * each : (index + 1) * each + 1],
+        )
+        # All tiles' currents are stated on the scale of the first.
+        rescaled, own = program.rescaled(part), predict_squares(products, survey)
+        for cause, square in own.items():
+            squares[cause] += square * rescaled**2
+        amperes = products.products_amperes
+        wanted.append(amperes * rescaled)
+        warmed.append(wanted[-1] * np.sqrt(products.square_kelvin)[:, None])
+        budgets.append(budget_of_squares(own, _square_sum(amperes)))
+    common = survey.warming.gain_per_kelvin
+    together = _square_sum(program.sum_of(warmed)) - sum(map(_square_sum, warmed))
+    squares["temperature"] += (common.value**2 + common.uncertainty**2) * together
+    return budget_of_squares(squares, _square_sum(program.sum_of(wanted))), tuple(budgets)
+
+
+def _square_sum(values: NDArray[np.float64]) -> float:
+    return float((values**2).sum())
 
 
 def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
 from drivers.crossbar_board import CrossbarBoard
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.products import Validation, ratio, validate
 
 VECTORS = 64
@@ -51,7 +51,7 @@ class Visit:
 
 
 def visits(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     inputs: NDArray[np.float64],
     hours: float,
     progress: Progress = no_progress,
