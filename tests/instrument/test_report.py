@@ -50,6 +50,7 @@ from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Visit
 from kirchhoff import Wire
 from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.instrument.tiled import alone, changed, programmed_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -92,6 +93,7 @@ def make_run(
         row_volts=0.9375,
     )
     wire = Wire(0.02, 0.02, 0.05, 0.0)
+    budget = Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0)))
     return Run(
         board=board,
         resource="TCPIP::127.0.0.1::5025::SOCKET",
@@ -109,28 +111,34 @@ def make_run(
             made_at=datetime(2026, 3, 14, tzinfo=UTC),
             versions={"ohmsum": "0.1.0", "firmware": "1.0"},
         ),
-        program=ProgrammedMatrix(
-            # The page asks the board for nothing but the settings that it was used with.
-            board=cast(CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)),
-            corrected=cast(CorrectedCrossbar, None),
-            weights=weights,
-            programmed=Programmed(
-                pattern=np.zeros(branch_shape, dtype=bool),
-                targets=Targets(wanted, scale_siemens, 40e-6),
-                transfer=TransferMeasurement(
-                    transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+        program=alone(
+            ProgrammedMatrix(
+                # The page asks the board for nothing but the settings that it was used with.
+                board=cast(
+                    CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)
                 ),
-                ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
-                round_residuals=(error * 10, error * 3, error * 2, error),
-                wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
-                estimate=first_estimate(branches, wire),
-                unreachable=np.zeros(shape, dtype=bool),
-            ),
-            volts_per_unit=0.9375,
-            input_full_scale=1.0,
+                corrected=cast(CorrectedCrossbar, None),
+                weights=weights,
+                programmed=Programmed(
+                    pattern=np.zeros(branch_shape, dtype=bool),
+                    targets=Targets(wanted, scale_siemens, 40e-6),
+                    transfer=TransferMeasurement(
+                        transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+                    ),
+                    ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
+                    round_residuals=(error * 10, error * 3, error * 2, error),
+                    wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                    estimate=first_estimate(branches, wire),
+                    unreachable=np.zeros(shape, dtype=bool),
+                ),
+                volts_per_unit=0.9375,
+                input_full_scale=1.0,
+            )
         ),
         validation=validation,
-        budget=Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0))),
+        tile_validations=(validation,),
+        budget=budget,
+        tile_budgets=(budget,),
         checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
@@ -204,13 +212,13 @@ def with_faults(run: Run) -> Run:
         BranchStatus.STUCK,
     )
     branches = replace(run.calibration.branches, status=status)
-    unreachable = run.program.programmed.unreachable.copy()
+    unreachable = programmed_of(run.program).unreachable.copy()
     unreachable[[1, 4], [2, 0]] = True
-    programmed = replace(run.program.programmed, unreachable=unreachable)
+    programmed = replace(programmed_of(run.program), unreachable=unreachable)
     return replace(
         run,
         calibration=replace(run.calibration, branches=branches),
-        program=replace(run.program, programmed=programmed),
+        program=changed(run.program, programmed=programmed),
     )
 
 
@@ -218,12 +226,12 @@ def with_nothing_working(run: Run) -> Run:
     """Leave no branch that works and no weight within reach."""
     status = np.full_like(run.calibration.branches.status, BranchStatus.OPEN)
     branches = replace(run.calibration.branches, status=status)
-    unreachable = np.ones_like(run.program.programmed.unreachable)
-    programmed = replace(run.program.programmed, unreachable=unreachable)
+    unreachable = np.ones_like(programmed_of(run.program).unreachable)
+    programmed = replace(programmed_of(run.program), unreachable=unreachable)
     return replace(
         run,
         calibration=replace(run.calibration, branches=branches),
-        program=replace(run.program, programmed=programmed),
+        program=changed(run.program, programmed=programmed),
     )
 
 
