@@ -42,6 +42,7 @@ from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
+from instrument.tiled import ProgrammedTile, TiledMatrix
 from instrument.validation import Checks, Scope, Validation
 from instrument.validation.cost import Cost
 from instrument.validation.hysteresis import Hysteresis
@@ -203,6 +204,24 @@ def thorough(run: Run) -> Run:
     )
 
 
+def in_tiles(run: Run) -> Run:
+    """Put a second tile of the same weights below the first, at half its scale."""
+    (part,) = run.program.tiles
+    programmed = part.matrix.programmed
+    targets = replace(programmed.targets, scale_siemens=programmed.targets.scale_siemens / 2)
+    below = ProgrammedTile(
+        replace(part.tile, first_row=part.tile.rows),
+        replace(part.matrix, programmed=replace(programmed, targets=targets)),
+    )
+    weights = np.concatenate([part.matrix.weights] * 2)
+    return replace(
+        run,
+        program=TiledMatrix(weights, (part, below)),
+        tile_validations=2 * run.tile_validations,
+        tile_budgets=2 * run.tile_budgets,
+    )
+
+
 def with_faults(run: Run) -> Run:
     """Break a short, an open and a stuck branch, and put two weights beyond reach."""
     status = run.calibration.branches.status.copy()
@@ -261,6 +280,7 @@ RUNS = {
     "zero products": with_zero_products(make_run()),
     "faults": with_faults(make_run()),
     "thorough": thorough(make_run()),
+    "tiled": in_tiles(with_faults(make_run())),
     "nothing works": with_nothing_working(make_run()),
     "evil": replace(make_run(board=EVIL_BOARD), resource=EVIL_RESOURCE),
 }
@@ -419,6 +439,18 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
+
+
+def test_every_tile_has_a_row_where_there_are_several(pages: Callable[[str], str]) -> None:
+    text = parse(pages("tiled")).text
+    bits = f"{RUNS['tiled'].validation.bits:.2f}"
+    for rows, scale in (("0 to 4", "9"), ("5 to 9", "4.5")):
+        where = f"rows {rows}, outputs 0 to 2"
+        assert re.search(f"{where}{scale}\\sµS1\\smA.*?{bits}", text)
+        assert re.search(f"{where}4\\d", text)  # rounds
+    assert "1, 2: " in text
+    assert "6, 2: " in text  # beyond reach, of the second tile
+    assert "The tiles" not in parse(pages("small")).text
 
 
 @pytest.mark.parametrize(
