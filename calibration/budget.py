@@ -72,8 +72,10 @@ class Products:
     """(vectors,): square of the change of temperature from the one to the other, K²."""
     seconds: Floats
     """(vectors,): since the middle of the transfer matrix' measurement."""
+    warmer_kelvin: Floats
+    """(vectors,): by how much the board is warmer by then, as its thermometer says."""
     square_kelvin: Floats
-    """(vectors,): square of the change of temperature since then, K²."""
+    """(vectors,): mean square of the change of temperature since then, K²."""
     aged_decades: Floats
     """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
 

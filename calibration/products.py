@@ -77,6 +77,7 @@ def products_of(
         tied_siemens=np.array([one.uncertainty_siemens for one in ranges])[:, : 2 * outputs],
         tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
+        warmer_kelvin=_warmer_kelvin(transfer, seconds, np.array(moments)),
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
         aged_decades=_decades(seconds) - _decades(middle_seconds),
     )
@@ -127,6 +128,13 @@ def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
     return float(np.sqrt(12 * seen.expected))
 
 
+def _warmer_kelvin(transfer: TransferMeasurement, seconds: Floats, moments: Floats) -> Floats:
+    """Return how much warmer (vectors,) the thermometer says the board is for products at some time
+    than it was in the middle of the transfer matrix' measurement, between moments (moments, 2).
+    """
+    return np.asarray(np.interp(seconds, *moments.T) - transfer.middle[1])
+
+
 def _square_kelvin(
     transfer: TransferMeasurement, seconds: Floats, moments: Floats, warming: Warming
 ) -> Floats:
@@ -137,8 +145,8 @@ def _square_kelvin(
     during the products. In between the temperature is taken to go straight, and to have wandered
     about that as fast as it was seen to, a random walk between two known ends.
     """
-    (began, cold), (ended, warm) = transfer.began, transfer.ended
-    change = np.interp(seconds, *moments.T) - (cold + warm) / 2
+    (began, _), (ended, _) = transfer.began, transfer.ended
+    change = _warmer_kelvin(transfer, seconds, moments)
     after = np.clip(np.searchsorted(moments[:, 0], seconds), 1, len(moments) - 1)
     since, until = seconds - moments[after - 1, 0], moments[after, 0] - seconds
     bridged = since * until / np.maximum(since + until, 1e-9)

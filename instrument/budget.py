@@ -32,9 +32,9 @@ def budgets_of(
 
     `moments` are seconds and kelvin of the board before the first, after the last, and in between,
     as often for each tile. Errors of different tiles are independent, and their squares add up, but
-    for one: the board's temperature multiplies all partial products alike. With κ what it has
-    changed by since a tile was measured and α the common gain per kelvin, that part is
-    α² ‖Σ κ_t y_t‖², which is more than the sum of the tiles' where partial products have one sign.
+    for one: as the board's temperature moves, all partial products grow or shrink together. With κ
+    by how much warmer the board is than when a tile was measured, as its thermometer says, and α
+    the common gain per kelvin, that part is α² ‖Σ κy‖² and not α² Σ ‖κy‖².
     """
     board = program.board
     survey = calibration.noise.read_with(board.aperture_seconds, board.delay_seconds)
@@ -56,7 +56,7 @@ def budgets_of(
             squares[cause] += square * rescaled**2
         amperes = products.products_amperes
         wanted.append(amperes * rescaled)
-        warmed.append(wanted[-1] * np.sqrt(products.square_kelvin)[:, None])
+        warmed.append(wanted[-1] * products.warmer_kelvin[:, None])
         budgets.append(budget_of_squares(own, _square_sum(amperes)))
     common = survey.warming.gain_per_kelvin
     together = _square_sum(program.sum_of(warmed)) - sum(map(_square_sum, warmed))

@@ -1,6 +1,7 @@
 """A matrix in tiles answers as one board that is large enough would."""
 
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -17,10 +18,10 @@ from calibration.tiles import Tile, cut
 from calibration.transfer import TransferMeasurement
 from calibration.wire import WireEstimate
 from instrument import open_bench
-from instrument.budget import load_budget
+from instrument.budget import budgets_of, load_budget
 from instrument.mvm import ProgrammedMatrix
 from instrument.tiled import BATCH_VECTORS, ProgrammedTile, TiledMatrix
-from instrument.validation import validate
+from instrument.validation import compare, validate
 from instrument.validation.hysteresis import leave_and_return
 from kirchhoff import Wire
 
@@ -248,3 +249,23 @@ def test_outputs_that_only_one_tile_of_several_feeds():
         x = np.random.default_rng(1).uniform(-1, 1, (20, 12))
         assert len(program.tiles) == 2
         assert np.abs(program @ x - x @ weights).max() < 2.0**-11 * 6
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_the_boards_temperature_moves_all_partial_products_together(tmp_path, seed):
+    """Where all partial products have one sign, and the board's temperature moves ten times as
+    much: as if it moved tiles apart, the error of one of these boards would be predicted 1.8 times
+    too small, that of the other 2.5 times too large.
+    """
+    preset = (resources.files("simulator") / "presets" / "8x4.toml").read_text("utf-8")
+    (tmp_path / "warm.toml").write_text(f"{preset}\n[effects]\nambient = 10.0\n")
+    random = np.random.default_rng(seed)
+    weights, inputs = random.uniform(0.2, 1, (32, 4)), random.uniform(0.2, 1, (128, 32))
+    with open_bench(f"sim:{tmp_path / 'warm.toml'}", seed=seed) as bench:
+        calibration = bench.calibrate()
+        program = bench.program(weights, calibration, allow_expired=True)
+        moments = [bench.board.moment()]
+        partial = program.partial_products(inputs, lambda *_: moments.append(bench.board.moment()))
+        budget, _ = budgets_of(program, calibration, inputs, moments)
+    error = compare(program, inputs, program.sum_of(partial)).relative_error
+    assert 1 / AGREES < error / budget.relative_error < AGREES
