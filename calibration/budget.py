@@ -72,10 +72,12 @@ class Products:
     """(vectors,): square of the change of temperature from the one to the other, K²."""
     seconds: Floats
     """(vectors,): since the middle of the transfer matrix' measurement."""
-    warmer_kelvin: Floats
-    """(vectors,): by how much the board is warmer by then, as its thermometer says."""
     square_kelvin: Floats
     """(vectors,): mean square of the change of temperature since then, K²."""
+    watched_square_kelvin: Floats
+    """(vectors,): the same since the gain that all columns have in common was last looked at."""
+    warmer_kelvin: Floats
+    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
     aged_decades: Floats
     """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
 
@@ -179,21 +181,20 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
     voltage of the measurement.
     """
     volts, warming = products.row_volts, survey.warming
-    common, warm = warming.gain_per_kelvin, products.square_kelvin
+    common = warming.gain_per_kelvin
     columns = ((volts @ products.transfer_siemens) ** 2).sum(axis=1)
     branches = (volts**2 @ products.squared_siemens).sum(axis=1)
     wanted = (products.products_amperes**2).sum(axis=1)
-    temperature = (
-        (common.value**2 + common.uncertainty**2) * wanted
-        + warming.column_square.expected * columns
-        + warming.branch_square.expected * branches
-    )
+    together = (common.value**2 + common.uncertainty**2) * wanted
+    apart = warming.column_square.expected * columns + warming.branch_square.expected * branches
     aged = (AGEING_PER_DECADE * products.aged_decades) ** 2
     hotter = volts * (volts**2 - products.transfer_volts**2)
     paired = differences(products.squared_siemens, products.wanted_siemens.shape[1])
     heat = HEATING_KELVIN_PER_WATT * common.value
     return {
-        "temperature": float(warm @ temperature),
+        "temperature": float(
+            products.watched_square_kelvin @ together + products.square_kelvin @ apart
+        ),
         "ageing": float(aged @ branches),
         "self-heating": float(((heat * hotter @ paired) ** 2).sum()),
     }

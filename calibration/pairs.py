@@ -59,6 +59,14 @@ def board_pattern(
     return pattern
 
 
+def cells_of(pattern: NDArray[np.bool_], used: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the patterns of cells (cells, 2·branches) that are laid out on a board (rows, columns,
+    branches): the way back of `board_pattern`.
+    """
+    rows, outputs = used
+    return pattern[:rows, : 2 * outputs].reshape(rows * outputs, -1)
+
+
 def differences(column_values: NDArray[np.float64], outputs: int) -> NDArray[np.float64]:
     """Return plus column minus minus column of the first `outputs` pairs: (…, columns) to (…,
     outputs).

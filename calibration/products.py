@@ -16,6 +16,7 @@ from calibration.noise import NoiseSurvey
 from calibration.noise_readings import DAC_STEP
 from calibration.product_ranges import ProductRange, ranges_of_products
 from calibration.refinement import Programmed
+from calibration.sentinels import Moment, watched
 from calibration.transfer import TransferMeasurement, weighing_signs
 from calibration.warming import CHANGE_KELVIN, Warming
 
@@ -30,7 +31,7 @@ def products_of(
     converters: Converters,
     survey: NoiseSurvey,
     row_volts: Floats,
-    moments: Sequence[tuple[float, float]],
+    moments: Sequence[Moment],
 ) -> Products:
     """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
@@ -54,6 +55,9 @@ def products_of(
     share = (np.arange(len(row_volts)) + 0.5) / len(row_volts)
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
     middle_seconds, _ = transfer.middle
+    warmer_kelvin, watched_square_kelvin = _since_watched(
+        transfer, seconds, moments, survey.warming
+    )
     return Products(
         row_volts=row_volts,
         rounding_volts=(np.rint(settings / step) * step - settings)[:, :rows],
@@ -77,8 +81,9 @@ def products_of(
         tied_siemens=np.array([one.uncertainty_siemens for one in ranges])[:, : 2 * outputs],
         tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
-        warmer_kelvin=_warmer_kelvin(transfer, seconds, np.array(moments)),
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
+        watched_square_kelvin=watched_square_kelvin,
+        warmer_kelvin=warmer_kelvin,
         aged_decades=_decades(seconds) - _decades(middle_seconds),
     )
 
@@ -128,13 +133,6 @@ def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
     return float(np.sqrt(12 * seen.expected))
 
 
-def _warmer_kelvin(transfer: TransferMeasurement, seconds: Floats, moments: Floats) -> Floats:
-    """Return how much warmer (vectors,) the thermometer says the board is for products at some time
-    than it was in the middle of the transfer matrix' measurement, between moments (moments, 2).
-    """
-    return np.asarray(np.interp(seconds, *moments.T) - transfer.middle[1])
-
-
 def _square_kelvin(
     transfer: TransferMeasurement, seconds: Floats, moments: Floats, warming: Warming
 ) -> Floats:
@@ -146,12 +144,36 @@ def _square_kelvin(
     about that as fast as it was seen to, a random walk between two known ends.
     """
     (began, _), (ended, _) = transfer.began, transfer.ended
-    change = _warmer_kelvin(transfer, seconds, moments)
+    kelvin, bridged = _between(seconds, moments)
+    change, middle = kelvin - transfer.middle[1], (ended - began) / 4
+    return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
+
+
+def _since_watched(
+    transfer: TransferMeasurement, seconds: Floats, moments: Sequence[Moment], warming: Warming
+) -> tuple[Floats, Floats]:
+    """Return the change of temperature as the thermometer says, (vectors,), and its mean square
+    since sentinels were read, or the transfer matrix where they never were.
+    """
+    times = np.array(moments)
+    found = np.array(watched(moments, transfer.middle))
+    which = np.searchsorted(times[:, 0], seconds, side="right") - 1
+    kelvin, bridged = _between(seconds, times)
+    change = kelvin - found[which, 1]
+    since_sentinels = change**2 + CHANGE_KELVIN**2 + warming.wander * bridged
+    never = found[which, 0] == transfer.middle[0]
+    return change, np.where(
+        never, _square_kelvin(transfer, seconds, times, warming), since_sentinels
+    )
+
+
+def _between(seconds: Floats, moments: Floats) -> tuple[Floats, Floats]:
+    """Return the temperature at times (vectors,) between moments (moments, 2) at which it was read,
+    kelvin, and s(L − s)/L of each: how long an interval of length L leaves it alone at s.
+    """
     after = np.clip(np.searchsorted(moments[:, 0], seconds), 1, len(moments) - 1)
     since, until = seconds - moments[after - 1, 0], moments[after, 0] - seconds
-    bridged = since * until / np.maximum(since + until, 1e-9)
-    middle = (ended - began) / 4
-    return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
+    return np.interp(seconds, *moments.T), since * until / np.maximum(since + until, 1e-9)
 
 
 def _tied_square_kelvin(tied: ProductRange, warming: Warming) -> float:

@@ -25,7 +25,7 @@ from calibration.crossbar import (
 )
 from calibration.descent import choose, descend, settled
 from calibration.estimate import BoardEstimate, absorb, first_estimate
-from calibration.pairs import board_pattern, differences, pair_banks
+from calibration.pairs import board_pattern, cells_of, differences, pair_banks
 from calibration.product_ranges import ProductRange, range_of_use, tie
 from calibration.scale import best_scale
 from calibration.targets import Targets
@@ -144,6 +144,36 @@ def program(
         ranges=ranges,
         round_residuals=tuple(rounds.residuals),
         wire=wire,
+        estimate=estimate,
+        unreachable=~within_reach,
+    )
+
+
+def reprogram(
+    board: Crossbar, programmed: Programmed, *, progress: Progress = no_progress
+) -> Programmed:
+    """Measure a programmed pattern as it is by now, and refine what has moved.
+
+    What the board is believed to be goes on from where it was: a measurement that it does not
+    explain makes all branches less certain (`calibration.estimate.absorb`), and only pairs that are
+    off by more than others are selected anew. The scale stays, but for what all pairs have in
+    common; so do the ties of the wider ranges.
+    """
+    targets, within_reach = programmed.targets, ~programmed.unreachable
+    rounds = _Rounds(board, programmed.pattern.shape, progress, [])
+    chosen = cells_of(programmed.pattern, targets.difference_siemens.shape)
+    seen = rounds.measure(chosen, programmed.range_amperes, targets, within_reach)
+    estimate = _learned(programmed.estimate, seen)
+    seen, estimate, within_reach = _refined(
+        rounds, seen.range_amperes, estimate, targets, chosen, within_reach
+    )
+    progress(len(rounds.residuals), len(rounds.residuals))
+    return replace(
+        programmed,
+        pattern=seen.pattern,
+        targets=_fitted(seen.transfer, targets, within_reach)[0],
+        transfer=seen.transfer,
+        round_residuals=tuple(rounds.residuals),
         estimate=estimate,
         unreachable=~within_reach,
     )

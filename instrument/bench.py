@@ -28,7 +28,7 @@ from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration
-from instrument.tiled import ProgrammedTile, TiledMatrix
+from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.validity import require_valid, why_expired
 
 SIMULATED = "sim:"
@@ -148,7 +148,7 @@ class Bench:
                 corrected,
                 calibration.branches,
                 targets,
-                progress=_of_one_among(progress, len(done), len(tiles)),
+                progress=of_one_among(progress, len(done), len(tiles)),
             )
             one = ProgrammedMatrix(
                 board=self.board,
@@ -169,15 +169,6 @@ def _targets(matrix: NDArray[np.float64], tile: Tile, calibration: Calibration) 
         return choose_targets(matrix[tile.block], calibration.branches)
     except MatrixError as error:
         raise MatrixError(f"{tile}: {error}") from error
-
-
-def _of_one_among(progress: Progress, index: int, count: int) -> Progress:
-    """Return the progress of one part among several alike, told as that of all of them."""
-
-    def tell(done: int, total: int) -> None:
-        progress(index * total + done, count * total)
-
-    return tell
 
 
 @contextmanager

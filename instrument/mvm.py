@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.corrected import CorrectedCrossbar
+from calibration.crossbar import Progress, no_progress
 from calibration.pairs import differences
 from calibration.product_ranges import ranges_of_products
-from calibration.refinement import Programmed
+from calibration.refinement import Programmed, reprogram
+from calibration.sentinels import Watch, watch
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
 
@@ -29,17 +31,50 @@ class ProgrammedMatrix:
     programmed: Programmed
     volts_per_unit: float
     input_full_scale: float
+    watch: Watch | None = None
+    """What sentinels said when they were last read; None as long as they never were."""
+
+    @property
+    def gain(self) -> float:
+        """What all columns read now over what they read when the matrix was programmed, as far as
+        that was looked at.
+        """
+        return self.watch.gain if self.watch else 1.0
+
+    @property
+    def gain_seconds(self) -> float:
+        """When the gain was found, on the board's clock."""
+        (seconds, _) = self.watch.moment if self.watch else self.programmed.transfer.middle
+        return seconds
+
+    def watched(self) -> ProgrammedMatrix:
+        """Return the same with the gain that sentinels show now: eight readings, nothing is
+        programmed.
+
+        Raises OverloadError where no column reads what it did.
+        """
+        return replace(self, watch=watch(self.corrected, self.programmed))
+
+    def reprogrammed(self, progress: Progress = no_progress) -> ProgrammedMatrix:
+        """Return the same matrix after the board was measured anew as it is now, and the pairs that
+        have moved were selected anew: no branch is characterized again.
+        """
+        again = reprogram(self.corrected, self.programmed, progress=progress)
+        return replace(self, programmed=again, watch=None)
 
     def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
         (vectors, outputs).
 
-        One reading of each output for each vector:  ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale), with
-        ΔI the difference of the pair's column currents and ΔI₀ the same at zero input, measured
-        when the matrix was programmed. Rows are driven with the codes whose output is nearest to
-        what is wanted, and readings are freed from their ADCs' curves, both as calibrated. Nothing
-        is fitted afterwards. Each vector is read in the lowest range that holds its currents as the
-        measured transfer matrix foresees them.
+        One reading of each output for each vector:
+
+            ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale · gain),
+
+        with ΔI the difference of the pair's column currents, ΔI₀ the same at zero input, measured
+        when the matrix was programmed, and the gain that sentinels showed last. Rows are driven
+        with the codes whose output is nearest to what is wanted, and readings are freed from their
+        ADCs' curves, both as calibrated. Nothing is fitted to products. Each vector is read in the
+        lowest range that holds its currents as the measured transfer matrix foresees them.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -53,7 +88,8 @@ class ProgrammedMatrix:
         if len(overloaded):
             raise OverloadError(f"column {overloaded[0]} overloads its range during a product")
         pairs = differences(amperes, outputs)
-        products = pairs / (self.volts_per_unit * self.programmed.targets.scale_siemens)
+        scale = self.programmed.targets.scale_siemens * self.gain
+        products = pairs / (self.volts_per_unit * scale)
         return products.reshape(*inputs.shape[:-1], outputs)
 
     def restore(self) -> None:

@@ -8,12 +8,13 @@ driven, and what its outputs answer is a partial sum; the partial sums are added
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.crossbar import Progress, no_progress
+from calibration.sentinels import WATCH_SECONDS, Watch
 from calibration.tiles import Tile
 from drivers.crossbar_board import CrossbarBoard
 from instrument.mvm import ProgrammedMatrix, check_product_inputs
@@ -56,25 +57,23 @@ class TiledMatrix:
         """
         inputs = check_product_inputs(x, len(self.weights), self.input_full_scale)
         vectors = np.atleast_2d(inputs)
-        answered = self.sum_of(self.partial_products(vectors))
+        partial = []
+        for part in self.tiles:
+            self.turn_to(part)
+            partial.append(part.matrix @ vectors[:, part.tile.of_rows])
+        answered = self.sum_of(partial)
         return answered.reshape(*inputs.shape[:-1], answered.shape[1])
 
     def partial_products(self, inputs: Floats, progress: Progress = no_progress) -> list[Floats]:
         """Return what each tile answers, (vectors, outputs of the tile), to its part of inputs
-        (vectors, rows).
-
-        `progress` hears of BATCH_VECTORS at most, multiplied by one tile.
+        (vectors, rows), in batches, watched (`multiply_watched`). `progress` hears of all tiles.
         """
-        vectors = len(inputs)
         partial = []
         for index, part in enumerate(self.tiles):
             self.turn_to(part)
-            own, answered = inputs[:, part.tile.of_rows], []
-            for first in range(0, max(1, vectors), BATCH_VECTORS):
-                batch = own[first : first + BATCH_VECTORS]
-                answered.append(part.matrix @ batch)
-                progress(index * vectors + first + len(batch), len(self.tiles) * vectors)
-            partial.append(np.concatenate(answered))
+            own = inputs[:, part.tile.of_rows]
+            told = of_one_among(progress, index, len(self.tiles))
+            partial.append(multiply_watched(part.matrix, own, told))
         return partial
 
     def sum_of(self, partial: Sequence[Floats]) -> Floats:
@@ -88,6 +87,34 @@ class TiledMatrix:
         """Let a tile have its turn: set its pattern again, where others take turns with it."""
         if len(self.tiles) > 1:
             part.matrix.restore()
+
+    def watched(self) -> TiledMatrix:
+        """Return the same with the gain that sentinels of each tile show now."""
+        watched = []
+        for part in self.tiles:
+            self.turn_to(part)
+            watched.append(replace(part, matrix=part.matrix.watched()))
+        return replace(self, tiles=tuple(watched))
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """What sentinels said when they were last read, of each tile where they ever were."""
+        return tuple(part.matrix.watch for part in self.tiles if part.matrix.watch)
+
+    def reprogrammed(self, progress: Progress = no_progress) -> TiledMatrix:
+        """Return the same matrix after each tile was measured anew as it is now, and the pairs that
+        have moved were selected anew.
+        """
+        return replace(
+            self,
+            tiles=tuple(
+                replace(
+                    part,
+                    matrix=part.matrix.reprogrammed(of_one_among(progress, index, len(self.tiles))),
+                )
+                for index, part in enumerate(self.tiles)
+            ),
+        )
 
     @property
     def board(self) -> CrossbarBoard:
@@ -152,3 +179,28 @@ class TiledMatrix:
     def rescaled(self, part: ProgrammedTile) -> float:
         """Return what siemens of a tile are multiplied by, to be on the scale of the first."""
         return self.scale_siemens / part.matrix.programmed.targets.scale_siemens
+
+
+def multiply_watched(
+    matrix: ProgrammedMatrix, inputs: Floats, progress: Progress = no_progress
+) -> Floats:
+    """Return the one-shot products (vectors, outputs) of inputs (vectors, rows) of what stands on
+    the board, in batches of which `progress` hears. Before a batch sentinels are read, if the gain
+    is old by then.
+    """
+    answered = []
+    for first in range(0, len(inputs), BATCH_VECTORS):
+        if matrix.corrected.moment()[0] - matrix.gain_seconds > WATCH_SECONDS:
+            matrix = matrix.watched()
+        answered.append(matrix @ inputs[first : first + BATCH_VECTORS])
+        progress(min(first + BATCH_VECTORS, len(inputs)), len(inputs))
+    return np.concatenate(answered)
+
+
+def of_one_among(progress: Progress, index: int, count: int) -> Progress:
+    """Return the progress of one part among several alike, told as that of all of them."""
+
+    def tell(done: int, total: int) -> None:
+        progress(index * total + done, count * total)
+
+    return tell

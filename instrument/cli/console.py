@@ -191,6 +191,13 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"after {last['hours']:.1f} h {_bits(last['bits'])} bits; least "
             f"{_bits(worst['bits'])} bits, after {worst['hours']:.1f} h",
         )
+        anew = validation["reprogrammed"]
+        anew_seconds = sum(anew["bench_seconds"].values())
+        yield (
+            "and then",
+            f"{_bits(last['watched']['bits'])} bits with the gain that sentinels show; "
+            f"{_bits(anew['bits'])} bits reprogrammed, in {anew_seconds:.0f} s",
+        )
 
 
 def _bits(value: float | None) -> str:

@@ -160,8 +160,8 @@ def _pictures(run: Run) -> dict[str, str]:
         "budget": waterfall(run.budget, run.validation.bits),
         "averaging": validation_pictures.averaging(run.validation, checks),
     }
-    if checks.visits:
-        drawn["hours"] = validation_pictures.over_hours(checks.visits)
+    if checks.reproducibility:
+        drawn["hours"] = validation_pictures.over_hours(checks.reproducibility)
     return drawn
 
 

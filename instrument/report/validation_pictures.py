@@ -17,7 +17,7 @@ from instrument.report.pictures import (
     draw,
 )
 from instrument.validation import Checks, Validation
-from instrument.validation.reproducibility import Visit
+from instrument.validation.reproducibility import Reproducibility
 
 
 def averaging(validation: Validation, checks: Checks) -> str:
@@ -57,15 +57,23 @@ def averaging(validation: Validation, checks: Checks) -> str:
     return draw(picture, SHORT_INCHES)
 
 
-def over_hours(visits: tuple[Visit, ...]) -> str:
-    """Draw the bits of the products over hours, and below what the board's sensor said."""
+def over_hours(measured: Reproducibility) -> str:
+    """Draw the bits of the products over hours, as programmed, watched, and programmed anew at the
+    end; and below what the board's sensor said.
+    """
+    visits, anew = measured.visits, measured.reprogrammed.validation
     hours = [visit.hours for visit in visits]
-    bits = as_bits(np.array([visit.validation.relative_error for visit in visits]))
+    bits, watched = (
+        as_bits(np.array([getattr(visit, kind).relative_error for visit in visits]))
+        for kind in ("validation", "watched")
+    )
     kelvin = np.array([visit.board_kelvin for visit in visits])
 
     def picture(figure: Figure) -> None:
         above, below = figure.subplots(2, sharex=True, height_ratios=[1.6, 1])
-        above.plot(hours, bits, "o-", color=BLUE)
+        above.plot(hours, bits, "o-", color=BLUE, label="as programmed")
+        above.plot(hours, watched, "s-", color=MUTED, markersize=4, label="watched by sentinels")
+        above.plot(hours[-1:], [anew.bits], "^", color=VERMILION, label="reprogrammed")
         intervals = [visit.validation.bits_interval for visit in visits]
         if all(intervals):
             low, high = np.array(intervals).T
@@ -76,5 +84,6 @@ def over_hours(visits: tuple[Visit, ...]) -> str:
         below.margins(y=0.15)
         below.set_ylabel("warmer by, K")
         below.set_xlabel("hours on the board's clock")
+        figure.legend(loc="outside upper center", ncols=3, handlelength=1.8, columnspacing=1.2)
 
     return draw(picture, TALL_INCHES)

@@ -31,7 +31,7 @@ from instrument.validation.repeatability import (
     averaged,
     repeat,
 )
-from instrument.validation.reproducibility import Visit, visits
+from instrument.validation.reproducibility import Reproducibility, Visit, reprogram, visits
 
 Step = Callable[[str], AbstractContextManager[Progress]]
 """Opens a step by its name; what it yields hears of the step's progress."""
@@ -72,8 +72,8 @@ class Checks:
     cost: Cost
     linearity: Linearity | None
     hysteresis: Hysteresis | None
-    visits: tuple[Visit, ...]
-    """Products over hours."""
+    reproducibility: Reproducibility | None
+    """Over hours."""
     spent: SpentSeconds
     """Where the board's time went in all of this."""
 
@@ -89,14 +89,15 @@ def check(
     """Validate what the scope asks for, beside the job's own products, which `spent` was spent on.
 
     Everything that was measured is kept as soon as it is. The board is left with the programmed
-    pattern. Raises OverloadError and InstrumentError as products do.
+    pattern, which after hours is a new one. Raises OverloadError and InstrumentError as products
+    do.
     """
     inputs, began = validation.inputs, program.board.spent_seconds()
     kinds = _kinds(program, scope, step, keep)
     repeated = _repeated(program, inputs, scope, step, keep)
     linearity = _linearity(program, scope, step, keep) if scope.thorough else None
     hysteresis = _hysteresis(program, inputs, step, keep) if scope.thorough else None
-    seen = _visits(program, inputs, scope.hours, step, keep) if scope.hours else ()
+    over_hours = _over_hours(program, inputs, scope.hours, step, keep) if scope.hours else None
     return Checks(
         scope=scope,
         kinds=kinds,
@@ -107,7 +108,7 @@ def check(
         cost=cost_of(program, inputs, spent),
         linearity=linearity,
         hysteresis=hysteresis,
-        visits=seen,
+        reproducibility=over_hours,
         spent=program.board.spent_seconds().since(began),
     )
 
@@ -170,9 +171,9 @@ def _hysteresis(
     return measured
 
 
-def _visits(
+def _over_hours(
     program: TiledMatrix, inputs: NDArray[np.float64], hours: float, step: Step, keep: Keep
-) -> tuple[Visit, ...]:
+) -> Reproducibility:
     seen: list[Visit] = []
     with step("hours") as progress:
         for visit in visits(program, inputs, hours, progress):
@@ -185,6 +186,17 @@ def _visits(
                     "board_kelvin": np.array([visit.board_kelvin for visit in seen]),
                     "inputs": visit.validation.inputs,
                     "answered": np.array([visit.validation.answered for visit in seen]),
+                    "watched": np.array([visit.watched.answered for visit in seen]),
                 },
             )
-    return tuple(seen)
+    with step("reprogram") as progress:
+        anew = reprogram(program, inputs, progress)
+    keep(
+        "reprogrammed",
+        {
+            "patterns": np.array([part.matrix.programmed.pattern for part in anew.program.tiles]),
+            "inputs": anew.validation.inputs,
+            "answered": anew.validation.answered,
+        },
+    )
+    return Reproducibility(tuple(seen), anew)

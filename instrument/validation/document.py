@@ -56,8 +56,9 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
             "relative_noise": finite(checks.hysteresis.relative_noise),
             "relative_scatter": finite(checks.hysteresis.relative_scatter),
         }
-    if checks.visits:
-        first = checks.visits[0]
+    if checks.reproducibility is not None:
+        visits, anew = checks.reproducibility.visits, checks.reproducibility.reprogrammed
+        first = visits[0]
         document["reproducibility"] = [
             {
                 "hours": visit.hours,
@@ -65,9 +66,22 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
                 **figures(visit.validation),
                 "relative_drift": finite(visit.drift_from(first)),
                 "gain": finite(visit.gain_from(first)),
+                "watched": {
+                    **figures(visit.watched),
+                    "gain": finite(visit.watched_gain - 1),
+                    "relative_drift": finite(visit.watched_drift),
+                    "strayed_columns": visit.strayed_columns,
+                },
             }
-            for visit in checks.visits
+            for visit in visits
         ]
+        document["reprogrammed"] = {
+            **figures(anew.validation),
+            "rounds": sum(
+                len(part.matrix.programmed.round_residuals) for part in anew.program.tiles
+            ),
+            "bench_seconds": anew.spent._asdict(),
+        }
     return document
 
 

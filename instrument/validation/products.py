@@ -122,7 +122,7 @@ def multiply(
     program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
 ) -> NDArray[np.float64]:
     """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows); `progress`
-    hears of batches, tile by tile.
+    hears of batches, tile by tile. Before a batch a tile's sentinels are read, if its gain is old.
     """
     return program.sum_of(program.partial_products(inputs, progress))
 

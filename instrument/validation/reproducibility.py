@@ -1,4 +1,4 @@
-"""Reproducibility over hours: the same vectors again, nothing measured or programmed anew.
+"""Reproducibility over hours: the same vectors again, as they are programmed, and watched.
 
 What JCGM 200:2012, 2.23 calls intermediate precision: the same board, procedure and place over an
 extended period. Time is the board's own clock, which nothing can set: it is let pass by reading,
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
-from drivers.crossbar_board import CrossbarBoard
+from calibration.sentinels import Watch
+from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from instrument.tiled import TiledMatrix
-from instrument.validation.products import Validation, ratio, validate
+from instrument.validation.products import Validation, compare, ratio, validate
 
 VECTORS = 64
 LEAST_VISITS = 4
@@ -35,6 +36,30 @@ class Visit:
     board_kelvin: float
     """What the board's sensor said."""
     validation: Validation
+    """Nothing measured and nothing programmed since the first."""
+    watched: Validation
+    """Freed from the gain that sentinels show: eight readings."""
+    watches: tuple[Watch, ...]
+    """What they showed, of each tile."""
+
+    @property
+    def watched_gain(self) -> float:
+        """What all columns read over what they read when the matrix was programmed; the mean of the
+        tiles.
+        """
+        return math.fsum(watch.gain for watch in self.watches) / len(self.watches)
+
+    @property
+    def watched_drift(self) -> float:
+        """What products have moved by beside the gain, relative; root mean square of the tiles."""
+        return math.hypot(*(watch.relative_drift for watch in self.watches)) / math.sqrt(
+            len(self.watches)
+        )
+
+    @property
+    def strayed_columns(self) -> list[int]:
+        """Columns of the board that have moved more than the others under any tile."""
+        return sorted({column for watch in self.watches for column in watch.strayed})
 
     def drift_from(self, first: Visit) -> float:
         """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂; noise of both is in it."""
@@ -57,21 +82,55 @@ def visits(
     progress: Progress = no_progress,
 ) -> Iterator[Visit]:
     """Multiply the first VECTORS of the inputs (vectors, rows) now, once an hour (four times at
-    least), and `hours` from now.
+    least), and `hours` from now; each time as programmed, then again, watched.
 
     `progress` hears of minutes on the board's clock.
     """
-    board = program.board
+    board, few = program.board, inputs[:VECTORS]
     start_seconds = board.seconds()
     for due_hours in np.linspace(0.0, hours, 1 + max(LEAST_VISITS, math.ceil(hours))):
         wait_until(board, start_seconds + 3600 * float(due_hours))
         passed_hours = (board.seconds() - start_seconds) / 3600
         progress(round(60 * passed_hours), round(60 * hours))
+        watched = program.watched()
         yield Visit(
             hours=passed_hours,
             board_kelvin=board.temperature_kelvin(),
-            validation=validate(program, inputs[:VECTORS]),
+            validation=compare(program, few, program @ few),
+            watched=compare(watched, few, watched @ few),
+            watches=watched.watches,
         )
+
+
+@dataclass(frozen=True)
+class Reprogrammed:
+    """What the board does once it was measured and programmed anew, after the hours."""
+
+    program: TiledMatrix
+    validation: Validation
+    spent: SpentSeconds
+    """On measuring and programming."""
+
+
+@dataclass(frozen=True)
+class Reproducibility:
+    """What became of the products over hours."""
+
+    visits: tuple[Visit, ...]
+    reprogrammed: Reprogrammed
+    """After the last of them."""
+
+
+def reprogram(
+    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+) -> Reprogrammed:
+    """Program the matrix anew from what is known of the board, and multiply all inputs (vectors,
+    rows).
+    """
+    began = program.board.spent_seconds()
+    again = program.reprogrammed(progress)
+    spent = program.board.spent_seconds().since(began)
+    return Reprogrammed(again, validate(again, inputs), spent)
 
 
 def wait_until(board: CrossbarBoard, seconds: float) -> None:

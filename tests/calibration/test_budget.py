@@ -81,6 +81,7 @@ class Board:
             seconds=self.seconds + TRANSFER_READINGS * (APERTURE + DELAY) / 2,
             warmer_kelvin=np.zeros(VECTORS),
             square_kelvin=np.zeros(VECTORS),
+            watched_square_kelvin=np.zeros(VECTORS),
             aged_decades=np.zeros(VECTORS),
         )
         return replace(nothing, **changed)
@@ -129,10 +130,8 @@ def flicker(random, density, channels):
 def answer(random, survey, products):
     """What the board answers in one draw of everything that is uncertain, in full."""
     warming, volts = survey.warming, products.row_volts
-    warm, warmer = (
-        random.choice([-1.0, 1.0]) * np.sqrt(square)
-        for square in (products.square_kelvin, products.tied_square_kelvin)
-    )
+    squares = products.square_kelvin, products.watched_square_kelvin, products.tied_square_kelvin
+    warm, unwatched, warmer = (random.choice([-1.0, 1.0]) * np.sqrt(square) for square in squares)
     common = normal(random, warming.gain_per_kelvin)
     branch = np.sqrt(warming.branch_square.value) * random.standard_normal(BOARD.branch.shape)
     column = np.sqrt(warming.column_square.value) * random.standard_normal(2 * OUTPUTS)
@@ -145,7 +144,7 @@ def answer(random, survey, products):
 
     amperes = np.empty((VECTORS, 2 * OUTPUTS))
     for k in range(VECTORS):
-        relative = (1 + common * warm[k]) * (
+        relative = (1 + common * unwatched[k]) * (
             1 + branch * warm[k] + aged * products.aged_decades[k] + excess[k]
         )
         hotter = volts[k] ** 2 - products.transfer_volts**2
@@ -183,7 +182,7 @@ def normal(random, estimate):
 CASES = {
     "temperature": (
         {"warming": replace(QUIET.warming, gain_per_kelvin=Estimate(1e-4, 3e-5))},
-        {"square_kelvin": BOARD.kelvin**2},
+        {"square_kelvin": BOARD.kelvin**2, "watched_square_kelvin": BOARD.kelvin**2 / 4},
     ),
     "temperature, columns and branches": (
         {
@@ -193,7 +192,7 @@ CASES = {
                 branch_square=Estimate(9e-10, 0.0),
             )
         },
-        {"square_kelvin": BOARD.kelvin**2},
+        {"square_kelvin": BOARD.kelvin**2, "watched_square_kelvin": BOARD.kelvin**2 / 4},
     ),
     "ageing": ({}, {"aged_decades": BOARD.decades}),
     "DAC quantization": (

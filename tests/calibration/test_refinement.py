@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from calibration.branches import characterize
 from calibration.pairs import differences
-from calibration.refinement import FAR_OFF, MOST_ROUNDS, program
+from calibration.refinement import FAR_OFF, MOST_ROUNDS, program, reprogram
 from calibration.targets import choose_targets
 from calibration.transfer import OverloadError, measure_transfer
-from tests.simulator.boards import changed, small, switched_on, true_transfer
+from simulator.preset import load_preset
+from tests.simulator.boards import STILL, changed, small, switched_on, true_transfer
 
 LONG_WIRES = {"wire": {"row_ohms": 1.0, "column_ohms": 1.0, "source_ohms": 5.0, "sense_ohms": 5.0}}
 
@@ -242,3 +243,34 @@ def test_the_default_board():
     _, programmed = run(weights_of(7, 64, 16), preset)
     assert programmed.residual_rms < 2.0**-16.5
     assert rms(true_error(preset, 1, programmed)) < 2.0**-16.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_board_that_aged_is_programmed_anew_without_being_characterized(seed):
+    preset = load_preset("8x4").with_effects(**STILL | {"ageing": 1.0})
+    board = switched_on(preset, seed)
+    calibration = characterize(board)
+    programmed = program(board, calibration, choose_targets(weights_of(seed), calibration))
+
+    def error(of):
+        now = measure_transfer(board, 8, 8, 15 / 16)
+        wanted = of.targets.difference_siemens
+        return rms(differences(now.siemens, 4) - wanted) / np.abs(wanted).max()
+
+    fresh = error(programmed)
+    board.clock.advance(36_000, "integrating")
+    aged = error(programmed)
+    began = board.moment()[0]
+    again = reprogram(board, programmed)
+    assert fresh < aged / 3
+    assert error(again) < aged / 1.6
+    assert board.moment()[0] - began < 10
+    assert again.targets.scale_siemens == pytest.approx(programmed.targets.scale_siemens, rel=1e-4)
+    np.testing.assert_array_equal(board.pattern, again.pattern)
+
+
+def test_programming_anew_what_has_not_moved_is_no_worse():
+    board, programmed = run(weights_of(2))
+    again = reprogram(board, programmed)
+    assert again.residual_rms < max(1.5 * programmed.residual_rms, 2.0**-16)
+    assert rms(true_error(small(), 1, again)) < 2.0**-16

@@ -60,6 +60,23 @@ def test_one_vector_more_than_the_range_of_use_holds(programmed):
     assert answered == pytest.approx(programmed.weights.sum(axis=0), abs=2e-3)
 
 
+def test_a_gain_that_sentinels_show_is_taken_off_products(programmed):
+    board = programmed.board
+    read, x = board.column_currents, np.random.default_rng(4).uniform(-1, 1, (5, 32))
+    before = programmed @ x
+    board.column_currents = lambda volts: 1.001 * read(volts)
+    try:
+        watched = programmed.watched()
+        assert watched.gain == pytest.approx(1.001, abs=1e-5)
+        assert programmed.gain == 1
+        assert programmed.gain_seconds < watched.gain_seconds <= board.moment()[0]
+        full_scale = np.abs(programmed.weights).sum(axis=0).max()
+        assert np.abs(watched @ x - before).max() < 2e-5 * full_scale
+        assert np.abs(programmed @ x - before).max() > 1e-4 * full_scale
+    finally:
+        board.column_currents = read
+
+
 def test_a_column_beyond_every_range_is_named():
     board = switched_on(small(), 2)
     calibration = characterize(board)

@@ -29,6 +29,7 @@ from calibration.estimate import first_estimate
 from calibration.noise import NoiseSurvey
 from calibration.product_ranges import range_of_use
 from calibration.refinement import Programmed
+from calibration.sentinels import Watch
 from calibration.targets import Targets
 from calibration.transfer import TransferMeasurement
 from calibration.uncertainty import Estimate
@@ -48,7 +49,7 @@ from instrument.validation.cost import Cost
 from instrument.validation.hysteresis import Hysteresis
 from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
-from instrument.validation.reproducibility import Visit
+from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
 from tests.calibration.calibrations import converters_of, ranges_of, survey_of
 from tests.instrument.tiled import alone, changed, programmed_of
@@ -175,7 +176,7 @@ def make_checks(validation: Validation, error: float) -> Checks:
         cost=Cost(15, SpentSeconds(settling=1e-3, integrating=20e-3, talking=4e-4), 2.7e-4),
         linearity=None,
         hysteresis=None,
-        visits=(),
+        reproducibility=None,
         spent=SpentSeconds(0.3, 6.0, 0.1),
     )
 
@@ -196,9 +197,20 @@ def thorough(run: Run) -> Run:
             kinds={"uniform": run.validation} | checks.kinds,
             linearity=Linearity(superposition, superposition),
             hysteresis=Hysteresis(drawn(8), drawn(8), exact),
-            visits=tuple(
-                Visit(hours, 296.0 + hours, replace(run.validation, answered=drawn(1)[0]))
-                for hours in (0.0, 1.0, 2.0)
+            reproducibility=Reproducibility(
+                visits=tuple(
+                    Visit(
+                        hours=hours,
+                        board_kelvin=296.0 + hours,
+                        validation=replace(run.validation, answered=drawn(1)[0]),
+                        watched=run.validation,
+                        watches=(Watch(1 + 1e-5 * hours, 1e-7, 2e-5 * hours, (), (0.0, 296.0)),),
+                    )
+                    for hours in (0.0, 1.0, 2.0)
+                ),
+                reprogrammed=Reprogrammed(
+                    run.program, run.validation, SpentSeconds(1.5, 30.0, 2.0)
+                ),
             ),
         ),
     )

@@ -97,7 +97,7 @@ def test_the_document(run_json, tmp_path):
     assert cost["multiply_adds"] == 32
     assert cost["bench_seconds"]["settling"] == pytest.approx(1e-3)
     assert cost["bench_seconds"]["integrating"] == pytest.approx(20e-3)
-    assert not {"linearity", "hysteresis", "reproducibility"} & set(validation)
+    assert not {"linearity", "hysteresis", "reproducibility", "reprogrammed"} & set(validation)
     assert "classification" not in document
     assert document["report"].startswith("results")
 
@@ -184,9 +184,18 @@ def test_thorough_and_over_hours(run_json, tmp_path):
     assert validation["hysteresis"]["relative_difference"] < 2**-11
     seen = validation["reproducibility"]
     assert [visit["hours"] for visit in seen] == pytest.approx([0, 0.05, 0.1, 0.15, 0.2], abs=1e-3)
-    assert all(visit["bits"] >= 11 for visit in seen)
+    assert all(visit["bits"] >= 11 and visit["watched"]["bits"] >= 11 for visit in seen)
+    assert validation["reprogrammed"]["bits"] >= 11
+    assert validation["reprogrammed"]["rounds"] >= 2
     assert sum(validation["checks_bench_seconds"].values()) >= 0.2 * 3600
-    for name in ("vectors", "repeatability", "linearity", "hysteresis", "reproducibility"):
+    for name in (
+        "vectors",
+        "repeatability",
+        "linearity",
+        "hysteresis",
+        "reproducibility",
+        "reprogrammed",
+    ):
         with np.load(tmp_path / "results" / f"{name}.npz") as kept:
             assert all(np.isfinite(kept[array]).all() for array in kept)
     assert run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2")["validation"] == validation

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from calibration.sentinels import Watch
 from drivers.errors import InstrumentError
 from instrument import open_bench
-from instrument.validation.products import Validation
-from instrument.validation.reproducibility import Visit, visits, wait_until
+from instrument.validation.products import Validation, validate
+from instrument.validation.reproducibility import Visit, reprogram, visits, wait_until
 from tests.instrument.validation.programs import weights_of
 
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (100, 8))
@@ -29,6 +30,27 @@ def test_visits_are_at_the_hours_that_were_asked_for(program):
     assert {round(visit.board_kelvin) for visit in seen} <= set(range(293, 300))
     assert seen[0].drift_from(seen[0]) == 0
     assert all(0 < visit.drift_from(seen[0]) < 2**-10 for visit in seen[1:])
+
+
+def test_watching_takes_off_what_all_products_have_in_common(program):
+    seen = list(visits(program, INPUTS, 6.0))
+    for visit in seen:
+        gain = visit.gain_from(seen[0]) + seen[0].watched_gain - 1
+        assert visit.watched_gain - 1 == pytest.approx(gain, abs=1.5e-5)
+        assert visit.strayed_columns == []
+    square = [
+        np.mean([getattr(visit, kind).relative_error ** 2 for visit in seen[1:]])
+        for kind in ("validation", "watched")
+    ]
+    assert square[1] < square[0]
+
+
+def test_programming_anew_brings_back_what_hours_have_taken(program):
+    wait_until(program.board, program.board.seconds() + 6 * 3600)
+    aged = validate(program, INPUTS)
+    anew = reprogram(program, INPUTS)
+    assert anew.validation.relative_error < aged.relative_error / 1.5
+    assert 0 < sum(anew.spent) < 20
 
 
 def test_a_short_time_is_watched_as_well(program):
@@ -61,7 +83,9 @@ def test_the_aperture_is_as_it_was_however_waiting_ends(program, monkeypatch):
 def test_a_gain_is_told_from_the_rest():
     random = np.random.default_rng(1)
     exact = random.uniform(-1, 1, (64, 4))
-    first = Visit(0.0, 300.0, Validation(np.ones((64, 8)), exact, exact, 1.0))
+    answered = Validation(np.ones((64, 8)), exact, exact, 1.0)
+    watch = Watch(1.0, 1e-7, 0.0, (), (0.0, 300.0))
+    first = Visit(0.0, 300.0, answered, answered, (watch,))
     later = replace(first, validation=replace(first.validation, answered=exact * (1 - 3e-4)))
     assert later.gain_from(first) == pytest.approx(-3e-4)
     assert later.drift_from(first) == pytest.approx(3e-4)

@@ -1,0 +1,119 @@
+"""Sentinels: a few vectors by which a programmed board is watched while it is in use.
+
+They are vectors of the transfer measurement itself and their negatives, driven and read again: a
+reading of a column carries every branch that is closed on it, so eight readings see the whole
+board, and what they should be is known since it was programmed. What all columns have in common by
+now is a gain (the resistors' mean temperature coefficient, above all), which products are freed
+from. What pairs have moved by apart from it (their own coefficients, their age) no gain follows; it
+says when to program anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Crossbar, measuring_volts
+from calibration.gains import MEDIAN_OF_CHI_SQUARED, SURPRISE
+from calibration.pairs import differences
+from calibration.refinement import Programmed
+from calibration.transfer import OverloadError, weighing_signs
+
+Floats = NDArray[np.float64]
+Moment = tuple[float, float]
+"""The board's clock, seconds, and its temperature, kelvin."""
+VECTORS = 4
+"""And as many negatives."""
+WATCH_SECONDS = 60.0
+"""How old a gain may become while products go on: a board moves by 10 ppm in a minute."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What sentinels tell of a programmed board, against when its transfer matrix was measured."""
+
+    gain: float
+    """What all columns read now, over what they read then."""
+    gain_uncertainty: float
+    """Standard uncertainty (type A)."""
+    relative_drift: float
+    """Root mean square of what the pairs' products have moved by beside the gain, over that of the
+    products; what noise explains is taken off, down to 0.
+    """
+    strayed: tuple[int, ...]
+    """Columns in use that have moved so much more than the others that the gain is not theirs."""
+    moment: Moment
+    """When the sentinels were read."""
+
+
+def watch(board: Crossbar, programmed: Programmed) -> Watch:
+    """Read the sentinels of the pattern that is applied, in the range of use.
+
+    With d = (I₊ − I₋)/2 what a column reads and p = V·s T what it did (s the signs of the rows),
+    the gain is Σdp/Σp² over vectors and columns, by least squares, without the columns that are
+    beyond SURPRISE of what is usual. Raises OverloadError where no column is left.
+    """
+    rows, outputs = programmed.targets.difference_siemens.shape
+    transfer, columns = programmed.transfer, 2 * outputs
+    every = weighing_signs(rows)
+    signs = every[:VECTORS]
+    volts = measuring_volts(board.row_volts_limit)
+    vectors = np.zeros((len(signs), board.rows))
+    vectors[:, :rows] = volts * signs
+    amperes = board.column_currents(np.concatenate([vectors, -vectors]))[:, :columns]
+    moment = board.moment()
+    now = (amperes[: len(signs)] - amperes[len(signs) :]) / 2
+    then = volts * signs @ transfer.siemens[:, :columns]
+    # Of one reading s = uV√(2m), m the vectors of the transfer measurement and u its uncertainty:
+    # half the difference of two readings has s/√2, `then` u V √rows.
+    scatter = transfer.uncertainty_siemens[:columns] * volts * np.sqrt(len(every) + rows)
+
+    steady = _steady(now, then, scatter)
+    if not steady.any():
+        raise OverloadError("no column in use reads what it did when it was programmed")
+    power = float((then[:, steady] ** 2).sum())
+    gain = float((now * then)[:, steady].sum()) / power
+    left = differences(now - gain * then, outputs)
+    noise = np.broadcast_to(scatter, then.shape) ** 2
+    both = steady[0::2] & steady[1::2]
+    moved = (left**2 - noise[:, 0::2] - noise[:, 1::2])[:, both].mean() if both.any() else np.nan
+    whole = (differences(then, outputs)[:, both] ** 2).mean() if both.any() else np.nan
+    return Watch(
+        gain=gain,
+        gain_uncertainty=float(np.sqrt((noise * then**2)[:, steady].sum())) / power,
+        relative_drift=float(np.sqrt(max(moved, 0.0) / whole)),
+        strayed=tuple(np.flatnonzero(~steady).tolist()),
+        moment=moment,
+    )
+
+
+def _steady(now: Floats, then: Floats, scatter: Floats) -> NDArray[np.bool_]:
+    """Say which columns (columns,) have moved from `then` to `now` (vectors, columns) as most have.
+
+    A column's own gain against the median of all, in standard deviations of a usual one: those that
+    `scatter` (columns,) foresees, or those that the median shows.
+    """
+    power = (then**2).sum(axis=0)
+    tells = np.isfinite(now).all(axis=0) & (power > 0)
+    own = (now * then).sum(axis=0)[tells] / power[tells]
+    off = (own - np.median(own)) ** 2 if len(own) else own
+    variance = scatter[tells] ** 2 / power[tells]
+    usual = max(1.0, float(np.median(off / variance)) / MEDIAN_OF_CHI_SQUARED) if len(own) else 1.0
+    steady = np.zeros(len(tells), dtype=bool)
+    steady[tells] = off <= SURPRISE**2 * usual * variance
+    return steady
+
+
+def watched(moments: Iterable[Moment], since: Moment) -> list[Moment]:
+    """Return when the gain that holds at each of ascending moments was found, if it was first found
+    at `since`, and again at each moment at which it was older than WATCH_SECONDS.
+    """
+    found = []
+    for moment in moments:
+        if moment[0] - since[0] > WATCH_SECONDS:
+            since = moment
+        found.append(since)
+    return found
