@@ -32,12 +32,14 @@ def products_of(
     survey: NoiseSurvey,
     row_volts: Floats,
     moments: Sequence[Moment],
+    watched_at: Moment | None = None,
 ) -> Products:
     """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
     `branches` are what the board was programmed from; their wires' drop is no matter here.
     `moments` are seconds and kelvin of the board before the first product, after the last, and in
-    between as often as they were asked for.
+    between as often as they were asked for; `watched_at` is when sentinels were read before all of
+    them, None if they were not.
     """
     rows, outputs = programmed.targets.difference_siemens.shape
     used = np.s_[:rows, : 2 * outputs]
@@ -56,7 +58,7 @@ def products_of(
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
     middle_seconds, _ = transfer.middle
     warmer_kelvin, watched_square_kelvin = _since_watched(
-        transfer, seconds, moments, survey.warming
+        transfer, seconds, moments, watched_at or transfer.middle, survey.warming
     )
     return Products(
         row_volts=row_volts,
@@ -150,13 +152,18 @@ def _square_kelvin(
 
 
 def _since_watched(
-    transfer: TransferMeasurement, seconds: Floats, moments: Sequence[Moment], warming: Warming
+    transfer: TransferMeasurement,
+    seconds: Floats,
+    moments: Sequence[Moment],
+    since: Moment,
+    warming: Warming,
 ) -> tuple[Floats, Floats]:
     """Return the change of temperature as the thermometer says, (vectors,), and its mean square
-    since sentinels were read, or the transfer matrix where they never were.
+    since sentinels were read, or the transfer matrix where they never were; `since` is when either
+    was before the first of the moments.
     """
     times = np.array(moments)
-    found = np.array(watched(moments, transfer.middle))
+    found = np.array(watched(moments, since))
     which = np.searchsorted(times[:, 0], seconds, side="right") - 1
     kelvin, bridged = _between(seconds, times)
     change = kelvin - found[which, 1]

@@ -33,7 +33,7 @@ def budgets_of(
     `moments` are seconds and kelvin of the board before the first, after the last, and in between,
     as often for each tile. Errors of different tiles are independent, and their squares add up, but
     for one: as the board's temperature moves, all partial products grow or shrink together. With κ
-    by how much warmer the board is than when a tile was measured, as its thermometer says, and α
+    by how much warmer the board is than when a tile was watched, as its thermometer says, and α
     the common gain per kelvin, that part is α² ‖Σ κy‖² and not α² Σ ‖κy‖².
     """
     board = program.board
@@ -42,13 +42,15 @@ def budgets_of(
     squares: dict[str, float] = defaultdict(float)
     wanted, warmed, budgets = [], [], []
     for index, part in enumerate(program.tiles):
+        own_moments = moments[index * each : (index + 1) * each + 1]
         products = products_of(
             part.matrix.programmed,
             calibration.branches,
             calibration.converters,
             survey,
             inputs[:, part.tile.of_rows] * program.volts_per_unit,
-            moments[index * each : (index + 1) * each + 1],
+            own_moments,
+            watched_at=own_moments[0] if len(program.tiles) > 1 else None,
         )
         # All tiles' currents are stated on the scale of the first.
         rescaled, own = program.rescaled(part), predict_squares(products, survey)

@@ -66,14 +66,14 @@ class TiledMatrix:
 
     def partial_products(self, inputs: Floats, progress: Progress = no_progress) -> list[Floats]:
         """Return what each tile answers, (vectors, outputs of the tile), to its part of inputs
-        (vectors, rows), in batches, watched (`multiply_watched`). `progress` hears of all tiles.
+        (vectors, rows), in batches, watched from the beginning of its turn (`multiply_watched`).
+        `progress` hears of all tiles.
         """
         partial = []
         for index, part in enumerate(self.tiles):
-            self.turn_to(part)
             own = inputs[:, part.tile.of_rows]
             told = of_one_among(progress, index, len(self.tiles))
-            partial.append(multiply_watched(part.matrix, own, told))
+            partial.append(multiply_watched(self.in_turn(part), own, told))
         return partial
 
     def sum_of(self, partial: Sequence[Floats]) -> Floats:
@@ -87,6 +87,13 @@ class TiledMatrix:
         """Let a tile have its turn: set its pattern again, where others take turns with it."""
         if len(self.tiles) > 1:
             part.matrix.restore()
+
+    def in_turn(self, part: ProgrammedTile) -> ProgrammedMatrix:
+        """Let a tile have its turn for a batch, and return it as it is by then: sentinels are read,
+        where the board has moved through other tiles' turns since it was last looked at.
+        """
+        self.turn_to(part)
+        return part.matrix.watched() if len(self.tiles) > 1 else part.matrix
 
     def watched(self) -> TiledMatrix:
         """Return the same with the gain that sentinels of each tile show now."""
