@@ -74,9 +74,13 @@ class Products:
     """(vectors,): since the middle of the transfer matrix' measurement."""
     square_kelvin: Floats
     """(vectors,): mean square of the change of temperature since then, K²."""
-    watched_square_kelvin: Floats
-    """(vectors,): the same since the gain that all columns have in common was last looked at."""
     warmer_kelvin: Floats
+    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
+    watched_square_kelvin: Floats
+    """(vectors,): mean square of the change since the gain that all columns have in common was last
+    looked at.
+    """
+    watched_warmer_kelvin: Floats
     """(vectors,): by how much the board is warmer than then, as its thermometer says."""
     aged_decades: Floats
     """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""

@@ -57,7 +57,7 @@ def products_of(
     share = (np.arange(len(row_volts)) + 0.5) / len(row_volts)
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
     middle_seconds, _ = transfer.middle
-    warmer_kelvin, watched_square_kelvin = _since_watched(
+    watched_warmer_kelvin, watched_square_kelvin = _since_watched(
         transfer, seconds, moments, watched_at or transfer.middle, survey.warming
     )
     return Products(
@@ -84,8 +84,9 @@ def products_of(
         tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
+        warmer_kelvin=_between(seconds, np.array(moments))[0] - transfer.middle[1],
         watched_square_kelvin=watched_square_kelvin,
-        warmer_kelvin=warmer_kelvin,
+        watched_warmer_kelvin=watched_warmer_kelvin,
         aged_decades=_decades(seconds) - _decades(middle_seconds),
     )
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.budget import Budget, as_bits, budget_of_squares, predict_squares
+from calibration.budget import Budget, Products, as_bits, budget_of_squares, predict_squares
 from calibration.products import products_of
+from calibration.warming import Warming
 from instrument.reading import reading
 from instrument.store import Calibration
 from instrument.tiled import TiledMatrix
@@ -31,16 +32,15 @@ def budgets_of(
     products.
 
     `moments` are seconds and kelvin of the board before the first, after the last, and in between,
-    as often for each tile. Errors of different tiles are independent, and their squares add up, but
-    for one: as the board's temperature moves, all partial products grow or shrink together. With κ
-    by how much warmer the board is than when a tile was watched, as its thermometer says, and α
-    the common gain per kelvin, that part is α² ‖Σ κy‖² and not α² Σ ‖κy‖².
+    as often for each tile. Errors of different tiles are taken for independent, and their squares
+    add up on the scale of the first tile, but for what the board's temperature does
+    (`_beyond_independent`).
     """
     board = program.board
     survey = calibration.noise.read_with(board.aperture_seconds, board.delay_seconds)
     each = (len(moments) - 1) // len(program.tiles)
     squares: dict[str, float] = defaultdict(float)
-    wanted, warmed, budgets = [], [], []
+    all_products, budgets = [], []
     for index, part in enumerate(program.tiles):
         own_moments = moments[index * each : (index + 1) * each + 1]
         products = products_of(
@@ -52,18 +52,60 @@ def budgets_of(
             own_moments,
             watched_at=own_moments[0] if len(program.tiles) > 1 else None,
         )
-        # All tiles' currents are stated on the scale of the first.
-        rescaled, own = program.rescaled(part), predict_squares(products, survey)
+        own = predict_squares(products, survey)
         for cause, square in own.items():
-            squares[cause] += square * rescaled**2
-        amperes = products.products_amperes
-        wanted.append(amperes * rescaled)
-        warmed.append(wanted[-1] * products.warmer_kelvin[:, None])
-        budgets.append(budget_of_squares(own, _square_sum(amperes)))
-    common = survey.warming.gain_per_kelvin
-    together = _square_sum(program.sum_of(warmed)) - sum(map(_square_sum, warmed))
-    squares["temperature"] += (common.value**2 + common.uncertainty**2) * together
+            squares[cause] += square * program.rescaled(part) ** 2
+        all_products.append(products)
+        budgets.append(budget_of_squares(own, _square_sum(products.products_amperes)))
+    squares["temperature"] += _beyond_independent(program, all_products, survey.warming)
+    wanted = _rescaled(program, [products.products_amperes for products in all_products])
     return budget_of_squares(squares, _square_sum(program.sum_of(wanted))), tuple(budgets)
+
+
+def _beyond_independent(
+    program: TiledMatrix, products: Sequence[Products], warming: Warming
+) -> float:
+    """Return by how much the square error of products by temperature is more, A², than that of the
+    tiles' partial products together.
+
+    As the temperature moves, all partial products grow or shrink together, and those that are read
+    by the same column once more. With κ by how much warmer the board is, as its thermometer says,
+    than when a tile was watched, and α the gain per kelvin, the first is α²(‖Σ κy‖² − Σ ‖κy‖²); the
+    same of a column's currents, since its tile was measured, is the other.
+    """
+    common = warming.gain_per_kelvin
+    currents = [part.row_volts @ part.transfer_siemens for part in products]
+    columns = warming.column_square.expected
+    together = (
+        (
+            common.value**2 + common.uncertainty**2,
+            [part.products_amperes * part.watched_warmer_kelvin[:, None] for part in products],
+        ),
+        *(
+            (
+                columns,
+                [
+                    amperes[:, side::2] * part.warmer_kelvin[:, None]
+                    for amperes, part in zip(currents, products, strict=True)
+                ],
+            )
+            for side in (0, 1)
+        ),
+    )
+    beyond = 0.0
+    for square_per_kelvin, moved in together:
+        parts = _rescaled(program, moved)
+        beyond += square_per_kelvin * (
+            _square_sum(program.sum_of(parts)) - sum(map(_square_sum, parts))
+        )
+    return beyond
+
+
+def _rescaled(
+    program: TiledMatrix, amperes: Sequence[NDArray[np.float64]]
+) -> list[NDArray[np.float64]]:
+    """Return currents of the tiles on the scale of the first."""
+    return [own * program.rescaled(part) for part, own in zip(program.tiles, amperes, strict=True)]
 
 
 def _square_sum(values: NDArray[np.float64]) -> float:

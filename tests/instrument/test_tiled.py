@@ -264,8 +264,8 @@ def test_outputs_that_only_one_tile_of_several_feeds():
 @pytest.mark.parametrize("seed", [2, 4])
 def test_the_boards_temperature_moves_all_partial_products_together(tmp_path, seed):
     """Where all partial products have one sign, and the board's temperature moves ten times as
-    much: as if it moved tiles apart, the error of one of these boards would be predicted 1.8 times
-    too small, that of the other 2.5 times too large.
+    much: had its tiles moved apart, the errors of these two boards would be predicted 1.4 times too
+    large.
     """
     restless = load_preset("8x4").with_effects(ambient=10.0)
     random = np.random.default_rng(seed)
