@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.branches import BranchCalibration
 from calibration.estimate import first_estimate
 from calibration.pairs import board_pattern
 from calibration.product_ranges import range_of_use
@@ -27,6 +26,7 @@ from instrument.validation.hysteresis import leave_and_return
 from kirchhoff import Wire
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
+from tests.calibration.calibrations import calibration_of
 
 BRANCH_SIEMENS = 2.0 ** np.arange(5)
 RANGES_AMPERES = 1.0, 2.0
@@ -69,15 +69,7 @@ class IdealBoard:
         closed = (np.moveaxis(sides, 0, -1)[..., None] >> np.arange(len(BRANCH_SIEMENS)) & 1) > 0
         pattern = board_pattern(closed, weights.shape, self.shape)
         self.apply(pattern)
-        branches = BranchCalibration(
-            branch_siemens=np.broadcast_to(BRANCH_SIEMENS, self.shape),
-            uncertainty_siemens=np.ones(self.shape),
-            open_siemens=np.zeros(self.shape[:2]),
-            status=np.zeros(self.shape, dtype=np.int8),
-            readings=1,
-            range_amperes=1.0,
-            row_volts=1.0,
-        )
+        branches = calibration_of(np.broadcast_to(BRANCH_SIEMENS, self.shape))
         programmed = Programmed(
             pattern=pattern,
             targets=Targets(wanted, scale_siemens, 1.0),
