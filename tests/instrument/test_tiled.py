@@ -253,23 +253,29 @@ def test_outputs_that_only_one_tile_of_several_feeds():
         assert np.abs(program @ x - x @ weights).max() < 2.0**-11 * 6
 
 
-@pytest.mark.parametrize("seed", [2, 4])
-def test_the_boards_temperature_moves_all_partial_products_together(tmp_path, seed):
-    """Where all partial products have one sign, and the board's temperature moves ten times as
-    much: had its tiles moved apart, the errors of these two boards would be predicted 1.4 times too
-    large.
+def test_products_on_boards_whose_temperature_moves_ten_times_as_much(tmp_path):
+    """Over boards, because the few columns and branches of a single one are what they are; with
+    inputs and weights of one sign, so that whatever tiles have in common adds up.
     """
     restless = load_preset("8x4").with_effects(ambient=10.0)
-    random = np.random.default_rng(seed)
-    weights, inputs = random.uniform(0.2, 1, (32, 4)), random.uniform(0.2, 1, (128, 32))
-    with ExitStack() as stack:
-        simulated = stack.enter_context(serve_bench(restless, seed, ("socket",)))
-        (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
-        bench = stack.enter_context(open_bench(tmp_path / "bench.toml"))
-        calibration = bench.calibrate()
-        program = bench.program(weights, calibration, allow_expired=True)
-        moments = [bench.board.moment()]
-        partial = program.partial_products(inputs, lambda *_: moments.append(bench.board.moment()))
-        budget, _ = budgets_of(program, calibration, inputs, moments)
-    error = compare(program, inputs, program.sum_of(partial)).relative_error
-    assert 1 / AGREES < error / budget.relative_error < AGREES
+    measured, predicted = [], []
+    for seed in range(1, 6):
+        random = np.random.default_rng(seed)
+        weights, inputs = random.uniform(0.2, 1, (32, 4)), random.uniform(0.2, 1, (128, 32))
+        with ExitStack() as stack:
+            simulated = stack.enter_context(serve_bench(restless, seed, ("socket",)))
+            (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
+            bench = stack.enter_context(open_bench(tmp_path / "bench.toml"))
+            calibration = bench.calibrate()
+            program = bench.program(weights, calibration, allow_expired=True)
+            moments = [bench.board.moment()]
+
+            def note(_done, _total, bench=bench, moments=moments):
+                moments.append(bench.board.moment())
+
+            partial = program.partial_products(inputs, note)
+            budget, _ = budgets_of(program, calibration, inputs, moments)
+        error = compare(program, inputs, program.sum_of(partial)).relative_error
+        measured.append(error**2)
+        predicted.append(budget.relative_error**2)
+    assert 1 / AGREES < np.sqrt(np.mean(measured) / np.mean(predicted)) < AGREES
