@@ -73,9 +73,15 @@ class Products:
     seconds: Floats
     """(vectors,): since the middle of the transfer matrix' measurement."""
     square_kelvin: Floats
-    """(vectors,): square of the change of temperature since then, K²."""
+    """(vectors,): mean square of the change of temperature since then, K²."""
+    warmer_kelvin: Floats
+    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
     watched_square_kelvin: Floats
-    """(vectors,): the same since the gain that all columns have in common was last looked at."""
+    """(vectors,): mean square of the change since the gain that all columns have in common was last
+    looked at.
+    """
+    watched_warmer_kelvin: Floats
+    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
     aged_decades: Floats
     """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
 
@@ -122,14 +128,33 @@ def as_bits(relative_error: float) -> float:
 
 def predict_budget(products: Products, survey: NoiseSurvey) -> Budget:
     """Return the budget of products on a board of which the noise was surveyed."""
-    squares = {
+    return budget_of_squares(
+        predict_squares(products, survey), float((products.products_amperes**2).sum())
+    )
+
+
+def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, float]:
+    """Return what each cause contributes to the sum over vectors and outputs of the products'
+    square errors, A².
+    """
+    return {
         **_of_the_matrix(products),
         **_of_drift(products, survey),
         **_of_the_voltages(products, survey),
         **_of_the_readings(products, survey),
     }
-    whole = float((products.products_amperes**2).sum())
-    return Budget(tuple(Row(cause, math.sqrt(square / whole)) for cause, square in squares.items()))
+
+
+def budget_of_squares(squares: dict[str, float], whole: float) -> Budget:
+    """Return the budget of causes that contribute so many A², relative to the sum of what is
+    wanted, A²; causes contribute nothing to products that are all zero.
+    """
+    return Budget(
+        tuple(
+            Row(cause, math.sqrt(square / whole) if whole else 0.0)
+            for cause, square in squares.items()
+        )
+    )
 
 
 def _of_the_matrix(products: Products) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,12 +22,14 @@ class Coverage:
     median_bits: NDArray[np.float64]
     """−log2 of the median |error| of a weight, relative to the largest weight."""
     worst_bits: NDArray[np.float64]
-    """The same for the worst weight of the matrix."""
+    """The same for the worst weight."""
 
 
-def bits_against_branches(weights: NDArray[np.float64], calibration: BranchCalibration) -> Coverage:
-    """Select a matrix (rows, outputs) again and again from the measured branches, with fewer of
-    them allowed.
+def bits_against_branches(
+    tiles: Sequence[NDArray[np.float64]], calibration: BranchCalibration
+) -> Coverage:
+    """Select matrices (rows, outputs) of one board, or tiles of one, again and again from the
+    measured branches, with fewer of them allowed. All their weights together are looked at.
 
     Branches are left out evenly over their nominal values and alike on both sides of a pair, so
     that k of B per crosspoint stand for a board built with k.
@@ -42,15 +45,24 @@ def bits_against_branches(weights: NDArray[np.float64], calibration: BranchCalib
             uncertainty_siemens=calibration.uncertainty_siemens[:, :, kept],
             status=calibration.status[:, :, kept],
         )
-        targets = choose_targets(weights, part)
-        bank = pair_banks(part, *weights.shape)
-        residual = select(
-            bank.signed_siemens,
-            targets.difference_siemens.ravel() - bank.open_difference_siemens,
-            usable=bank.usable,
-        ).residual_siemens
-        error = np.abs(residual) / np.abs(targets.difference_siemens).max()
+        error = np.concatenate([_relative_error(weights, part) for weights in tiles])
         median[index], worst[index] = -np.log2(
             np.maximum([np.median(error), error.max()], 2.0**-60)
         )
     return Coverage(2 * counts, median, worst)
+
+
+def _relative_error(
+    weights: NDArray[np.float64], calibration: BranchCalibration
+) -> NDArray[np.float64]:
+    """Return by how much selection misses each weight of (rows, outputs), (weights,), relative to
+    the largest.
+    """
+    targets = choose_targets(weights, calibration)
+    bank = pair_banks(calibration, *weights.shape)
+    residual = select(
+        bank.signed_siemens,
+        targets.difference_siemens.ravel() - bank.open_difference_siemens,
+        usable=bank.usable,
+    ).residual_siemens
+    return np.asarray(np.abs(residual) / np.abs(targets.difference_siemens).max())

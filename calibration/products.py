@@ -32,12 +32,14 @@ def products_of(
     survey: NoiseSurvey,
     row_volts: Floats,
     moments: Sequence[Moment],
+    watched_at: Moment | None = None,
 ) -> Products:
     """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
     `branches` are what the board was programmed from; their wires' drop is no matter here.
     `moments` are seconds and kelvin of the board before the first product, after the last, and in
-    between as often as they were asked for.
+    between as often as they were asked for; `watched_at` is when sentinels were read before all of
+    them, None if they were not.
     """
     rows, outputs = programmed.targets.difference_siemens.shape
     used = np.s_[:rows, : 2 * outputs]
@@ -55,6 +57,9 @@ def products_of(
     share = (np.arange(len(row_volts)) + 0.5) / len(row_volts)
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
     middle_seconds, _ = transfer.middle
+    watched_warmer_kelvin, watched_square_kelvin = _since_watched(
+        transfer, seconds, moments, watched_at or transfer.middle, survey.warming
+    )
     return Products(
         row_volts=row_volts,
         rounding_volts=(np.rint(settings / step) * step - settings)[:, :rows],
@@ -79,7 +84,9 @@ def products_of(
         tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
         seconds=seconds - middle_seconds,
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
-        watched_square_kelvin=_watched_square_kelvin(transfer, seconds, moments, survey.warming),
+        warmer_kelvin=_between(seconds, np.array(moments))[0] - transfer.middle[1],
+        watched_square_kelvin=watched_square_kelvin,
+        watched_warmer_kelvin=watched_warmer_kelvin,
         aged_decades=_decades(seconds) - _decades(middle_seconds),
     )
 
@@ -145,18 +152,27 @@ def _square_kelvin(
     return np.asarray(change**2 + CHANGE_KELVIN**2 + warming.wander * (bridged + middle))
 
 
-def _watched_square_kelvin(
-    transfer: TransferMeasurement, seconds: Floats, moments: Sequence[Moment], warming: Warming
-) -> Floats:
-    """Return the same since sentinels were read, or the transfer matrix where they never were."""
+def _since_watched(
+    transfer: TransferMeasurement,
+    seconds: Floats,
+    moments: Sequence[Moment],
+    since: Moment,
+    warming: Warming,
+) -> tuple[Floats, Floats]:
+    """Return the change of temperature as the thermometer says, (vectors,), and its mean square
+    since sentinels were read, or the transfer matrix where they never were; `since` is when either
+    was before the first of the moments.
+    """
     times = np.array(moments)
-    found = np.array(watched(moments, transfer.middle))
+    found = np.array(watched(moments, since))
     which = np.searchsorted(times[:, 0], seconds, side="right") - 1
     kelvin, bridged = _between(seconds, times)
     change = kelvin - found[which, 1]
     since_sentinels = change**2 + CHANGE_KELVIN**2 + warming.wander * bridged
     never = found[which, 0] == transfer.middle[0]
-    return np.where(never, _square_kelvin(transfer, seconds, times, warming), since_sentinels)
+    return change, np.where(
+        never, _square_kelvin(transfer, seconds, times, warming), since_sentinels
+    )
 
 
 def _between(seconds: Floats, moments: Floats) -> tuple[Floats, Floats]:

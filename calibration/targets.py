@@ -61,15 +61,6 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
     return matrix
 
 
-def check_fit(matrix: NDArray[np.float64], rows: int, outputs: int) -> None:
-    """Raise MatrixError unless a matrix fits on a board of `rows` rows and `outputs` pairs."""
-    if matrix.shape[0] > rows or matrix.shape[1] > outputs:
-        raise MatrixError(
-            f"a matrix of {matrix.shape[0]} rows × {matrix.shape[1]} outputs does not fit on the "
-            f"board, which takes up to {rows} × {outputs}"
-        )
-
-
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:
     """Choose the scale, and with it the conductance difference of every pair, for weights (rows,
     outputs).

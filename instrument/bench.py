@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,18 +11,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from calibration import branches, refinement, targets
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration import branches, refinement
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
+from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
+from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration
+from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.validity import require_valid, why_expired
 
 SIMULATED = "sim:"
@@ -118,31 +124,56 @@ class Bench:
         input_full_scale: float = 1.0,
         allow_expired: bool = False,
         progress: Progress = no_progress,
-    ) -> ProgrammedMatrix:
+        keep: Callable[[ProgrammedTile], None] = lambda _tile: None,
+    ) -> TiledMatrix:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
 
-        `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that
-        will be asked for. Raises UsageError where the calibration is of another board or has
-        expired (unless that is allowed), MatrixError where the matrix does not fit.
+        One that is larger than the board is cut into tiles, which are programmed one after another
+        and take turns for products. `calibration` is measured first if none is given.
+        `input_full_scale` is the largest |x| that will be asked for. `progress` hears of rounds;
+        `keep` is given each tile as soon as it is programmed.
+
+        Raises UsageError where the calibration is of another board or has expired (unless that is
+        allowed), at whichever tile; MatrixError where the matrix would take too many tiles, or
+        cannot be programmed.
         """
         if calibration is None:
             calibration = self.calibrate()
         calibration.require(self.identity)
-        matrix = targets.check_matrix(weights)
-        targets.check_fit(matrix, self.board.rows, self.board.columns // 2)
-        if not allow_expired:
-            require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
-        wanted = targets.choose_targets(matrix, calibration.branches)
+        matrix = check_matrix(weights)
+        tiles = tiles_to_program(matrix, self.board.rows, self.board.columns // 2)
+        # What cannot be programmed is refused before the first of many tiles is.
+        wanted = [_targets(matrix, tile, calibration) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
-        programmed = refinement.program(corrected, calibration.branches, wanted, progress=progress)
-        return ProgrammedMatrix(
-            board=self.board,
-            corrected=corrected,
-            weights=matrix,
-            programmed=programmed,
-            volts_per_unit=self.row_volts / input_full_scale,
-            input_full_scale=input_full_scale,
-        )
+        done: list[ProgrammedTile] = []
+        for tile, targets in zip(tiles, wanted, strict=True):
+            if not allow_expired:
+                require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
+            programmed = refinement.program(
+                corrected,
+                calibration.branches,
+                targets,
+                progress=of_one_among(progress, len(done), len(tiles)),
+            )
+            one = ProgrammedMatrix(
+                board=self.board,
+                corrected=corrected,
+                weights=matrix[tile.block],
+                programmed=programmed,
+                volts_per_unit=self.row_volts / input_full_scale,
+                input_full_scale=input_full_scale,
+            )
+            done.append(ProgrammedTile(tile, one))
+            keep(done[-1])
+        return TiledMatrix(matrix, tuple(done))
+
+
+def _targets(matrix: NDArray[np.float64], tile: Tile, calibration: Calibration) -> Targets:
+    """Choose the targets of a tile, at the scale that is its own."""
+    try:
+        return choose_targets(matrix[tile.block], calibration.branches)
+    except MatrixError as error:
+        raise MatrixError(f"{tile}: {error}") from error
 
 
 @contextmanager

@@ -19,7 +19,9 @@ from drivers.crossbar_board import CrossbarBoard
 
 @dataclass(frozen=True)
 class ProgrammedMatrix:
-    """A matrix that stands on the board. `program @ x` drives x and reads every output once."""
+    """A matrix that stands on the board, by itself. `matrix @ x` drives x and reads every output
+    once.
+    """
 
     board: CrossbarBoard
     corrected: CorrectedCrossbar
@@ -77,20 +79,8 @@ class ProgrammedMatrix:
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
         """
-        inputs = np.asarray(x, dtype=np.float64)
         rows, outputs = self.weights.shape
-        if inputs.ndim not in (1, 2) or inputs.shape[-1] != rows:
-            raise ValueError(
-                f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows"
-            )
-        if not np.isfinite(inputs).all():
-            raise ValueError("inputs hold NaN or infinities")
-        largest = float(np.abs(inputs).max(initial=0.0))
-        if largest > self.input_full_scale * (1 + 1e-12):
-            raise ValueError(
-                f"an input of {largest:g} is beyond the full scale of {self.input_full_scale:g} "
-                "that the matrix was programmed for"
-            )
+        inputs = check_product_inputs(x, rows, self.input_full_scale)
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
         amperes = self._read(volts)
@@ -101,6 +91,11 @@ class ProgrammedMatrix:
         scale = self.programmed.targets.scale_siemens * self.gain
         products = pairs / (self.volts_per_unit * scale)
         return products.reshape(*inputs.shape[:-1], outputs)
+
+    def restore(self) -> None:
+        """Set its pattern and its range of use again, after another one has stood on the board."""
+        self.board.apply(self.programmed.pattern)
+        self.board.configure(range_amperes=self.programmed.range_amperes)
 
     def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
@@ -118,3 +113,22 @@ class ProgrammedMatrix:
         if which.any():
             self.board.configure(range_amperes=ranges[0].range_amperes)
         return amperes - transfer.zero_amperes
+
+
+def check_product_inputs(x: ArrayLike, rows: int, input_full_scale: float) -> NDArray[np.float64]:
+    """Return inputs (rows,) or (vectors, rows) of a product as float64.
+
+    Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale.
+    """
+    inputs = np.asarray(x, dtype=np.float64)
+    if inputs.ndim not in (1, 2) or inputs.shape[-1] != rows:
+        raise ValueError(f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows")
+    if not np.isfinite(inputs).all():
+        raise ValueError("inputs hold NaN or infinities")
+    largest = float(np.abs(inputs).max(initial=0.0))
+    if largest > input_full_scale * (1 + 1e-12):
+        raise ValueError(
+            f"an input of {largest:g} is beyond the full scale of {input_full_scale:g} that the "
+            "matrix was programmed for"
+        )
+    return inputs

@@ -13,17 +13,23 @@ from numpy.typing import NDArray
 
 from calibration.budget import Budget
 from calibration.coverage import Coverage, bits_against_branches
-from calibration.targets import check_fit, check_matrix
+from calibration.targets import check_matrix
+from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
-from instrument.budget import budget_of
+from instrument.budget import budgets_of
 from instrument.errors import UsageError
-from instrument.mvm import ProgrammedMatrix
-from instrument.store import BoardIdentity, Calibration, save_calibration, save_program
-from instrument.validation import Checks, Scope, Step, Validation, check, validate
+from instrument.store import (
+    BoardIdentity,
+    Calibration,
+    program_file,
+    save_calibration,
+    save_program,
+)
+from instrument.tiled import TiledMatrix
+from instrument.validation import Checks, Scope, Step, Validation, check, compare, compare_tiles
 
-CALIBRATION_FILE, PROGRAM_FILE, PRODUCTS_FILE = "calibration.npz", "program.npz", "products.npz"
-
+CALIBRATION_FILE, PRODUCTS_FILE = "calibration.npz", "products.npz"
 
 SQUARABLE = 1e-60, 1e60
 """Weights and inputs whose products float64 can square: their norms are stated."""
@@ -36,10 +42,14 @@ class Run:
     board: BoardIdentity
     resource: str
     calibration: Calibration
-    program: ProgrammedMatrix
+    program: TiledMatrix
     validation: Validation
+    tile_validations: tuple[Validation, ...]
+    """The partial products of each tile, which the products are the sum of."""
     budget: Budget
     """What the error of these products should be, and of what."""
+    tile_budgets: tuple[Budget, ...]
+    """The same of each tile's partial products."""
     checks: Checks
     coverage: Coverage
     calibration_expired: str | None
@@ -67,7 +77,7 @@ def run_pipeline(
     """
     # Everything that can be refused is refused before the long measurement, not after it.
     matrix = check_matrix(weights)
-    check_fit(matrix, bench.board.rows, bench.board.columns // 2)
+    tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
     expired = None
     if calibration is None:
@@ -84,8 +94,8 @@ def run_pipeline(
             input_full_scale=float(np.abs(inputs).max()),
             allow_expired=allow_expired,
             progress=progress,
+            keep=lambda done: save_program(done, folder / program_file(done.tile, matrix.shape)),
         )
-    save_program(program, folder / PROGRAM_FILE)
     programmed_at = bench.spent_seconds()
     moments = [bench.board.moment()]
     with step("validate") as progress:
@@ -94,8 +104,9 @@ def run_pipeline(
             moments.append(bench.board.moment())
             progress(done, total)
 
-        validation = validate(program, inputs, and_note_the_moment)
-    budget = budget_of(program, calibration, inputs, moments)
+        partial = program.partial_products(inputs, and_note_the_moment)
+    validation = compare(program, inputs, program.sum_of(partial))
+    budget, tile_budgets = budgets_of(program, calibration, inputs, moments)
     spent = bench.spent_seconds()
     np.savez_compressed(
         folder / PRODUCTS_FILE,
@@ -117,9 +128,13 @@ def run_pipeline(
         calibration=calibration,
         program=program,
         validation=validation,
+        tile_validations=compare_tiles(program, inputs, partial),
         budget=budget,
+        tile_budgets=tile_budgets,
         checks=checks,
-        coverage=bits_against_branches(matrix, calibration.branches),
+        coverage=bits_against_branches(
+            [matrix[tile.block] for tile in tiles], calibration.branches
+        ),
         calibration_expired=expired,
         spent=spent,
     )

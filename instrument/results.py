@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from calibration.converters import ChannelStatus
 from calibration.noise import NoiseSurvey
+from calibration.refinement import Programmed
 from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.store import Calibration
-from instrument.validation.document import validation_document
+from instrument.validation.document import figures, finite, validation_document
 
 OF_EITHER_SIGN = ("gain_per_kelvin",)
 """What a survey finds that may be below zero."""
@@ -52,7 +53,7 @@ def result_document(
 
     The same board and seed give the same document, but for `links` and `wall_seconds`.
     """
-    calibration, programmed = run.calibration, run.program.programmed
+    calibration = run.calibration
     document: dict[str, Any] = {
         "ok": specification.met(run, classification),
         "specification": asdict(specification),
@@ -85,20 +86,7 @@ def result_document(
             "versions": calibration.versions,
             "expired": run.calibration_expired,
         },
-        "program": {
-            "rows": run.program.weights.shape[0],
-            "outputs": run.program.weights.shape[1],
-            "cells": run.program.weights.size,
-            "unreachable": int(programmed.unreachable.sum()),
-            "rounds": len(programmed.round_residuals),
-            "round_residuals": list(programmed.round_residuals),
-            "residual_rms": programmed.residual_rms,
-            "scale_siemens": programmed.targets.scale_siemens,
-            "range_amperes": programmed.range_amperes,
-            "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
-            "wire_ohms": asdict(programmed.wire.wire),
-            "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
-        },
+        "program": _program(run),
         "validation": validation_document(run.validation, run.checks),
         "budget": budget_document(run.budget, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
@@ -107,6 +95,54 @@ def result_document(
     if classification is not None:
         document["classification"] = asdict(classification)
     return document
+
+
+def _program(run: Run) -> dict[str, Any]:
+    """Return what was programmed. Of a matrix in tiles, scale, ranges and wires are those of the
+    first, and rounds follow one another in the order of the tiles.
+    """
+    program = run.program
+    residuals = [
+        residual for part in program.tiles for residual in part.matrix.programmed.round_residuals
+    ]
+    return {
+        "rows": program.weights.shape[0],
+        "outputs": program.weights.shape[1],
+        "cells": program.weights.size,
+        "unreachable": int(program.unreachable.sum()),
+        "rounds": len(residuals),
+        "round_residuals": residuals,
+        "residual_rms": program.residual_rms,
+        **_standing(program.tiles[0].matrix.programmed),
+        "tiles": [
+            {
+                **asdict(part.tile),
+                "unreachable": int(part.matrix.programmed.unreachable.sum()),
+                "rounds": len(part.matrix.programmed.round_residuals),
+                "residual_rms": part.matrix.programmed.residual_rms,
+                **_standing(part.matrix.programmed),
+                "partial_products": {
+                    **figures(products),
+                    "predicted_relative_error": budget.relative_error,
+                    "predicted_bits": finite(budget.bits),
+                },
+            }
+            for part, products, budget in zip(
+                program.tiles, run.tile_validations, run.tile_budgets, strict=True
+            )
+        ],
+    }
+
+
+def _standing(programmed: Programmed) -> dict[str, Any]:
+    """Return how one pattern stands on the board."""
+    return {
+        "scale_siemens": programmed.targets.scale_siemens,
+        "range_amperes": programmed.range_amperes,
+        "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
+        "wire_ohms": asdict(programmed.wire.wire),
+        "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
+    }
 
 
 def _converters(calibration: Calibration) -> dict[str, Any]:

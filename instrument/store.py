@@ -17,9 +17,10 @@ from calibration.branches import BranchCalibration
 from calibration.converters import Converters
 from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
+from calibration.tiles import Tile
 from instrument.errors import UsageError
-from instrument.mvm import ProgrammedMatrix
 from instrument.reading import reading
+from instrument.tiled import ProgrammedTile
 
 FORMAT = "ohmsum calibration 4"
 EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3))
@@ -202,20 +203,28 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None
             raise ValueError(f"{name} holds NaN or infinities")
 
 
-def save_program(program: ProgrammedMatrix, path: Path) -> None:
-    """Write the pattern, the measured transfer matrix, the scale and the ranges of a programmed
-    matrix to a .npz file.
+def program_file(tile: Tile, shape: tuple[int, int]) -> str:
+    """Return the name of the file of a tile of a matrix of this shape: program.npz if it is all."""
+    whole = (tile.rows, tile.outputs) == shape
+    return "program.npz" if whole else f"program-{tile.first_row}-{tile.first_output}.npz"
+
+
+def save_program(part: ProgrammedTile, path: Path) -> None:
+    """Write a programmed tile to a .npz file: where it is in its matrix, its pattern, the measured
+    transfer matrix, the scale and the ranges.
     """
-    programmed = program.programmed
+    matrix, programmed = part.matrix, part.matrix.programmed
     np.savez_compressed(
         path,
-        weights=program.weights,
+        first_row=part.tile.first_row,
+        first_output=part.tile.first_output,
+        weights=matrix.weights,
         pattern=programmed.pattern,
         transfer_siemens=programmed.transfer.siemens,
         transfer_uncertainty_siemens=programmed.transfer.uncertainty_siemens,
         zero_amperes=programmed.transfer.zero_amperes,
         scale_siemens=programmed.targets.scale_siemens,
-        volts_per_unit=program.volts_per_unit,
+        volts_per_unit=matrix.volts_per_unit,
         ranges_amperes=[one.range_amperes for one in programmed.ranges],
         range_gains=[one.gain for one in programmed.ranges],
         range_offsets_amperes=[one.offset_amperes for one in programmed.ranges],

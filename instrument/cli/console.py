@@ -108,6 +108,13 @@ def _table(document: dict[str, Any]) -> Table:
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, residual "
         f"{program['residual_rms']:.1e} of the largest weight",
     )
+    if len(program["tiles"]) > 1:
+        bits = [tile["partial_products"]["bits"] for tile in program["tiles"]]
+        table.add_row(
+            "tiles",
+            f"{len(bits)}, one after another; their partial products {_bits(min(bits))} to "
+            f"{_bits(max(bits))} bits",
+        )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
     for name, said in _validated(validation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import time
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from calibration.targets import MatrixError, check_matrix
 from instrument.bench import SIMULATED, Wire
 from instrument.cli.job import Job
 from instrument.errors import UsageError
-from instrument.inputs import check_inputs, load_array
+from instrument.inputs import check_inputs, load_array, random_matrix
 from instrument.results import Specification
 from instrument.store import load_calibration
 from instrument.validation import Scope
 
 RANDOM = "random"
+RANDOM_OF_SIZE = re.compile(rf"{RANDOM}:([1-9]\d{{0,3}})x([1-9]\d{{0,3}})")
 MOST_HOURS = 1000
 
 
@@ -43,7 +45,7 @@ def plan(
         raise UsageError(f"--hours: {hours:g} is not between 0 and {MOST_HOURS}")
     if link is not None and not bench.startswith(SIMULATED):
         raise UsageError(f"--link is for a board simulated in this process; {bench} names its wire")
-    weights = None if matrix == RANDOM else _load_matrix(Path(matrix))
+    weights = _weights(matrix, seed)
     vectors = None
     if inputs is not None:
         rows = None if weights is None else len(weights)
@@ -63,6 +65,22 @@ def plan(
         scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
         name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours)),
     )
+
+
+def _weights(matrix: str, seed: int) -> NDArray[np.float64] | None:
+    """Return the weights that are asked for; None for random ones of the board's size."""
+    if matrix == RANDOM:
+        return None
+    sized = RANDOM_OF_SIZE.fullmatch(matrix)
+    if sized:
+        rows, outputs = map(int, sized.groups())
+        return random_matrix(rows, outputs, seed)
+    if matrix.startswith(f"{RANDOM}:"):
+        raise UsageError(
+            f"{matrix}: a random matrix is asked for as {RANDOM}:ROWSxOUTPUTS, {RANDOM}:128x16; "
+            "either is 9999 at most"
+        )
+    return _load_matrix(Path(matrix))
 
 
 def _load_matrix(path: Path) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ def run(
         str,
         typer.Option(
             help="The weights, (rows, outputs): a .npy, .npz or .csv file, or `random` (uniform on "
-            "[-1, 1], the board's full size)."
+            "[-1, 1], the board's full size), or `random:ROWSxOUTPUTS`."
         ),
     ],
     inputs: Annotated[
@@ -74,7 +74,8 @@ def run(
 ) -> None:
     """Calibrate a board, program a matrix, validate its products, write a report.
 
-    A matrix smaller than the board uses a part of it. Give `--bench sim:64x16` for a simulated
+    A matrix smaller than the board uses a part of it; a larger one is cut into tiles that take
+    turns, and their partial sums are added digitally. Give `--bench sim:64x16` for a simulated
     board in this process, or the bench.toml that `ohmsum sim` or you have written.
     """
     began = time.perf_counter()  # before the heavy imports: they are part of the wait

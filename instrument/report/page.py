@@ -106,7 +106,7 @@ def render(
 ) -> str:
     """Return the page as HTML."""
     precision = _precision(run)
-    programmed, branches = run.program.programmed, run.calibration.branches
+    branches = run.calibration.branches
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -140,7 +140,8 @@ def render(
         shares=tables.shares(run.checks),
         confidence_level=CONFIDENCE_LEVEL,
         interval=tables.interval_in_words(run.validation.bits_interval),
-        measuring_noise=pictures.measuring_noise(programmed),
+        measuring_noise=pictures.measuring_noise(run.program.tiles[0].matrix.programmed),
+        tile_rows=tables.tile_rows(run),
         unreachable=_unreachable(run),
         fonts=pictures.READER_FONTS,
         pictures={
@@ -151,13 +152,13 @@ def render(
 
 
 def _pictures(run: Run) -> dict[str, str]:
-    programmed, checks = run.program.programmed, run.checks
+    checks = run.checks
     drawn = {
         "predicted": pictures.predicted_against_measured(run.validation),
         "histogram": pictures.error_histogram(run.validation),
-        "map": pictures.error_map(programmed),
+        "map": pictures.error_map(run.program),
         "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
-        "convergence": pictures.convergence(programmed),
+        "convergence": pictures.convergence(run.program),
         "converters": pictures.converter_curves(run.calibration.converters),
         "budget": waterfall(run.budget, run.validation.bits),
         "averaging": validation_pictures.averaging(run.validation, checks),
@@ -261,9 +262,9 @@ def _idle(converters: Converters) -> Listing:
 
 
 def _unreachable(run: Run) -> Listing:
-    programmed, weights = run.program.programmed, run.program.weights
-    has = weights + programmed.residual_siemens / programmed.targets.scale_siemens
-    found = np.argwhere(programmed.unreachable)
+    program, weights = run.program, run.program.weights
+    has = weights + program.residual_siemens / program.scale_siemens
+    found = np.argwhere(program.unreachable)
     entries = [
         f"{row}, {output}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
         for row, output in found[:MOST_LISTED].tolist()
@@ -272,7 +273,8 @@ def _unreachable(run: Run) -> Listing:
 
 
 def _rounds(run: Run) -> list[Round]:
-    residuals = np.array(run.program.programmed.round_residuals)
+    """List the rounds of a matrix of one tile."""
+    residuals = np.array(run.program.tiles[0].matrix.programmed.round_residuals)
     bits = pictures.as_bits(residuals)
     return [
         Round(index + 1, float(residual), float(bits[index]))

@@ -7,6 +7,7 @@ that thousands of products stay small.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from io import StringIO
 
@@ -20,6 +21,7 @@ from calibration.converters import ChannelStatus, Converters
 from calibration.coverage import Coverage
 from calibration.refinement import Programmed
 from instrument.report import wording
+from instrument.tiled import TiledMatrix
 from instrument.validation import Validation
 
 INK, MUTED, HAIRLINE = "#1b2530", "#6b7681", "#dfe3e7"
@@ -151,11 +153,11 @@ def error_histogram(validation: Validation) -> str:
     return draw(picture, TALL_INCHES)
 
 
-def error_map(programmed: Programmed) -> str:
+def error_map(program: TiledMatrix) -> str:
     """Draw the residual of every weight (rows, outputs) over the array, ppm of the largest one."""
-    largest = np.abs(programmed.targets.difference_siemens).max()
-    residual = programmed.residual_siemens / largest * PPM
-    shown = residual[~programmed.unreachable] if not programmed.unreachable.all() else residual
+    largest = np.abs(program.wanted_siemens).max()
+    residual, unreachable = program.residual_siemens / largest * PPM, program.unreachable
+    shown = residual[~unreachable] if not unreachable.all() else residual
     limit = 3 * _rms(shown) or 1.0
 
     def picture(figure: Figure) -> None:
@@ -168,8 +170,8 @@ def error_map(programmed: Programmed) -> str:
             aspect="auto",
             interpolation="nearest",
         )
-        if programmed.unreachable.any():
-            rows, outputs = np.nonzero(programmed.unreachable)
+        if unreachable.any():
+            rows, outputs = np.nonzero(unreachable)
             axes.plot(
                 outputs,
                 rows,
@@ -180,6 +182,9 @@ def error_map(programmed: Programmed) -> str:
                 label="beyond reach",
             )
             figure.legend(loc="outside upper right")
+        for part in program.tiles[1:]:
+            axes.axhline(part.tile.first_row - 0.5, color=INK, linewidth=0.5)
+            axes.axvline(part.tile.first_output - 0.5, color=INK, linewidth=0.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(True)
         axes.set_xlabel("output")
@@ -235,26 +240,36 @@ def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
     return draw(picture, TALL_INCHES)
 
 
-def convergence(programmed: Programmed) -> str:
-    """Draw the residual after each round of refinement, in bits of the largest weight."""
-    residuals = np.array(programmed.round_residuals)
-    rounds = np.arange(1, len(residuals) + 1)
-    bits = as_bits(residuals)
-    noise_bits = float(as_bits(np.array(measuring_noise(programmed))))
+def convergence(program: TiledMatrix) -> str:
+    """Draw the residual after each round of refinement of each tile, in bits of its largest weight,
+    and the noise of measuring the first.
+    """
+    bits = [as_bits(np.array(part.matrix.programmed.round_residuals)) for part in program.tiles]
+    first = program.tiles[0].matrix.programmed
+    noise_bits = float(as_bits(np.array(measuring_noise(first))))
+    most = max(map(len, bits))
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.plot(rounds, bits, "o-", color=BLUE, label="after the round")
-        axes.plot(
-            rounds[-1],
-            bits[-1],
-            "o",
-            markersize=10,
-            markerfacecolor="none",
-            markeredgecolor=VERMILION,
-            markeredgewidth=1.5,
-            label="stays",
-        )
+        for tile, of_tile in enumerate(bits):
+            axes.plot(
+                np.arange(1, len(of_tile) + 1),
+                of_tile,
+                "o-",
+                color=BLUE,
+                alpha=1 / math.sqrt(len(bits)),
+                label="" if tile else "after the round",
+            )
+            axes.plot(
+                len(of_tile),
+                of_tile[-1],
+                "o",
+                markersize=10,
+                markerfacecolor="none",
+                markeredgecolor=VERMILION,
+                markeredgewidth=1.5,
+                label="" if tile else "stays",
+            )
         if noise_bits < MOST_BITS:
             axes.axhline(
                 noise_bits,
@@ -263,7 +278,7 @@ def convergence(programmed: Programmed) -> str:
                 linestyle=(0, (1, 2)),
                 label="noise of the measurement",
             )
-        axes.set_xlim(0.5, len(rounds) + 0.5)
+        axes.set_xlim(0.5, most + 0.5)
         axes.margins(y=0.12)
         axes.xaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("round")

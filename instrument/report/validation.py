@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from calibration.refinement import Programmed
+from instrument.pipeline import Run
 from instrument.report import wording
 from instrument.validation import Checks, Validation
 from instrument.validation.interval import Interval
@@ -33,6 +35,15 @@ class PrecisionRow:
 
 
 @dataclass(frozen=True)
+class TileRow:
+    """How one tile was programmed, and what its partial products are worth."""
+
+    programmed: Programmed
+    precision: PrecisionRow
+    predicted_bits: float
+
+
+@dataclass(frozen=True)
 class Share:
     """Something that a relative error can be made of, over ‖y‖₂ like it."""
 
@@ -56,6 +67,16 @@ def not_one_shot_rows(checks: Checks) -> list[PrecisionRow]:
         _precision_row(f"mean of {AVERAGED_READINGS} readings", checks.averaged),
         _precision_row("for comparison, one of these readings", checks.averaged_one_shot),
         _precision_row(f"digitally refined: {OWN}", checks.refined),
+    ]
+
+
+def tile_rows(run: Run) -> list[TileRow]:
+    """Return a row for each tile, in the order in which they were programmed."""
+    return [
+        TileRow(part.matrix.programmed, _precision_row(str(part.tile), products), budget.bits)
+        for part, products, budget in zip(
+            run.program.tiles, run.tile_validations, run.tile_budgets, strict=True
+        )
     ]
 
 

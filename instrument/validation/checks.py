@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibration.crossbar import Progress
 from drivers.crossbar_board import SpentSeconds
 from instrument.inputs import random_stream
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation import vectors
 from instrument.validation.cost import Cost, cost_of
 from instrument.validation.hysteresis import Hysteresis, leave_and_return
@@ -79,7 +79,7 @@ class Checks:
 
 
 def check(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     validation: Validation,
     spent: SpentSeconds,
     scope: Scope,
@@ -113,9 +113,7 @@ def check(
     )
 
 
-def _kinds(
-    program: ProgrammedMatrix, scope: Scope, step: Step, keep: Keep
-) -> dict[str, Validation]:
+def _kinds(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> dict[str, Validation]:
     chosen = {
         "sparse": vectors.sparse(program, random_stream(scope.seed, SPARSE_STREAM)),
         "one_hot": vectors.one_hot(program),
@@ -142,7 +140,7 @@ def _kinds(
 
 
 def _repeated(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], scope: Scope, step: Step, keep: Keep
+    program: TiledMatrix, inputs: NDArray[np.float64], scope: Scope, step: Step, keep: Keep
 ) -> Repeatability:
     with step("repeats") as progress:
         passes = MANY_PASSES if scope.thorough else FEW_PASSES
@@ -151,7 +149,7 @@ def _repeated(
     return repeated
 
 
-def _linearity(program: ProgrammedMatrix, scope: Scope, step: Step, keep: Keep) -> Linearity:
+def _linearity(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> Linearity:
     with step("linearity") as progress:
         measured = superpose(program, random_stream(scope.seed, LINEARITY_STREAM), progress)
     keep(
@@ -165,7 +163,7 @@ def _linearity(program: ProgrammedMatrix, scope: Scope, step: Step, keep: Keep) 
 
 
 def _hysteresis(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], step: Step, keep: Keep
+    program: TiledMatrix, inputs: NDArray[np.float64], step: Step, keep: Keep
 ) -> Hysteresis:
     with step("hysteresis") as progress:
         measured = leave_and_return(program, inputs, progress)
@@ -174,7 +172,7 @@ def _hysteresis(
 
 
 def _over_hours(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], hours: float, step: Step, keep: Keep
+    program: TiledMatrix, inputs: NDArray[np.float64], hours: float, step: Step, keep: Keep
 ) -> Reproducibility:
     seen: list[Visit] = []
     with step("hours") as progress:
@@ -196,7 +194,7 @@ def _over_hours(
     keep(
         "reprogrammed",
         {
-            "pattern": anew.program.programmed.pattern,
+            "patterns": np.array([part.matrix.programmed.pattern for part in anew.program.tiles]),
             "inputs": anew.validation.inputs,
             "answered": anew.validation.answered,
         },

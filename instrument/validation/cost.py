@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drivers.crossbar_board import SpentSeconds
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,22 @@ class Cost:
     """
 
 
-def cost_of(program: ProgrammedMatrix, inputs: NDArray[np.float64], spent: SpentSeconds) -> Cost:
+def cost_of(program: TiledMatrix, inputs: NDArray[np.float64], spent: SpentSeconds) -> Cost:
     """Return what one of the products of inputs (vectors, rows) cost, all of which took `spent`.
 
     With v the row voltages and T the measured transfer matrix, all columns at virtual ground,
-    P = Σᵢ vᵢ² Σⱼ Tᵢⱼ, for as long as a vector stands: settling and aperture.
+    P = Σᵢ vᵢ² Σⱼ Tᵢⱼ, for as long as a vector stands: settling and aperture. Tiles take turns: the
+    mean of theirs is drawn all the time.
     """
-    row_siemens = np.nansum(program.programmed.transfer.siemens, axis=1)
     volts = inputs * program.volts_per_unit
-    watts = float((volts**2 @ row_siemens).mean())
+    tile_watts = [
+        (
+            volts[:, part.tile.of_rows] ** 2
+            @ np.nansum(part.matrix.programmed.transfer.siemens, axis=1)
+        ).mean()
+        for part in program.tiles
+    ]
+    watts = float(np.mean(tile_watts))
     each = SpentSeconds(*(seconds / len(inputs) for seconds in spent))
     return Cost(
         multiply_adds=program.weights.size,

@@ -19,22 +19,22 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
     repeated, cost = checks.repeatability, checks.cost
     document: dict[str, Any] = {
         "inputs": "own" if checks.scope.own_inputs else "uniform",
-        **_figures(validation),
+        **figures(validation),
         "confidence_level": CONFIDENCE_LEVEL,
-        "other_vectors": {name: _figures(products) for name, products in checks.kinds.items()},
+        "other_vectors": {name: figures(products) for name, products in checks.kinds.items()},
         "not_one_shot": {
             "averaged": {
                 "readings": AVERAGED_READINGS,
-                **_figures(checks.averaged),
-                "bits_of_one_reading": _number(checks.averaged_one_shot.bits),
+                **figures(checks.averaged),
+                "bits_of_one_reading": finite(checks.averaged_one_shot.bits),
             },
-            "digitally_refined": _figures(checks.refined),
+            "digitally_refined": figures(checks.refined),
         },
         "repeatability": {
             "vectors": len(repeated.inputs),
             "passes": len(repeated.answered),
             "relative_scatter": {
-                str(k): _number(scatter) for k, scatter in repeated.relative_scatter.items()
+                str(k): finite(scatter) for k, scatter in repeated.relative_scatter.items()
             },
         },
         "cost_of_a_product": {
@@ -52,9 +52,9 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
     if checks.hysteresis is not None:
         document["hysteresis"] = {
             "returns": len(checks.hysteresis.from_open) + len(checks.hysteresis.from_closed),
-            "relative_difference": _number(checks.hysteresis.relative_difference),
-            "relative_noise": _number(checks.hysteresis.relative_noise),
-            "relative_scatter": _number(checks.hysteresis.relative_scatter),
+            "relative_difference": finite(checks.hysteresis.relative_difference),
+            "relative_noise": finite(checks.hysteresis.relative_noise),
+            "relative_scatter": finite(checks.hysteresis.relative_scatter),
         }
     if checks.reproducibility is not None:
         visits, anew = checks.reproducibility.visits, checks.reproducibility.reprogrammed
@@ -63,32 +63,35 @@ def validation_document(validation: Validation, checks: Checks) -> dict[str, Any
             {
                 "hours": visit.hours,
                 "board_kelvin": visit.board_kelvin,
-                **_figures(visit.validation),
-                "relative_drift": _number(visit.drift_from(first)),
-                "gain": _number(visit.gain_from(first)),
+                **figures(visit.validation),
+                "relative_drift": finite(visit.drift_from(first)),
+                "gain": finite(visit.gain_from(first)),
                 "watched": {
-                    **_figures(visit.watched),
-                    "gain": _number(visit.watch.gain - 1),
-                    "relative_drift": _number(visit.watch.relative_drift),
-                    "strayed_columns": list(visit.watch.strayed),
+                    **figures(visit.watched),
+                    "gain": finite(visit.watched_gain - 1),
+                    "relative_drift": finite(visit.watched_drift),
+                    "strayed_columns": visit.strayed_columns,
                 },
             }
             for visit in visits
         ]
         document["reprogrammed"] = {
-            **_figures(anew.validation),
-            "rounds": len(anew.program.programmed.round_residuals),
+            **figures(anew.validation),
+            "rounds": sum(
+                len(part.matrix.programmed.round_residuals) for part in anew.program.tiles
+            ),
             "bench_seconds": anew.spent._asdict(),
         }
     return document
 
 
-def _figures(products: Validation) -> dict[str, Any]:
+def figures(products: Validation) -> dict[str, Any]:
+    """Return the precision of products."""
     return {
         "vectors": len(products.inputs),
-        "relative_error": _number(products.relative_error),
-        "bits": _number(products.bits),
-        "worst_bits": _number(products.worst_bits),
+        "relative_error": finite(products.relative_error),
+        "bits": finite(products.bits),
+        "worst_bits": finite(products.worst_bits),
         "relative_error_interval": _interval(products.interval),
         "bits_interval": _interval(products.bits_interval),
     }
@@ -99,17 +102,17 @@ def _superposition(measured: Superposition) -> dict[str, Any]:
     return {
         "pairs": pairs,
         "passes": passes,
-        "relative_residual": _number(measured.relative_residual),
-        "relative_noise": _number(measured.relative_noise),
-        "relative_nonlinearity": _number(measured.relative_nonlinearity),
-        "worst_of_full_scale": _number(measured.worst_of_full_scale),
+        "relative_residual": finite(measured.relative_residual),
+        "relative_noise": finite(measured.relative_noise),
+        "relative_nonlinearity": finite(measured.relative_nonlinearity),
+        "worst_of_full_scale": finite(measured.worst_of_full_scale),
     }
 
 
 def _interval(ends: Interval | None) -> list[float | None] | None:
-    return None if ends is None else [_number(end) for end in ends]
+    return None if ends is None else [finite(end) for end in ends]
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """Return what JSON can say: it knows neither infinity nor NaN."""
     return value if math.isfinite(value) else None

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
-from instrument.mvm import ProgrammedMatrix
-from instrument.validation.products import multiply, ratio
+from instrument.tiled import TiledMatrix
+from instrument.validation.products import ratio
 
 VECTORS = 16
 CYCLES = 4
@@ -53,27 +53,31 @@ class Hysteresis:
 
 
 def leave_and_return(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
 ) -> Hysteresis:
     """Switch away and back, and multiply the first VECTORS of the inputs (vectors, rows) after each
-    return.
+    return; tile by tile, as products are made.
 
-    The board is left with the programmed pattern.
+    The board is left with a programmed pattern.
     """
-    board, pattern = program.board, program.programmed.pattern
-    chosen = inputs[:VECTORS]
+    board, chosen = program.board, inputs[:VECTORS]
     rest = np.zeros((1, board.rows))
-    answers: dict[bool, list[NDArray[np.float64]]] = {False: [], True: []}
     order = CYCLES * FROM_CLOSED
-    for done, closed in enumerate(order):
-        board.apply(np.full_like(pattern, closed))
-        # One reading long, with no voltage on the rows; what it reads is of no interest.
-        board.column_currents(rest)
-        board.apply(pattern)
-        answers[closed].append(multiply(program, chosen))
-        progress(done + 1, len(order))
+    partial: list[list[NDArray[np.float64]]] = [[] for _ in order]
+    for index, part in enumerate(program.tiles):
+        program.turn_to(part)
+        pattern = part.matrix.programmed.pattern
+        for done, closed in enumerate(order):
+            board.apply(np.full_like(pattern, closed))
+            # One reading long, with no voltage on the rows; what it reads is of no interest.
+            board.column_currents(rest)
+            board.apply(pattern)
+            # Not watched: sentinels would follow what switches remember.
+            partial[done].append(part.matrix @ chosen[:, part.tile.of_rows])
+            progress(index * len(order) + done + 1, len(program.tiles) * len(order))
+    answers = [program.sum_of(answered) for answered in partial]
     return Hysteresis(
-        from_open=np.array(answers[False]),
-        from_closed=np.array(answers[True]),
+        from_open=np.array([a for a, closed in zip(answers, order, strict=True) if not closed]),
+        from_closed=np.array([a for a, closed in zip(answers, order, strict=True) if closed]),
         exact=chosen @ program.weights,
     )

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.products import full_scale, multiply, ratio
 
 PAIRS, PASSES = 32, 4
@@ -66,7 +66,7 @@ class Linearity:
 
 
 def superpose(
-    program: ProgrammedMatrix, random: np.random.Generator, progress: Progress = no_progress
+    program: TiledMatrix, random: np.random.Generator, progress: Progress = no_progress
 ) -> Linearity:
     """Measure how well products superpose: PAIRS of vectors, PASSES times, in both designs.
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
-from calibration.sentinels import WATCH_SECONDS
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.interval import Interval, relative_error_interval
-
-BATCH_VECTORS = 64
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Validation:
 
 
 def validate(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     inputs: NDArray[np.float64],
     progress: Progress = no_progress,
     *,
@@ -87,7 +85,7 @@ def validate(
 
 
 def compare(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     inputs: NDArray[np.float64],
     answered: NDArray[np.float64],
     *,
@@ -103,24 +101,39 @@ def compare(
     )
 
 
-def multiply(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
-) -> NDArray[np.float64]:
-    """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows), in batches
-    of which `progress` hears. Before a batch sentinels are read, if the gain is old by then.
+def compare_tiles(
+    program: TiledMatrix, inputs: NDArray[np.float64], partial: Sequence[NDArray[np.float64]]
+) -> tuple[Validation, ...]:
+    """Put the partial products of each tile (vectors, outputs of the tile) beside float64, its own
+    rows of inputs (vectors, rows) times its own weights.
     """
-    answered = []
-    for first in range(0, len(inputs), BATCH_VECTORS):
-        if program.corrected.moment()[0] - program.gain_seconds > WATCH_SECONDS:
-            program = program.watched()
-        answered.append(program @ inputs[first : first + BATCH_VECTORS])
-        progress(min(first + BATCH_VECTORS, len(inputs)), len(inputs))
-    return np.concatenate(answered)
+    return tuple(
+        Validation(
+            inputs=inputs[:, part.tile.of_rows],
+            exact=inputs[:, part.tile.of_rows] @ part.matrix.weights,
+            answered=answered,
+            full_scale=_full_scale(part.matrix.weights, program.input_full_scale),
+        )
+        for part, answered in zip(program.tiles, partial, strict=True)
+    )
 
 
-def full_scale(program: ProgrammedMatrix) -> float:
+def multiply(
+    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+) -> NDArray[np.float64]:
+    """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows); `progress`
+    hears of batches, tile by tile. Before a batch a tile's sentinels are read, if its gain is old.
+    """
+    return program.sum_of(program.partial_products(inputs, progress))
+
+
+def full_scale(program: TiledMatrix) -> float:
     """Return the largest product that any input within the program's full scale could give."""
-    return float(np.abs(program.weights).sum(axis=0).max() * program.input_full_scale)
+    return _full_scale(program.weights, program.input_full_scale)
+
+
+def _full_scale(weights: NDArray[np.float64], input_full_scale: float) -> float:
+    return float(np.abs(weights).sum(axis=0).max() * input_full_scale)
 
 
 def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:

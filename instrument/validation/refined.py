@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.products import Validation
 
 
-def refine(program: ProgrammedMatrix, validation: Validation) -> Validation:
+def refine(program: TiledMatrix, validation: Validation) -> Validation:
     """Return one-shot products with the error taken off that was known when they were made:
 
         ŷ' = ŷ − x E,   E = (ΔT − ΔT_wanted) / scale,
@@ -18,6 +18,5 @@ def refine(program: ProgrammedMatrix, validation: Validation) -> Validation:
     multiply: what it removes was the residual of programming, what it leaves is noise, drift and
     what is not linear.
     """
-    programmed = program.programmed
-    known = programmed.residual_siemens / programmed.targets.scale_siemens
+    known = program.residual_siemens / program.scale_siemens
     return replace(validation, answered=validation.answered - validation.inputs @ known)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.products import Validation, compare, multiply, ratio
 
 VECTORS = 16
@@ -55,7 +55,7 @@ class Repeatability:
 
 
 def repeat(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     inputs: NDArray[np.float64],
     passes: int,
     progress: Progress = no_progress,
@@ -69,6 +69,6 @@ def repeat(
     return Repeatability(chosen, answered.reshape(passes, *exact.shape), exact)
 
 
-def averaged(program: ProgrammedMatrix, repeated: Repeatability, readings: int) -> Validation:
+def averaged(program: TiledMatrix, repeated: Repeatability, readings: int) -> Validation:
     """Return the products averaged over the first readings of each vector: one-shot for one."""
     return compare(program, repeated.inputs, repeated.answered[:readings].mean(axis=0))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from calibration.crossbar import Progress, no_progress
 from calibration.sentinels import Watch
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from instrument.validation.products import Validation, compare, ratio, validate
 
 VECTORS = 64
@@ -39,7 +39,27 @@ class Visit:
     """Nothing measured and nothing programmed since the first."""
     watched: Validation
     """Freed from the gain that sentinels show: eight readings."""
-    watch: Watch
+    watches: tuple[Watch, ...]
+    """What they showed, of each tile."""
+
+    @property
+    def watched_gain(self) -> float:
+        """What all columns read over what they read when the matrix was programmed; the mean of the
+        tiles.
+        """
+        return math.fsum(watch.gain for watch in self.watches) / len(self.watches)
+
+    @property
+    def watched_drift(self) -> float:
+        """What products have moved by beside the gain, relative; root mean square of the tiles."""
+        return math.hypot(*(watch.relative_drift for watch in self.watches)) / math.sqrt(
+            len(self.watches)
+        )
+
+    @property
+    def strayed_columns(self) -> list[int]:
+        """Columns of the board that have moved more than the others under any tile."""
+        return sorted({column for watch in self.watches for column in watch.strayed})
 
     def drift_from(self, first: Visit) -> float:
         """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂; noise of both is in it."""
@@ -56,7 +76,7 @@ class Visit:
 
 
 def visits(
-    program: ProgrammedMatrix,
+    program: TiledMatrix,
     inputs: NDArray[np.float64],
     hours: float,
     progress: Progress = no_progress,
@@ -73,13 +93,12 @@ def visits(
         passed_hours = (board.seconds() - start_seconds) / 3600
         progress(round(60 * passed_hours), round(60 * hours))
         watched = program.watched()
-        assert watched.watch
         yield Visit(
             hours=passed_hours,
             board_kelvin=board.temperature_kelvin(),
             validation=compare(program, few, program @ few),
             watched=compare(watched, few, watched @ few),
-            watch=watched.watch,
+            watches=watched.watches,
         )
 
 
@@ -87,7 +106,7 @@ def visits(
 class Reprogrammed:
     """What the board does once it was measured and programmed anew, after the hours."""
 
-    program: ProgrammedMatrix
+    program: TiledMatrix
     validation: Validation
     spent: SpentSeconds
     """On measuring and programming."""
@@ -103,7 +122,7 @@ class Reproducibility:
 
 
 def reprogram(
-    program: ProgrammedMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
 ) -> Reprogrammed:
     """Program the matrix anew from what is known of the board, and multiply all inputs (vectors,
     rows).

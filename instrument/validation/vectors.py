@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 
 UNIFORM_VECTORS = 256
 SPARSE_VECTORS = 64
@@ -28,13 +28,13 @@ class Vectors:
     """Whether they are drawn from all that there are of their kind, or are all."""
 
 
-def uniform(program: ProgrammedMatrix, random: np.random.Generator) -> Vectors:
+def uniform(program: TiledMatrix, random: np.random.Generator) -> Vectors:
     """Draw every input uniform within the full scale."""
     full_scale, rows = program.input_full_scale, len(program.weights)
     return Vectors(random.uniform(-full_scale, full_scale, (UNIFORM_VECTORS, rows)), sampled=True)
 
 
-def sparse(program: ProgrammedMatrix, random: np.random.Generator) -> Vectors:
+def sparse(program: TiledMatrix, random: np.random.Generator) -> Vectors:
     """Draw vectors of which one row in ten is driven, uniform within the full scale."""
     full_scale, rows = program.input_full_scale, len(program.weights)
     driven = max(1, round(SPARSE_SHARE * rows))
@@ -43,12 +43,12 @@ def sparse(program: ProgrammedMatrix, random: np.random.Generator) -> Vectors:
     return Vectors(np.where(order < driven, values, 0.0), sampled=True)
 
 
-def one_hot(program: ProgrammedMatrix) -> Vectors:
+def one_hot(program: TiledMatrix) -> Vectors:
     """Return each row alone at full scale: the rows of the matrix, one after another."""
     return Vectors(program.input_full_scale * np.eye(len(program.weights)), sampled=False)
 
 
-def largest_product_signs(program: ProgrammedMatrix) -> Vectors:
+def largest_product_signs(program: TiledMatrix) -> Vectors:
     """Return, for each output, the vector that gives its largest product: xᵢ = ±full scale with the
     sign of Wᵢⱼ.
 
@@ -57,16 +57,16 @@ def largest_product_signs(program: ProgrammedMatrix) -> Vectors:
     return _signs(program, program.weights)
 
 
-def largest_error_signs(program: ProgrammedMatrix) -> Vectors:
+def largest_error_signs(program: TiledMatrix) -> Vectors:
     """Return, for each output, the vector that its linear error answers worst: xᵢ = ±full scale
     with the sign of Eᵢⱼ.
 
     E is what the measured transfer matrix differs by from the wanted one. Of all x with |xᵢ| ≤ X,
     |Σᵢ xᵢ Eᵢⱼ| is largest, X·Σᵢ|Eᵢⱼ|, where every term has the same sign (Hölder's inequality).
     """
-    return _signs(program, program.programmed.residual_siemens)
+    return _signs(program, program.residual_siemens)
 
 
-def _signs(program: ProgrammedMatrix, of: NDArray[np.float64]) -> Vectors:
+def _signs(program: TiledMatrix, of: NDArray[np.float64]) -> Vectors:
     full_scale = program.input_full_scale
     return Vectors(np.where(of.T < 0, -full_scale, full_scale), sampled=False)

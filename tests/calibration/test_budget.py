@@ -79,6 +79,8 @@ class Board:
             tied_siemens=np.zeros((VECTORS, 2 * OUTPUTS)),
             tied_square_kelvin=np.zeros(VECTORS),
             seconds=self.seconds + TRANSFER_READINGS * (APERTURE + DELAY) / 2,
+            warmer_kelvin=np.zeros(VECTORS),
+            watched_warmer_kelvin=np.zeros(VECTORS),
             square_kelvin=np.zeros(VECTORS),
             watched_square_kelvin=np.zeros(VECTORS),
             aged_decades=np.zeros(VECTORS),

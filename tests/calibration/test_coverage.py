@@ -17,7 +17,8 @@ def case():
 
 
 def test_every_branch_brings_about_a_bit(case):
-    coverage = bits_against_branches(*case)
+    weights, calibration = case
+    coverage = bits_against_branches([weights], calibration)
     np.testing.assert_array_equal(coverage.branches_per_weight, 2 * np.arange(1, 11))
     for bits in (coverage.median_bits, coverage.worst_bits):
         assert (np.diff(bits) > -1).all()  # a draw may be unlucky once
@@ -26,9 +27,20 @@ def test_every_branch_brings_about_a_bit(case):
     assert (coverage.median_bits >= coverage.worst_bits).all()
 
 
+def test_tiles_are_looked_at_together(case):
+    weights, calibration = case
+    tiles = weights[:6], weights[6:, :5]
+    apart = [bits_against_branches([tile], calibration) for tile in tiles]
+    together = bits_against_branches(tiles, calibration)
+    worst = np.minimum(*(coverage.worst_bits for coverage in apart))
+    np.testing.assert_array_equal(together.worst_bits, worst)
+    low, high = np.sort([coverage.median_bits for coverage in apart], axis=0)
+    assert ((low <= together.median_bits) & (together.median_bits <= high)).all()
+
+
 def test_last_point_is_the_whole_board(case):
     weights, calibration = case
-    coverage = bits_against_branches(weights, calibration)
+    coverage = bits_against_branches([weights], calibration)
     targets = choose_targets(weights, calibration)
     errors = np.empty(weights.shape)
     for row, output in np.ndindex(weights.shape):
@@ -45,7 +57,7 @@ def test_last_point_is_the_whole_board(case):
 def test_first_point_is_one_branch_on_each_side():
     branch = np.zeros((1, 2, 3))
     branch[0] = [[4e-6, 2e-6, 1e-6], [4e-6, 2e-6, 1e-6]]
-    coverage = bits_against_branches(np.array([[1.0]]), calibration_of(branch))
+    coverage = bits_against_branches([np.array([[1.0]])], calibration_of(branch))
     assert coverage.branches_per_weight.tolist() == [2, 4, 6]
     # one branch: half of it is wanted, all or nothing is to be had
     assert coverage.worst_bits[0] == pytest.approx(0)
@@ -57,6 +69,6 @@ def test_dead_branches_are_not_counted_on():
     branch = drawn_siemens(random, 8, 8)
     usable = random.random(branch.shape) < 0.7
     weights = random.uniform(-1, 1, (8, 4))
-    whole = bits_against_branches(weights, calibration_of(branch))
-    lossy = bits_against_branches(weights, calibration_of(branch, usable))
+    whole = bits_against_branches([weights], calibration_of(branch))
+    lossy = bits_against_branches([weights], calibration_of(branch, usable))
     assert 2 < whole.median_bits[-1] - lossy.median_bits[-1] < 12

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from calibration.targets import MatrixError, check_fit, check_matrix, choose_targets
+from calibration.targets import MatrixError, check_matrix, choose_targets
 from tests.calibration.calibrations import calibration_of, drawn_siemens
 
 seeds = st.integers(0, 2**32 - 1)
@@ -171,11 +171,3 @@ def test_small_weights_beside_a_large_one():
     branch = drawn_siemens(np.random.default_rng(1), 2, 4)
     targets = choose_targets(weights, calibration_of(branch))
     assert targets.scale_siemens == pytest.approx(branch[0, 0].sum() / 2)
-
-
-def test_matrix_that_fits():
-    for shape in ((8, 4), (1, 1), (8, 1), (1, 4)):
-        check_fit(np.ones(shape), 8, 4)
-    for shape in ((9, 4), (8, 5), (9, 5)):
-        with pytest.raises(MatrixError, match=r"does not fit .* up to 8 × 4"):
-            check_fit(np.ones(shape), 8, 4)

@@ -18,6 +18,7 @@ from calibration.targets import choose_targets
 from instrument.mvm import ProgrammedMatrix
 from instrument.validation import validate
 from simulator.preset import load_preset
+from tests.instrument.tiled import alone
 from tests.simulator.boards import switched_on
 
 VECTORS = 256
@@ -80,7 +81,7 @@ def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> B
     def note_the_moment(_done: int, _total: int) -> None:
         moments.append(board.moment())
 
-    validation = validate(program, inputs, note_the_moment)
+    validation = validate(alone(program), inputs, note_the_moment)
     products = products_of(
         program.programmed, branches, converters, survey, volts * inputs, moments
     )

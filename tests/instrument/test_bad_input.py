@@ -50,7 +50,7 @@ ARRAYS = {
     "empty": (np.ones((0, 4)), "0 × 4 is empty"),
     "zeros": (np.zeros((2, 2)), "all weights are zero"),
     "large": (np.ones((500, 500)), "500 rows × 500 outputs does not fit"),
-    "wide": (np.ones((8, 5)), "8 rows × 5 outputs does not fit"),
+    "wide": (np.ones((8, 257)), "8 rows × 257 outputs does not fit"),
 }
 
 

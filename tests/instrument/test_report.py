@@ -43,6 +43,7 @@ from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
 from instrument.results import Specification
 from instrument.store import BoardIdentity, Calibration
+from instrument.tiled import ProgrammedTile, TiledMatrix
 from instrument.validation import Checks, Scope, Validation
 from instrument.validation.cost import Cost
 from instrument.validation.hysteresis import Hysteresis
@@ -51,6 +52,7 @@ from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
 from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.instrument.tiled import alone, changed, programmed_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -104,6 +106,7 @@ def make_run(
         delay_seconds=5e-4,
     )
     wire = Wire(0.02, 0.02, 0.05, 0.0)
+    budget = Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0)))
     return Run(
         board=board,
         resource="TCPIP::127.0.0.1::5025::SOCKET",
@@ -121,28 +124,34 @@ def make_run(
             made_at=datetime(2026, 3, 14, tzinfo=UTC),
             versions={"ohmsum": "0.1.0", "firmware": "1.0"},
         ),
-        program=ProgrammedMatrix(
-            # The page asks the board for nothing but the settings that it was used with.
-            board=cast(CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)),
-            corrected=cast(CorrectedCrossbar, None),
-            weights=weights,
-            programmed=Programmed(
-                pattern=np.zeros(branch_shape, dtype=bool),
-                targets=Targets(wanted, scale_siemens, 40e-6),
-                transfer=TransferMeasurement(
-                    transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+        program=alone(
+            ProgrammedMatrix(
+                # The page asks the board for nothing but the settings that it was used with.
+                board=cast(
+                    CrossbarBoard, SimpleNamespace(aperture_seconds=0.02, delay_seconds=1e-3)
                 ),
-                ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
-                round_residuals=(error * 10, error * 3, error * 2, error),
-                wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
-                estimate=first_estimate(branches, wire),
-                unreachable=np.zeros(shape, dtype=bool),
-            ),
-            volts_per_unit=0.9375,
-            input_full_scale=1.0,
+                corrected=cast(CorrectedCrossbar, None),
+                weights=weights,
+                programmed=Programmed(
+                    pattern=np.zeros(branch_shape, dtype=bool),
+                    targets=Targets(wanted, scale_siemens, 40e-6),
+                    transfer=TransferMeasurement(
+                        transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+                    ),
+                    ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
+                    round_residuals=(error * 10, error * 3, error * 2, error),
+                    wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
+                    estimate=first_estimate(branches, wire),
+                    unreachable=np.zeros(shape, dtype=bool),
+                ),
+                volts_per_unit=0.9375,
+                input_full_scale=1.0,
+            )
         ),
         validation=validation,
-        budget=Budget((Row("ADC noise", error * 0.9), Row("mains", error / 1e6), Row("rest", 0.0))),
+        tile_validations=(validation,),
+        budget=budget,
+        tile_budgets=(budget,),
         checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
@@ -206,7 +215,7 @@ def thorough(run: Run) -> Run:
                         board_kelvin=296.0 + hours,
                         validation=replace(run.validation, answered=drawn(1)[0]),
                         watched=run.validation,
-                        watch=Watch(1 + 1e-5 * hours, 1e-7, 2e-5 * hours, (), (0.0, 296.0)),
+                        watches=(Watch(1 + 1e-5 * hours, 1e-7, 2e-5 * hours, (), (0.0, 296.0)),),
                     )
                     for hours in (0.0, 1.0, 2.0)
                 ),
@@ -215,6 +224,24 @@ def thorough(run: Run) -> Run:
                 ),
             ),
         ),
+    )
+
+
+def in_tiles(run: Run) -> Run:
+    """Put a second tile of the same weights below the first, at half its scale."""
+    (part,) = run.program.tiles
+    programmed = part.matrix.programmed
+    targets = replace(programmed.targets, scale_siemens=programmed.targets.scale_siemens / 2)
+    below = ProgrammedTile(
+        replace(part.tile, first_row=part.tile.rows),
+        replace(part.matrix, programmed=replace(programmed, targets=targets)),
+    )
+    weights = np.concatenate([part.matrix.weights] * 2)
+    return replace(
+        run,
+        program=TiledMatrix(weights, (part, below)),
+        tile_validations=2 * run.tile_validations,
+        tile_budgets=2 * run.tile_budgets,
     )
 
 
@@ -232,13 +259,13 @@ def with_faults(run: Run) -> Run:
     wild = np.zeros(status.shape[:2], dtype=np.int_)
     wild[4, 7] = 2
     branches = replace(run.calibration.branches, status=status, wild_readings=wild)
-    unreachable = run.program.programmed.unreachable.copy()
+    unreachable = programmed_of(run.program).unreachable.copy()
     unreachable[[1, 4], [2, 0]] = True
-    programmed = replace(run.program.programmed, unreachable=unreachable)
+    programmed = replace(programmed_of(run.program), unreachable=unreachable)
     return replace(
         run,
         calibration=replace(run.calibration, branches=branches),
-        program=replace(run.program, programmed=programmed),
+        program=changed(run.program, programmed=programmed),
     )
 
 
@@ -246,12 +273,12 @@ def with_nothing_working(run: Run) -> Run:
     """Leave no branch that works and no weight within reach."""
     status = np.full_like(run.calibration.branches.status, BranchStatus.OPEN)
     branches = replace(run.calibration.branches, status=status)
-    unreachable = np.ones_like(run.program.programmed.unreachable)
-    programmed = replace(run.program.programmed, unreachable=unreachable)
+    unreachable = np.ones_like(programmed_of(run.program).unreachable)
+    programmed = replace(programmed_of(run.program), unreachable=unreachable)
     return replace(
         run,
         calibration=replace(run.calibration, branches=branches),
-        program=replace(run.program, programmed=programmed),
+        program=changed(run.program, programmed=programmed),
     )
 
 
@@ -281,6 +308,7 @@ RUNS = {
     "zero products": with_zero_products(make_run()),
     "faults": with_faults(make_run()),
     "thorough": thorough(make_run()),
+    "tiled": in_tiles(with_faults(make_run())),
     "nothing works": with_nothing_working(make_run()),
     "evil": replace(make_run(board=EVIL_BOARD), resource=EVIL_RESOURCE),
 }
@@ -439,6 +467,18 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
+
+
+def test_every_tile_has_a_row_where_there_are_several(pages: Callable[[str], str]) -> None:
+    text = parse(pages("tiled")).text
+    bits = f"{RUNS['tiled'].validation.bits:.2f}"
+    for rows, scale in (("0 to 4", "9"), ("5 to 9", "4.5")):
+        where = f"rows {rows}, outputs 0 to 2"
+        assert re.search(f"{where}{scale}\\sµS1\\smA.*?{bits}", text)
+        assert re.search(f"{where}4\\d", text)  # rounds
+    assert "1, 2: " in text
+    assert "6, 2: " in text  # beyond reach, of the second tile
+    assert "The tiles" not in parse(pages("small")).text
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,28 @@ def test_ctrl_c_in_the_middle_of_an_exchange(served, bench_file, is_safe, at_mes
     assert is_safe(served)
 
 
+def test_ctrl_c_in_the_middle_of_the_second_tile(served, bench_file, is_safe, at_message):
+    kept = []
+
+    def keep(tile):
+        kept.append(tile)
+        at_message(served, b":MEAS:MVM?", 2, interrupt_main_thread)
+
+    with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:
+        bench.program(np.concatenate([WEIGHTS, WEIGHTS, WEIGHTS]), keep=keep)
+    assert len(kept) == 1
+    assert is_safe(served)
+
+
+def test_ctrl_c_while_tiles_take_turns(served, bench_file, is_safe, at_message):
+    with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:  # noqa: PT012  (it is the product that is cut short)
+        program = bench.program(np.concatenate([WEIGHTS, WEIGHTS]))
+        seen = at_message(served, b":ROUT:PATT", 2, interrupt_main_thread)
+        program @ np.ones((100, 16))
+    assert len(seen) == 2
+    assert is_safe(served)
+
+
 def test_ctrl_c_in_the_middle_of_the_way_out(served, bench_file, is_safe, monkeypatch):
     """The board has not yet heard that it shall switch off when the signal comes."""
     execute, unheard = served.board.execute, []
@@ -127,6 +149,18 @@ def in_the_middle(until, ask, ended):
 
 def run_of(start, *more):
     return start("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept", *more)
+
+
+def test_tiles_that_were_programmed_are_kept(start, ended, served, until, is_safe, tmp_path):
+    run = start("run", "--bench", "bench.toml", "--matrix", "random:256x8", "--out", "kept")
+    until((tmp_path / "kept" / "program-8-4.npz").exists)
+    run.send_signal(signal.SIGINT)
+    outcome = ended(run)
+    assert outcome.status == 130
+    assert is_safe(served)
+    kept = {path.name for path in (tmp_path / "kept").glob("program*.npz")}
+    assert {"program-0-0.npz", "program-0-4.npz", "program-8-0.npz"} < kept
+    assert "program-248-4.npz" not in kept
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

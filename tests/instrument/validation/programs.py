@@ -1,6 +1,5 @@
 """Matrices programmed on boards that are simulated in this process, without wires to them."""
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,8 +8,10 @@ from calibration import refinement, targets
 from calibration.branches import characterize
 from calibration.crossbar import measuring_volts
 from instrument.mvm import ProgrammedMatrix
+from instrument.tiled import TiledMatrix
 from simulator.crossbar import SimulatedCrossbar
 from simulator.preset import load_preset
+from tests.instrument.tiled import alone, changed, programmed_of
 from tests.simulator.boards import STILL, switched_on
 
 NOISE = ["johnson", "amplifier_noise", "adc_noise"]
@@ -24,7 +25,7 @@ def weights_of(seed: int, rows: int = 8, outputs: int = 4):
     return np.random.default_rng(seed).uniform(-1, 1, (rows, outputs))
 
 
-def program(seed: int = 1, *, input_full_scale: float = 1.0, **effects: float) -> ProgrammedMatrix:
+def program(seed: int = 1, *, input_full_scale: float = 1.0, **effects: float) -> TiledMatrix:
     """Return random weights on an 8x4 board with some of its effects scaled."""
     return _programmed(seed, input_full_scale, tuple(effects.items()))
 
@@ -32,28 +33,30 @@ def program(seed: int = 1, *, input_full_scale: float = 1.0, **effects: float) -
 @cache
 def _programmed(
     seed: int, input_full_scale: float, effects: tuple[tuple[str, float], ...]
-) -> ProgrammedMatrix:
+) -> TiledMatrix:
     board = switched_on(load_preset("8x4").with_effects(**dict(effects)), seed)
     calibration, weights = characterize(board), weights_of(seed)
     return on_board(board, calibration, weights, input_full_scale)
 
 
-def moved(programmed: ProgrammedMatrix, seed: int = 1, **effects: float) -> ProgrammedMatrix:
+def moved(program: TiledMatrix, seed: int = 1, **effects: float) -> TiledMatrix:
     """Return the same pattern on the same board with other effects: its draws are the same."""
     board = switched_on(load_preset("8x4").with_effects(**effects), seed)
-    board.apply(programmed.programmed.pattern)
-    board.configure(range_amperes=programmed.programmed.range_amperes)
-    return replace(programmed, board=board, corrected=board)
+    board.apply(programmed_of(program).pattern)
+    board.configure(range_amperes=programmed_of(program).range_amperes)
+    return changed(program, board=board, corrected=board)
 
 
 def on_board(board: SimulatedCrossbar, calibration, weights, input_full_scale=1.0):
     """Program weights on a board that is characterized."""
     wanted = targets.choose_targets(weights, calibration)
-    return ProgrammedMatrix(
-        board=board,
-        corrected=board,
-        weights=weights,
-        programmed=refinement.program(board, calibration, wanted),
-        volts_per_unit=measuring_volts(board.row_volts_limit) / input_full_scale,
-        input_full_scale=input_full_scale,
+    return alone(
+        ProgrammedMatrix(
+            board=board,
+            corrected=board,
+            weights=weights,
+            programmed=refinement.program(board, calibration, wanted),
+            volts_per_unit=measuring_volts(board.row_volts_limit) / input_full_scale,
+            input_full_scale=input_full_scale,
+        )
     )

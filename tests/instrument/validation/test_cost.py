@@ -9,6 +9,7 @@ from drivers.crossbar_board import SpentSeconds
 from instrument.validation.cost import cost_of
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
+from tests.instrument.tiled import changed, programmed_of
 from tests.instrument.validation.programs import LINEAR, program
 
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (20, 8))
@@ -20,7 +21,7 @@ def test_heat_is_voltage_squared_times_conductance_of_every_branch_for_as_long_a
     ideal |= {"tia_gain": 0.0, "adc_gain": 0.0}
     programmed = program(**ideal)
     branches = draw_branches(load_preset("8x4").with_effects(**ideal).in_force(), 1)
-    pattern = programmed.programmed.pattern
+    pattern = programmed_of(programmed).pattern
     siemens = np.where(pattern, branches.closed_siemens, branches.open_siemens)
     volts = INPUTS * programmed.volts_per_unit
     joules = np.einsum("vr,rcb->v", volts**2, siemens) * 21e-3
@@ -36,10 +37,10 @@ def test_multiply_adds_and_time_are_those_of_one_product():
 
 def test_columns_that_are_not_used_and_overload_do_not_count():
     programmed = program(**LINEAR)
-    transfer = programmed.programmed.transfer
+    transfer = programmed_of(programmed).transfer
     siemens = np.concatenate([transfer.siemens, np.full((8, 2), np.nan)], axis=1)
-    wider = replace(
+    wider = changed(
         programmed,
-        programmed=replace(programmed.programmed, transfer=replace(transfer, siemens=siemens)),
+        programmed=replace(programmed_of(programmed), transfer=replace(transfer, siemens=siemens)),
     )
     assert cost_of(wider, INPUTS, SPENT) == cost_of(programmed, INPUTS, SPENT)

@@ -35,10 +35,10 @@ def test_visits_are_at_the_hours_that_were_asked_for(program):
 def test_watching_takes_off_what_all_products_have_in_common(program):
     seen = list(visits(program, INPUTS, 6.0))
     for visit in seen:
-        gain = visit.gain_from(seen[0]) + seen[0].watch.gain - 1
-        assert visit.watch.gain - 1 == pytest.approx(gain, abs=1.5e-5)
+        gain = visit.gain_from(seen[0]) + seen[0].watched_gain - 1
+        assert visit.watched_gain - 1 == pytest.approx(gain, abs=1.5e-5)
     # The scatter of eight columns is known so badly that every fortieth visit or so suspects one.
-    assert sum(len(visit.watch.strayed) for visit in seen) <= 1
+    assert sum(len(visit.strayed_columns) for visit in seen) <= 1
     square = [
         np.mean([getattr(visit, kind).relative_error ** 2 for visit in seen[1:]])
         for kind in ("validation", "watched")
@@ -86,7 +86,7 @@ def test_a_gain_is_told_from_the_rest():
     exact = random.uniform(-1, 1, (64, 4))
     answered = Validation(np.ones((64, 8)), exact, exact, 1.0)
     watch = Watch(1.0, 1e-7, 0.0, (), (0.0, 300.0))
-    first = Visit(0.0, 300.0, answered, answered, watch)
+    first = Visit(0.0, 300.0, answered, answered, (watch,))
     later = replace(first, validation=replace(first.validation, answered=exact * (1 - 3e-4)))
     assert later.gain_from(first) == pytest.approx(-3e-4)
     assert later.drift_from(first) == pytest.approx(3e-4)

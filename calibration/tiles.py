@@ -1,0 +1,104 @@
+"""Cut a matrix that is larger than the board into tiles, each of which the board holds by itself.
+
+With rows cut into blocks I and outputs into blocks J, x W is, output block by output block,
+
+    (x W)_J = Σ_I x_I W_IJ,
+
+and the board makes every x_I W_IJ; they are added digitally. Each tile has a scale of its own: a
+partial sum is divided by its tile's scale before it is added, so whatever the others' are, the
+square error of the sum is the sum of the tiles' square errors as long as these are independent, and
+is least where each tile's is least. A common scale could be no better anywhere, and would be worse
+wherever a tile's largest weight is smaller than the matrix's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.targets import MatrixError
+
+Floats = NDArray[np.float64]
+MOST_TILES = 64
+"""While one is programmed, the board drifts away from what was measured of all others."""
+NEGLIGIBLE = 2.0**-52
+"""Of the matrix's largest weight: where a tile holds none above this, binary64 can hardly tell its
+partial sums from the others' rounding.
+"""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A block of a matrix: which of its rows and outputs, counted from 0."""
+
+    first_row: int
+    rows: int
+    first_output: int
+    outputs: int
+
+    def __str__(self) -> str:
+        last_row, last_output = self.first_row + self.rows, self.first_output + self.outputs
+        return (
+            f"rows {self.first_row} to {last_row - 1}, "
+            f"outputs {self.first_output} to {last_output - 1}"
+        )
+
+    @property
+    def of_rows(self) -> slice:
+        """Where its rows are in the matrix, and its inputs in a vector."""
+        return slice(self.first_row, self.first_row + self.rows)
+
+    @property
+    def of_outputs(self) -> slice:
+        """Where its outputs are."""
+        return slice(self.first_output, self.first_output + self.outputs)
+
+    @property
+    def block(self) -> tuple[slice, slice]:
+        """Where it is in a matrix of (rows, outputs)."""
+        return self.of_rows, self.of_outputs
+
+
+def cut(rows: int, outputs: int, most_rows: int, most_outputs: int) -> tuple[Tile, ...]:
+    """Cut a matrix of (rows, outputs) into as few tiles of at most (most_rows, most_outputs) as
+    there can be, row by row of tiles.
+
+    Their sides differ by one at most: a sliver at the end would use few rows, and give its reading
+    the noise of many.
+    """
+    return tuple(
+        Tile(first_row, tile_rows, first_output, tile_outputs)
+        for first_row, tile_rows in _even_parts(rows, most_rows)
+        for first_output, tile_outputs in _even_parts(outputs, most_outputs)
+    )
+
+
+def tiles_to_program(matrix: Floats, most_rows: int, most_outputs: int) -> tuple[Tile, ...]:
+    """Return the tiles of a matrix (rows, outputs) that a board of so many rows and outputs is to
+    be programmed with, one after another: those that hold a weight which counts. What the others
+    add to a product is zero.
+
+    Raises MatrixError where there are more than MOST_TILES.
+    """
+    counts = np.abs(matrix) > NEGLIGIBLE * np.abs(matrix).max()
+    rows, outputs = matrix.shape
+    tiles = [
+        tile for tile in cut(rows, outputs, most_rows, most_outputs) if counts[tile.block].any()
+    ]
+    if len(tiles) > MOST_TILES:
+        raise MatrixError(
+            f"a matrix of {rows} rows × {outputs} outputs does not fit on the board: of tiles of "
+            f"up to {most_rows} × {most_outputs} it takes {len(tiles)}, and {MOST_TILES} are the "
+            "most"
+        )
+    return tuple(tiles)
+
+
+def _even_parts(length: int, most: int) -> list[tuple[int, int]]:
+    """Return beginning and length of as few parts as possible."""
+    count = -(-length // most)
+    ends = [-(-length * part // count) for part in range(count + 1)]
+    return [(begin, end - begin) for begin, end in pairwise(ends)]

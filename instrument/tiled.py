@@ -1,0 +1,213 @@
+"""A matrix in tiles: one where it fits on the board, several that take turns where it does not.
+
+Each tile was programmed by itself, in the loop, and what was measured then is kept: its pattern,
+its transfer matrix, its scale, its ranges. For products its pattern is sent again, all vectors are
+driven, and what its outputs answer is a partial sum; the partial sums are added digitally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.crossbar import Progress, no_progress
+from calibration.sentinels import WATCH_SECONDS, Watch
+from calibration.tiles import Tile
+from drivers.crossbar_board import CrossbarBoard
+from instrument.mvm import ProgrammedMatrix, check_product_inputs
+
+Floats = NDArray[np.float64]
+BATCH_VECTORS = 64
+"""Multiplied at a time; progress hears of each."""
+
+
+@dataclass(frozen=True)
+class ProgrammedTile:
+    """A tile, and how it stands on the board in its turn."""
+
+    tile: Tile
+    matrix: ProgrammedMatrix
+    """Of the tile's own weights, inputs and outputs."""
+
+
+@dataclass(frozen=True)
+class TiledMatrix:
+    """A matrix that the board was programmed with, tile by tile. `program @ x` reads every output
+    of every tile once.
+
+    What is in siemens of the whole matrix is on the scale of the first tile.
+    """
+
+    weights: Floats
+    """(rows, outputs): the matrix that was asked for."""
+    tiles: tuple[ProgrammedTile, ...]
+    """In the order in which they were programmed; one at least."""
+
+    def __matmul__(self, x: ArrayLike) -> Floats:
+        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
+        (vectors, outputs).
+
+        ŷ is the sum of the tiles' answers to their inputs, each of which is one-shot. Each tile is
+        set once, for all vectors.
+
+        Raises ValueError and OverloadError as `ProgrammedMatrix` does.
+        """
+        inputs = check_product_inputs(x, len(self.weights), self.input_full_scale)
+        vectors = np.atleast_2d(inputs)
+        partial = []
+        for part in self.tiles:
+            self.turn_to(part)
+            partial.append(part.matrix @ vectors[:, part.tile.of_rows])
+        answered = self.sum_of(partial)
+        return answered.reshape(*inputs.shape[:-1], answered.shape[1])
+
+    def partial_products(self, inputs: Floats, progress: Progress = no_progress) -> list[Floats]:
+        """Return what each tile answers, (vectors, outputs of the tile), to its part of inputs
+        (vectors, rows), in batches, watched from the beginning of its turn (`multiply_watched`).
+        `progress` hears of all tiles.
+        """
+        partial = []
+        for index, part in enumerate(self.tiles):
+            own = inputs[:, part.tile.of_rows]
+            told = of_one_among(progress, index, len(self.tiles))
+            partial.append(multiply_watched(self.in_turn(part), own, told))
+        return partial
+
+    def sum_of(self, partial: Sequence[Floats]) -> Floats:
+        """Return the products (vectors, outputs) that partial products of the tiles add up to."""
+        total = np.zeros((len(partial[0]), self.weights.shape[1]))
+        for part, answered in zip(self.tiles, partial, strict=True):
+            total[:, part.tile.of_outputs] += answered
+        return total
+
+    def turn_to(self, part: ProgrammedTile) -> None:
+        """Let a tile have its turn: set its pattern again, where others take turns with it."""
+        if len(self.tiles) > 1:
+            part.matrix.restore()
+
+    def in_turn(self, part: ProgrammedTile) -> ProgrammedMatrix:
+        """Let a tile have its turn for a batch, and return it as it is by then: sentinels are read,
+        where the board has moved through other tiles' turns since it was last looked at.
+        """
+        self.turn_to(part)
+        return part.matrix.watched() if len(self.tiles) > 1 else part.matrix
+
+    def watched(self) -> TiledMatrix:
+        """Return the same with the gain that sentinels of each tile show now."""
+        watched = []
+        for part in self.tiles:
+            self.turn_to(part)
+            watched.append(replace(part, matrix=part.matrix.watched()))
+        return replace(self, tiles=tuple(watched))
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """What sentinels said when they were last read, of each tile where they ever were."""
+        return tuple(part.matrix.watch for part in self.tiles if part.matrix.watch)
+
+    def reprogrammed(self, progress: Progress = no_progress) -> TiledMatrix:
+        """Return the same matrix after each tile was measured anew as it is now, and the pairs that
+        have moved were selected anew.
+        """
+        return replace(
+            self,
+            tiles=tuple(
+                replace(
+                    part,
+                    matrix=part.matrix.reprogrammed(of_one_among(progress, index, len(self.tiles))),
+                )
+                for index, part in enumerate(self.tiles)
+            ),
+        )
+
+    @property
+    def board(self) -> CrossbarBoard:
+        """The board of all tiles."""
+        return self.tiles[0].matrix.board
+
+    @property
+    def volts_per_unit(self) -> float:
+        """Row voltage of an input of one, the same for all tiles."""
+        return self.tiles[0].matrix.volts_per_unit
+
+    @property
+    def input_full_scale(self) -> float:
+        """The largest |x| that the matrix was programmed for."""
+        return self.tiles[0].matrix.input_full_scale
+
+    @property
+    def scale_siemens(self) -> float:
+        """Siemens for a weight of one, in the first tile."""
+        return self.tiles[0].matrix.programmed.targets.scale_siemens
+
+    @property
+    def wanted_siemens(self) -> Floats:
+        """(rows, outputs): wanted differences; zero where no tile was worth programming."""
+        return self._assembled(
+            [part.matrix.programmed.targets.difference_siemens for part in self.tiles]
+        )
+
+    @property
+    def residual_siemens(self) -> Floats:
+        """(rows, outputs): measured minus wanted difference."""
+        return self._assembled([part.matrix.programmed.residual_siemens for part in self.tiles])
+
+    @property
+    def unreachable(self) -> NDArray[np.bool_]:
+        """(rows, outputs): weights beyond what their branches reach."""
+        beyond = np.zeros(self.weights.shape, dtype=bool)
+        for part in self.tiles:
+            beyond[part.tile.block] = part.matrix.programmed.unreachable
+        return beyond
+
+    @property
+    def residual_rms(self) -> float:
+        """Root mean square of the residual of all programmed weights within reach, over the largest
+        wanted difference; 0 if there are none.
+        """
+        counts = np.zeros(self.weights.shape, dtype=bool)
+        for part in self.tiles:
+            counts[part.tile.block] = ~part.matrix.programmed.unreachable
+        if not counts.any():
+            return 0.0
+        largest = float(np.abs(self.wanted_siemens).max())
+        return float(np.sqrt((self.residual_siemens[counts] ** 2).mean())) / largest
+
+    def _assembled(self, siemens: Sequence[Floats]) -> Floats:
+        """Return a matrix (rows, outputs) put together of the tiles' own, on one scale."""
+        whole = np.zeros(self.weights.shape)
+        for part, own in zip(self.tiles, siemens, strict=True):
+            whole[part.tile.block] = own * self.rescaled(part)
+        return whole
+
+    def rescaled(self, part: ProgrammedTile) -> float:
+        """Return what siemens of a tile are multiplied by, to be on the scale of the first."""
+        return self.scale_siemens / part.matrix.programmed.targets.scale_siemens
+
+
+def multiply_watched(
+    matrix: ProgrammedMatrix, inputs: Floats, progress: Progress = no_progress
+) -> Floats:
+    """Return the one-shot products (vectors, outputs) of inputs (vectors, rows) of what stands on
+    the board, in batches of which `progress` hears. Before a batch sentinels are read, if the gain
+    is old by then.
+    """
+    answered = []
+    for first in range(0, len(inputs), BATCH_VECTORS):
+        if matrix.corrected.moment()[0] - matrix.gain_seconds > WATCH_SECONDS:
+            matrix = matrix.watched()
+        answered.append(matrix @ inputs[first : first + BATCH_VECTORS])
+        progress(min(first + BATCH_VECTORS, len(inputs)), len(inputs))
+    return np.concatenate(answered)
+
+
+def of_one_among(progress: Progress, index: int, count: int) -> Progress:
+    """Return the progress of one part among several alike, told as that of all of them."""
+
+    def tell(done: int, total: int) -> None:
+        progress(index * total + done, count * total)
+
+    return tell
