@@ -19,6 +19,7 @@ from calibration.studies.fits import quantile_gain_interval, quantile_interval, 
 Floats = NDArray[np.float64]
 Mapper = Callable[[Callable[[Floats], Floats], Iterable[Floats]], Iterable[Floats]]
 """Maps a function over candidates, results in their order; `map` is one."""
+Values = tuple[float, ...]
 Progress = Callable[[int, int], None]
 
 FIRST_PAIRS = 16
@@ -26,6 +27,11 @@ FIRST_PAIRS = 16
 LEAST_TAIL = 8
 """Pairs at least that a score is the mean of: fewer would be noise."""
 PARENTS, CHILDREN = 12, 16
+"""At least, and of a generation."""
+DESCENDANTS = 32
+"""Of a parent, where there are more candidates: a few parents alone would follow the luck of a lot
+until they are all alike.
+"""
 FINALISTS = 6
 DIFFERENCE = 0.7
 """Of two parents, that a child steps along: standard deviation."""
@@ -101,32 +107,35 @@ def search(
 ) -> Floats:
     """Return the best nominal values (branches,) of some `candidates`, ascending.
 
-    Bits are a deterministic but rugged function of the nominal values once the lot is fixed, and a
-    noisy one of the lot. So the search runs in heats, each by a fresh lot of twice as many pairs
-    and of half as many candidates (successive halving, Karnin, Koren and Somekh 2013): broad while
-    it is rough, exact once few are left. Half of the first heat are ladders, the rules of thumb
-    among them; the rest of each are children of its best, by differential evolution (Storn and
-    Price 1997). What it found and the rules of thumb then meet once more.
+    Bits are a rugged function of the nominal values, and known by chance alone. So the search runs
+    in heats, each judged by a fresh lot of twice as many pairs and with half as many candidates
+    (successive halving, Karnin, Koren and Somekh 2013): broad while it is rough, exact once few are
+    left. Half of the first heat are ladders, the rules of thumb among them; all others are children
+    of the best of their heat by differential evolution (Storn and Price 1997). The finalists and
+    the rules of thumb then meet over pairs that none of them has seen.
     """
     chance, judging, deciding = np.random.default_rng(np.random.SeedSequence(seed)).spawn(3)
     rules = list(rules_of_thumb(parts).values())
     first = max(candidates // 2, PARENTS)
-    heats = int(np.log2(first / PARENTS)) + 1
-    total, judged = heats * first * FIRST_PAIRS, 0
-    best: list[Floats] = []
+    heats = (first // PARENTS).bit_length()
+    total = sum((first >> heat) * (FIRST_PAIRS << heat) for heat in range(heats))
+    judged = 0
+    best = [*rules, *_ladders(parts, first // 2 - len(rules))]
     for heat in range(heats):
-        left, pairs = first >> heat, FIRST_PAIRS << heat
+        count, pairs = first >> heat, FIRST_PAIRS << heat
         lot = draw_lot(parts, judging, pairs)
-        tried: dict[tuple[float, ...], float] = {}
-        batch = best or [*rules, *_ladders(parts, first // 2 - len(rules))]
+        tried: set[Values] = set()
+        scores: dict[Values, float] = {}
+        batch, left = best, count
         while batch:
             new = list({tuple(one): one for one in batch if tuple(one) not in tried}.values())
-            tried |= zip(map(tuple, new), _scores(parts, goal, new, lot, mapper), strict=True)
-            # Repeated ones count, or a small range would never be exhausted.
-            left -= len(batch)
+            tried |= set(map(tuple, new))
+            scores |= zip(map(tuple, new), _scores(parts, goal, new, lot, mapper), strict=True)
+            best = _best(scores, max(count // DESCENDANTS, PARENTS))
+            scores = {tuple(one): scores[tuple(one)] for one in best}
+            left -= len(batch)  # repeated ones count, or a small range would never be exhausted
             judged += len(batch) * pairs
-            progress(min(judged, total), total)
-            best = _best(tried, PARENTS)
+            progress(judged, total)
             batch = [_child(parts, best, chance) for _ in range(min(CHILDREN, left))]
     finalists = [*best[:FINALISTS], *rules]
     lot = draw_lot(parts, deciding, FIRST_PAIRS << heats)
@@ -178,8 +187,12 @@ def _expected(name: str, nominal_ohms: Floats, bits: Floats, goal: Goal) -> Expe
 def _scores(
     parts: Parts, goal: Goal, candidates: Sequence[Floats], lot: Lot, mapper: Mapper
 ) -> list[float]:
-    """Return the mean bits of the worst pairs, those that the goal gives up, for each candidate."""
-    worst = max(round((1 - goal.share) * len(lot.factor)), LEAST_TAIL)
+    """Return for each candidate the bits that the wanted share of pairs reaches, estimated.
+
+    They are the mean of the worst e·(1 − share) of all pairs if the tail of bits is exponential,
+    and that varies less than the one pair at the quantile.
+    """
+    worst = max(round(np.e * (1 - goal.share) * len(lot.factor)), LEAST_TAIL)
     every = mapper(lambda one: pair_bits(parts, one, lot), candidates)
     return [float(np.sort(bits)[:worst].mean()) for bits in every]
 
@@ -203,9 +216,10 @@ def _child(parts: Parts, parents: Sequence[Floats], chance: np.random.Generator)
     Differences are as long as the parents lie apart, and along what they leave undecided. One value
     is nudged on its own, by a Cauchy deviate: seldom far, but far enough for any E series.
     """
-    places = [np.log(parent / parts.smallest_ohms) for parent in parents]
     range_of_logs = np.log(parts.largest_ratio) or 1.0
-    start, towards, away = (places[k] for k in chance.integers(len(places), size=3))
+    start, towards, away = (
+        np.log(parents[k] / parts.smallest_ohms) for k in chance.integers(len(parents), size=3)
+    )
     moved = start + DIFFERENCE * chance.standard_normal() * (towards - away)
     moved[chance.integers(parts.branches)] += NUDGE * chance.standard_cauchy() * range_of_logs
     return _at(parts, moved / range_of_logs)
@@ -227,6 +241,6 @@ def _buyable(parts: Parts, ohms: Floats) -> Floats:
     return np.asarray(parts.offered_ohms[distance.argmin(axis=1)])
 
 
-def _best(tried: dict[tuple[float, ...], float], count: int) -> list[Floats]:
-    ordered = sorted(tried, key=lambda values: (-tried[values], values))
+def _best(scores: dict[Values, float], count: int) -> list[Floats]:
+    ordered = sorted(scores, key=lambda values: (-scores[values], values))
     return [np.array(values) for values in ordered[:count]]
