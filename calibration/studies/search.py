@@ -1,8 +1,8 @@
 """Search the nominal values of a design, and say with confidence what it will do.
 
-Three lots of pairs, each with chance of its own: one that the search looks at, one that decides
-between the best it found, and one that neither has seen, for what is promised. So no luck of the
-search is taken for quality.
+Every heat of the search judges its candidates by a lot of pairs of its own, another lot decides
+between the finalists and the rules of thumb, and one that neither has seen is for what is promised.
+So no luck of the search is taken for quality.
 """
 
 from __future__ import annotations
@@ -13,23 +13,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.studies.design import Lot, Parts, draw_lot, pair_bits
+from calibration.studies.design import MOST_BRANCHES, Lot, Parts, draw_lot, pair_bits
 from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
 
 Floats = NDArray[np.float64]
 Mapper = Callable[[Callable[[Floats], Floats], Iterable[Floats]], Iterable[Floats]]
 """Maps a function over candidates, results in their order; `map` is one."""
+Values = tuple[float, ...]
 Progress = Callable[[int, int], None]
 
-SEARCHED_PAIRS, DECIDING_PAIRS = 128, 512
-FINALISTS = 6
+FIRST_PAIRS = 16
+"""Of the first heat; each later one judges half as many candidates by twice as many pairs."""
 LEAST_TAIL = 8
 """Pairs at least that a score is the mean of: fewer would be noise."""
-PARENTS, CHILDREN = 6, 16
-FIRST_STEP, LAST_STEP = 0.12, 0.015
-"""Of a mutation, as a share of the whole range of nominal values in their logarithm."""
-MUTATED = 0.4
-"""Share of the values that a mutation moves."""
+PARENTS, CHILDREN = 12, 16
+"""At least, and of a generation."""
+DESCENDANTS = 32
+"""Of a parent, where there are more candidates: a few parents alone would follow the luck of a lot
+until they are all alike.
+"""
+FINALISTS = 6
+DIFFERENCE = 0.7
+"""Of two parents, that a child steps along: standard deviation."""
+NUDGE = 0.01
+"""Of a child beside that, as a share of the whole range of nominal values in their logarithm."""
+
+MOST_CANDIDATES, MOST_PAIRS = 20_000, 20_000
+CANDIDATES_OF_TWELVE, PAIRS_OF_TWELVE = 130, 550
+COST_OF_A_BRANCH = 2.4
+"""How much longer a pair takes with one branch more."""
 
 OURS = "searched"
 
@@ -79,33 +91,55 @@ def rules_of_thumb(parts: Parts) -> dict[str, Floats]:
     return {name: _buyable(parts, parts.smallest_ohms * ladder) for name, ladder in ladders.items()}
 
 
+def default_effort(branches: int) -> tuple[int, int]:
+    """Return candidates of the search and pairs of the expectation that take about as long at
+    every number of branches: under a minute on one core.
+    """
+    fewer = COST_OF_A_BRANCH ** (MOST_BRANCHES - branches)
+    return (
+        min(round(CANDIDATES_OF_TWELVE * fewer), MOST_CANDIDATES),
+        min(round(PAIRS_OF_TWELVE * fewer), MOST_PAIRS),
+    )
+
+
 def search(
     parts: Parts, goal: Goal, *, candidates: int, seed: int, mapper: Mapper, progress: Progress
 ) -> Floats:
     """Return the best nominal values (branches,) of some `candidates`, ascending.
 
-    The first third are ladders, the rules of thumb among them; from the best on, an evolution
-    strategy whose steps shrink (Rechenberg 1973: (μ + λ), λ children of μ parents, the best μ of
-    all kept). The finalists and the rules of thumb then meet over fresh pairs.
+    Bits are a rugged function of the nominal values, and known by chance alone. So the search runs
+    in heats, each judged by a fresh lot of twice as many pairs and with half as many candidates
+    (successive halving, Karnin, Koren and Somekh 2013): broad while it is rough, exact once few are
+    left. Half of the first heat are ladders, the rules of thumb among them; all others are children
+    of the best of their heat by differential evolution (Storn and Price 1997). The finalists and
+    the rules of thumb then meet over pairs that none of them has seen.
     """
-    chance, searched, deciding = np.random.default_rng(np.random.SeedSequence(seed)).spawn(3)
-    lot = draw_lot(parts, searched, SEARCHED_PAIRS)
-    tried: dict[tuple[float, ...], float] = {}
+    chance, judging, deciding = np.random.default_rng(np.random.SeedSequence(seed)).spawn(3)
     rules = list(rules_of_thumb(parts).values())
-    batch = [*rules, *_ladders(parts, max(candidates // 3 - len(rules), 0))]
-    spent = 0
-    while batch:
-        new = list({tuple(one): one for one in batch if tuple(one) not in tried}.values())
-        tried |= zip(map(tuple, new), _scores(parts, goal, new, lot, mapper), strict=True)
-        spent += len(batch)  # repeated ones count, or a small range would never be exhausted
-        progress(min(spent, candidates), candidates)
-        step = FIRST_STEP * (LAST_STEP / FIRST_STEP) ** min(spent / candidates, 1)
-        parents = _best(tried, PARENTS)
-        left = min(CHILDREN, candidates - spent)
-        batch = [_child(parts, parents, step, chance) for _ in range(left)]
-    finalists = [*_best(tried, FINALISTS), *rules]
-    scores = _scores(parts, goal, finalists, draw_lot(parts, deciding, DECIDING_PAIRS), mapper)
-    return finalists[int(np.argmax(scores))]
+    first = max(candidates // 2, PARENTS)
+    heats = (first // PARENTS).bit_length()
+    total = sum((first >> heat) * (FIRST_PAIRS << heat) for heat in range(heats))
+    judged = 0
+    best = [*rules, *_ladders(parts, first // 2 - len(rules))]
+    for heat in range(heats):
+        count, pairs = first >> heat, FIRST_PAIRS << heat
+        lot = draw_lot(parts, judging, pairs)
+        tried: set[Values] = set()
+        scores: dict[Values, float] = {}
+        batch, left = best, count
+        while batch:
+            new = list({tuple(one): one for one in batch if tuple(one) not in tried}.values())
+            tried |= set(map(tuple, new))
+            scores |= zip(map(tuple, new), _scores(parts, goal, new, lot, mapper), strict=True)
+            best = _best(scores, max(count // DESCENDANTS, PARENTS))
+            scores = {tuple(one): scores[tuple(one)] for one in best}
+            left -= len(batch)  # repeated ones count, or a small range would never be exhausted
+            judged += len(batch) * pairs
+            progress(judged, total)
+            batch = [_child(parts, best, chance) for _ in range(min(CHILDREN, left))]
+    finalists = [*best[:FINALISTS], *rules]
+    lot = draw_lot(parts, deciding, FIRST_PAIRS << heats)
+    return finalists[int(np.argmax(_scores(parts, goal, finalists, lot, mapper)))]
 
 
 def expect(
@@ -153,8 +187,12 @@ def _expected(name: str, nominal_ohms: Floats, bits: Floats, goal: Goal) -> Expe
 def _scores(
     parts: Parts, goal: Goal, candidates: Sequence[Floats], lot: Lot, mapper: Mapper
 ) -> list[float]:
-    """Return the mean bits of the worst pairs, those that the goal gives up, for each candidate."""
-    worst = max(round((1 - goal.share) * len(lot.factor)), LEAST_TAIL)
+    """Return for each candidate the bits that the wanted share of pairs reaches, estimated.
+
+    They are the mean of the worst e·(1 − share) of all pairs if the tail of bits is exponential,
+    and that varies less than the one pair at the quantile.
+    """
+    worst = max(round(np.e * (1 - goal.share) * len(lot.factor)), LEAST_TAIL)
     every = mapper(lambda one: pair_bits(parts, one, lot), candidates)
     return [float(np.sort(bits)[:worst].mean()) for bits in every]
 
@@ -172,15 +210,19 @@ def _ladders(parts: Parts, count: int) -> list[Floats]:
     return ladders[:count]
 
 
-def _child(
-    parts: Parts, parents: Sequence[Floats], step: float, chance: np.random.Generator
-) -> Floats:
+def _child(parts: Parts, parents: Sequence[Floats], chance: np.random.Generator) -> Floats:
+    """Return one of the parents, moved along the difference of two.
+
+    Differences are as long as the parents lie apart, and along what they leave undecided. One value
+    is nudged on its own, by a Cauchy deviate: seldom far, but far enough for any E series.
+    """
     range_of_logs = np.log(parts.largest_ratio) or 1.0
-    parent = parents[int(chance.integers(len(parents)))]
-    place = np.log(parent / parts.smallest_ohms) / range_of_logs
-    moved = chance.random(parts.branches) < MUTATED
-    moved[chance.integers(parts.branches)] = True
-    return _at(parts, place + moved * chance.normal(0, step, parts.branches))
+    start, towards, away = (
+        np.log(parents[k] / parts.smallest_ohms) for k in chance.integers(len(parents), size=3)
+    )
+    moved = start + DIFFERENCE * chance.standard_normal() * (towards - away)
+    moved[chance.integers(parts.branches)] += NUDGE * chance.standard_cauchy() * range_of_logs
+    return _at(parts, moved / range_of_logs)
 
 
 def _at(parts: Parts, place: Floats) -> Floats:
@@ -199,6 +241,6 @@ def _buyable(parts: Parts, ohms: Floats) -> Floats:
     return np.asarray(parts.offered_ohms[distance.argmin(axis=1)])
 
 
-def _best(tried: dict[tuple[float, ...], float], count: int) -> list[Floats]:
-    ordered = sorted(tried, key=lambda values: (-tried[values], values))
+def _best(scores: dict[Values, float], count: int) -> list[Floats]:
+    ordered = sorted(scores, key=lambda values: (-scores[values], values))
     return [np.array(values) for values in ordered[:count]]

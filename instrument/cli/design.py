@@ -78,13 +78,22 @@ def design(
         ),
     ] = "64x16",
     candidates: Annotated[
-        int,
-        typer.Option(min=10, max=1_000_000, help="Sets of nominal values to try: the search time."),
-    ] = 240,
+        int | None,
+        typer.Option(
+            min=10,
+            max=1_000_000,
+            help="Sets of nominal values to try: the search time "
+            "[default: by --branches, under a minute]",
+        ),
+    ] = None,
     pairs: Annotated[
-        int,
-        typer.Option(min=100, max=10_000_000, help="Pairs that the expectation is measured on."),
-    ] = 2000,
+        int | None,
+        typer.Option(
+            min=100,
+            max=10_000_000,
+            help="Pairs that the expectation is measured on [default: by --branches]",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of all pairs.")] = 1,
     out: Annotated[
         Path | None,
@@ -103,12 +112,12 @@ def design(
     pairs that it has not seen.
 
     Writes board.toml for `ohmsum sim --board`, a CSV, a JSON document and a picture. Takes about
-    half a minute for 10 branches on two cores; about nine times as long for every two more. Exit
-    status 1 if the goal is not reached with 95 % confidence.
+    half a minute on two cores, whatever the branches. Exit status 1 if the goal is not reached with
+    95 % confidence.
     """
     from calibration.studies.design import Parts
     from calibration.studies.search import Goal
-    from instrument.studies.design import Effort, offered_values, run_design
+    from instrument.studies.design import effort_of, offered_values, run_design
 
     parts = Parts(
         branches=branches,
@@ -121,6 +130,6 @@ def design(
         off_ohms=off_ohms,
         offered_ohms=None if series is Series.NONE else offered_values(series, ohms, ratio),
     )
-    effort = Effort(candidates=candidates, pairs=pairs, seed=seed)
+    effort = effort_of(branches, candidates, pairs, seed)
     goal = Goal(bits, wanted_yield)
     raise typer.Exit(run_design(parts, goal, effort, board=board, out=out, as_json=json))

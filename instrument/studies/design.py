@@ -17,12 +17,11 @@ from rich.table import Table
 from calibration.studies.design import Parts
 from calibration.studies.fits import CONFIDENCE
 from calibration.studies.search import (
-    DECIDING_PAIRS,
     OURS,
-    SEARCHED_PAIRS,
     Expected,
     Gain,
     Goal,
+    default_effort,
     expect,
     gain,
     rules_of_thumb,
@@ -49,6 +48,12 @@ class Effort:
     candidates: int
     pairs: int
     seed: int
+
+
+def effort_of(branches: int, candidates: int | None, pairs: int | None, seed: int) -> Effort:
+    """Return the effort asked for, what was left open by the number of branches."""
+    usual_candidates, usual_pairs = default_effort(branches)
+    return Effort(candidates or usual_candidates, pairs or usual_pairs, seed)
 
 
 def offered_values(series: str, smallest_ohms: float, largest_ratio: float) -> NDArray[np.float64]:
@@ -146,8 +151,6 @@ def _document(
         "effort": {
             "seed": effort.seed,
             "candidates": effort.candidates,
-            "search_pairs": SEARCHED_PAIRS,
-            "deciding_pairs": DECIDING_PAIRS,
             "expectation_pairs": effort.pairs,
         },
     }

@@ -120,6 +120,15 @@ def test_the_designed_board_calibrates_in_the_simulator(ohmsum, tmp_path):
     np.testing.assert_allclose(measured, true, rtol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "parts", [("--branches", 5), ("--branches", 6, "--ratio", 100)], ids=["few", "wide"]
+)
+def test_the_designed_board_multiplies(ohmsum, tmp_path, parts):
+    assert ohmsum(*DESIGN, *parts, "--board", "8x4", "--out", "here").status == 0
+    board = f"sim:{tmp_path / 'here' / 'board.toml'}"
+    assert ohmsum("run", "--bench", board, "--matrix", "random", "--spec-bits", 5).status == 0
+
+
 def test_same_seed_same_bytes(ohmsum, tmp_path):
     for folder in ("one", "two"):
         assert ohmsum(*DESIGN, "--out", folder).status == 0
