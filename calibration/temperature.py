@@ -1,0 +1,176 @@
+"""Temperature coefficients of branches, from measurements at the temperatures that came up.
+
+A branch measured at moments m, at T_m and at L_m decades of its age, follows
+
+    ln g_m = ln g + α (T_m − T) + a (L_m − L) + e_m,
+
+α its temperature coefficient, a what it ages by in a decade. Nothing is supposed of g. Of α it is
+supposed that branches of one lot scatter about a coefficient that they have in common, of a that it
+scatters about zero by its class: Bayesian linear regression (Gelman et al. 2013, chapter 14), whose
+normal equations are three by three for each branch. Where the day has offered one temperature only,
+α comes out as what was supposed, as uncertain as that is.
+
+Conductances are relative to the converters of the row and the column, and so are the coefficients:
+those of the converters are in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx
+
+from calibration.ageing import AGEING_PER_DECADE, decades
+from calibration.uncertainty import Estimate
+from calibration.warming import CHANGE_KELVIN
+
+Floats = NDArray[np.float64]
+ROUNDS = 6
+STANDS_OUT = 6.0
+FLAT = 1e-12
+"""Information about ln g before anything is measured."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When branches were measured, or are to be used."""
+
+    kelvin: float
+    """What the board's sensor said."""
+    seconds: float
+    """Since power-on, on the board's clock."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Branches as they were measured once."""
+
+    siemens: Floats
+    """(branches,): of every branch of a board; 0 or less where nothing is known."""
+    uncertainty_siemens: Floats
+    """(branches,): standard uncertainty."""
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class Conductances:
+    """Branches as they are at one moment; arrays are (branches,)."""
+
+    siemens: Floats
+    uncertainty_siemens: Floats
+    """Standard uncertainty, but for the common coefficient, which changes all of them alike."""
+    per_kelvin: Floats
+    """Temperature coefficients, relative."""
+    uncertainty_per_kelvin: Floats
+    """Their standard uncertainties, that of the common one included."""
+    common_per_kelvin: Estimate
+    """What the coefficients have in common."""
+    own_per_kelvin: float
+    """Standard deviation of what each has beside that."""
+
+
+def conductances_at(
+    moment: Moment, measured: Sequence[Measured], common: Estimate, own_per_kelvin: float
+) -> Conductances:
+    """Return all branches at a moment, from one or more measurements.
+
+    `common` is what is supposed of the coefficient that all have in common, `own_per_kelvin` the
+    standard deviation of what each has beside it; measurements at other temperatures make both
+    better. Branches that were never known stay at 0, without an uncertainty.
+    """
+    known = np.all([one.siemens > 0 for one in measured], axis=0)
+    siemens = np.array([one.siemens[known] for one in measured])
+    relative = np.array([one.uncertainty_siemens[known] for one in measured]) / siemens
+    kelvin = np.array([one.moment.kelvin - moment.kelvin for one in measured])
+    aged = decades(np.array([one.moment.seconds for one in measured])) - decades(moment.seconds)
+    # What the sensor's resolution makes of α is common to all branches; it counts for each.
+    square = relative**2 + ((abs(common.value) + own_per_kelvin) * CHANGE_KELVIN) ** 2
+    weights = 1 / np.maximum(square, np.finfo(np.float64).tiny)
+
+    basis = np.stack([np.ones(len(measured)), kelvin, aged])
+    first = np.log(siemens[0])
+    normal = np.einsum("mb,im,jm->bij", weights, basis, basis)
+    normal[:, 0, 0] += FLAT
+    normal[:, 2, 2] += AGEING_PER_DECADE**-2
+    wanted = np.einsum("mb,im,mb->bi", weights, basis, np.log(siemens) - first)
+
+    information, projected = _of_the_coefficient(normal, wanted)
+    common, own = _population(information, projected, common, own_per_kelvin)
+    normal[:, 1, 1] += own**-2
+    wanted[:, 1] += common.value / own**2
+    covariance = np.linalg.inv(normal)
+    found = np.einsum("bij,bj->bi", covariance, wanted)
+    share = own**-2 / (information + own**-2)
+
+    def everywhere(values: Floats) -> Floats:
+        whole = np.zeros(known.shape)
+        whole[known] = values
+        return whole
+
+    at_moment = np.exp(first + found[:, 0])
+    return Conductances(
+        siemens=everywhere(at_moment),
+        uncertainty_siemens=everywhere(at_moment * np.sqrt(covariance[:, 0, 0])),
+        per_kelvin=everywhere(found[:, 1]),
+        uncertainty_per_kelvin=everywhere(
+            np.hypot(np.sqrt(covariance[:, 1, 1]), share * common.uncertainty)
+        ),
+        common_per_kelvin=common,
+        own_per_kelvin=own,
+    )
+
+
+def _of_the_coefficient(normal: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Return what the measurements alone say of α: information (branches,), and information times
+    the best value; g and a eliminated (Schur complement).
+    """
+    rest = [0, 2]
+    inverse = np.linalg.inv(normal[:, rest][:, :, rest])
+    cross = normal[:, 1, rest]
+    through = np.einsum("bi,bij->bj", cross, inverse)
+    information = normal[:, 1, 1] - (through * cross).sum(axis=1)
+    projected = wanted[:, 1] - (through * wanted[:, rest]).sum(axis=1)
+    # What is left where only one temperature was seen is rounding.
+    informative = information > 1e-9 * normal[:, 1, 1]
+    return np.where(informative, information, 0.0), np.where(informative, projected, 0.0)
+
+
+def _population(
+    information: Floats, projected: Floats, common: Estimate, own_per_kelvin: float
+) -> tuple[Estimate, float]:
+    """Return the coefficient that branches have in common, and the standard deviation of what each
+    has beside it, from what is known of each and what was supposed.
+
+    α̂ scatter about the common coefficient by v = 1/information + own². The mean is that of least
+    squares; the variance beside it is (α̂ − mean)² − 1/information on average, which is weighed
+    against the one that was supposed, taken for as uncertain as it is large. Branches beyond
+    STANDS_OUT standard deviations are not what they were, whatever the temperature.
+    """
+    told = information > 0
+    if not told.any():
+        return common, own_per_kelvin
+    value, noise = projected[told] / information[told], 1 / information[told]
+    middle = float(np.median(value))
+    supposed = own_square = own_per_kelvin**2
+    for _ in range(ROUNDS):
+        spread = noise + own_square
+        alike = np.where((value - middle) ** 2 <= STANDS_OUT**2 * spread, 1 / spread, 0.0)
+        total = float(alike.sum()) + common.uncertainty**-2
+        middle = (float(alike @ value) + common.value * common.uncertainty**-2) / total
+        precise = alike**2 / 2
+        seen = float(precise @ ((value - middle) ** 2 - noise))
+        prior = max(supposed, own_square) ** -2
+        certain = float(precise.sum()) + prior
+        own_square = _positive_mean((seen + supposed * prior) / certain, certain**-0.5)
+    return Estimate(middle, total**-0.5), float(np.sqrt(own_square))
+
+
+def _positive_mean(mean: float, deviation: float) -> float:
+    """Return the mean of what is normally distributed and known to be positive (Johnson, Kotz &
+    Balakrishnan 1994, 13.10): a variance that noise seems to have more than explained is still one.
+    """
+    below = -mean / deviation / np.sqrt(2)
+    return float(mean + deviation * np.sqrt(2 / np.pi) / erfcx(below))
