@@ -1,45 +1,49 @@
-"""Characterize: the conductance of every branch, its standard uncertainty, and whether it works.
+"""Characterize: the conductance of every branch, its covariance, and whether it works.
 
 All branches of a row are measured in parallel over the columns. A crosspoint conducts
 
     G = G_open + Σ s_k · g_k,
 
 `G_open` with every switch open (leakage, and whatever is stuck), `g_k` what closing switch k adds,
-`s_k` the pattern. So each branch is read as a difference against its own crosspoint with all
+`s_k` the pattern. So each branch is found as a difference against its own crosspoint with all
 switches open, which makes leakage drop out of the sum exactly. Every point is read with both
 polarities, (I₊ − I₋) / 2V, which removes all that does not follow the row voltage: amplifier
 offsets, and DAC offsets of this and all other rows.
 
+In order: what has to be known first (`_preliminaries`: settling, noise, a reference), the plan
+(`planning`), the passes over the board (`_branch_readings`), drift (`drift`), wild readings and
+noise (`reversal`), generalized least squares (`_branch_estimate`), and what works.
+
 Conductances are relative to the board's own converters: the gain of each row's DAC and of each
-column's amplifier and ADC is part of them.
+column's amplifier and ADC in the range used is part of them. They hold for the mean state of the
+board over the readings of the reference.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.crossbar import (
-    NO_BRANCH,
-    Crossbar,
-    Progress,
-    measuring_volts,
-    no_progress,
-    smallest_range,
-)
+from calibration._branch_estimate import Unknowns, estimate_unknowns
+from calibration._branch_readings import Pass, PassReader
+from calibration._preliminaries import find_out
+from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
+from calibration.drift import DriftTrack, Reference, track_drift
+from calibration.planning import MOST_PASSES, Plan, candidates, predict, quickest
+from calibration.reversal import NoiseTally
 
-RANGE_HEADROOM = 2.5
-"""Over the largest nominal branch current: tolerance, and a stuck neighbour in the same crosspoint.
-"""
+Floats = NDArray[np.float64]
 OPEN_BELOW, STUCK_ABOVE = 0.25, 0.25
 """Fractions of the nominal conductance (of the branch; of the weakest branch) that tell a dead
 branch from a live one.
 """
-FIRST_READINGS = 2
-MOST_READINGS = 64
+MORE_ROUNDS = 6
+"""How often rows are gone through again that turned out less certain than planned."""
+SHORT_SCAN_SECONDS = 1e-3
+"""Aperture with which shorts are looked for before branches are closed in groups."""
 
 
 class BranchStatus(IntEnum):
@@ -61,15 +65,35 @@ class BranchCalibration:
     branch_siemens: NDArray[np.float64]
     """(rows, columns, branches): what closing the switch adds; 0 where the branch is not ok."""
     uncertainty_siemens: NDArray[np.float64]
-    """(rows, columns, branches): standard uncertainty (type A) of `branch_siemens`."""
+    """(rows, columns, branches): standard uncertainty of `branch_siemens`; see `covariance`."""
     open_siemens: NDArray[np.float64]
     """(rows, columns): conductance with every switch open."""
     status: NDArray[np.int8]
     """(rows, columns, branches): BranchStatus."""
     readings: int
-    """ADC readings taken, all columns counted."""
+    """ADC readings that the values rest on, all columns counted."""
     range_amperes: float
     row_volts: float
+    design: str
+    """What the measurement design is called."""
+    groups: NDArray[np.bool_]
+    """(points, branches): which branches each of its points closed."""
+    noise_covariance: Floats
+    """(rows, 1 + branches, 1 + branches): see `covariance`."""
+    noise_variance_siemens2: Floats
+    """(columns,): of one half difference over the row voltage, what does not grow with it."""
+    signal_covariance_siemens2: Floats
+    """(rows, 1 + branches, 1 + branches): of what grows with the signal, and of drift."""
+    wild_readings: NDArray[np.int_]
+    """(rows, columns): pairs of readings that were wild and were not used."""
+    drift_ppm: float
+    """Peak to peak of the common drift of all conductances during the run, which was taken out."""
+    reference_kelvin: float
+    """The sensor's mean over the readings of the reference: where the values hold."""
+    kelvin_range: Floats
+    """(2,): lowest and highest reading of the board's sensor during the run."""
+    delay_seconds: float
+    """What readings waited for: measured settling, to a tenth of the wanted uncertainty."""
 
     @property
     def usable(self) -> NDArray[np.bool_]:
@@ -77,46 +101,31 @@ class BranchCalibration:
         return np.asarray(self.status == BranchStatus.OK)
 
     @property
-    def open_uncertainty_siemens(self) -> NDArray[np.float64]:
-        """(rows, columns): standard uncertainty (type A) of `open_siemens`, which every branch of
-        the crosspoint has in common.
+    def open_uncertainty_siemens(self) -> Floats:
+        """(rows, columns): standard uncertainty of `open_siemens`."""
+        noise = np.outer(self.noise_covariance[:, 0, 0], self.noise_variance_siemens2)
+        return np.sqrt(noise + self.signal_covariance_siemens2[:, 0, 0, None])
 
-        Open and branch are read with one scatter, the open crosspoint m times as often, so that
-        `u(branch)² = s² + s²/m` (see `characterize`).
+    @property
+    def dead_crosspoints(self) -> NDArray[np.bool_]:
+        """(rows, columns): where no branch works."""
+        return np.asarray(~self.usable.any(axis=2))
+
+    def covariance(self, rows: NDArray[np.int_], columns: NDArray[np.int_]) -> Floats:
+        """Return the covariance of (open, branches) of some crosspoints, siemens².
+
+        `rows` and `columns` are indices (cells), of any shapes that broadcast; returns (cells, 1 +
+        branches, 1 + branches). A pattern's conductance has the variance wᵀΣw with w = (1,
+        pattern). With K the row's covariance for a reading variance of 1, v the column's, and P
+        what grows with the signal, Σ = v K + P.
         """
-        opens = int((_sequence(self.status.shape[2]) == NO_BRANCH).sum())
-        return np.asarray(self.uncertainty_siemens.max(axis=2) / np.sqrt(opens + 1))
+        variance = self.noise_variance_siemens2[columns][..., None, None]
+        noise = variance * self.noise_covariance[rows]
+        return np.asarray(noise + self.signal_covariance_siemens2[rows])
 
     def status_counts(self) -> dict[str, int]:
         """Return how many branches have each status, by its name."""
         return {status.name.lower(): int((self.status == status).sum()) for status in BranchStatus}
-
-
-@dataclass
-class _Tally:
-    """Sums of half differences (I₊ − I₋)/2 over the readings of each point, (rows, points,
-    columns).
-    """
-
-    count: NDArray[np.int64]
-    total: NDArray[np.float64]
-    squares: NDArray[np.float64]
-
-    def add(self, row: int, half_differences: NDArray[np.float64]) -> None:
-        """Take in (points, readings, columns) of a row."""
-        self.count[row] += half_differences.shape[1]
-        self.total[row] += half_differences.sum(axis=1)
-        self.squares[row] += (half_differences**2).sum(axis=1)
-
-    def scatter(self) -> NDArray[np.float64]:
-        """Return the standard deviation (columns,) of one half difference, pooled over rows and
-        points.
-        """
-        count = self.count[..., None]
-        within = self.squares - self.total**2 / count
-        freedom = np.where(np.isfinite(within), count - 1, 0).sum(axis=(0, 1))
-        pooled = np.nansum(np.maximum(within, 0), axis=(0, 1))
-        return np.asarray(np.sqrt(pooled / np.maximum(freedom, 1)))
 
 
 def characterize(
@@ -124,132 +133,192 @@ def characterize(
 ) -> BranchCalibration:
     """Measure every branch of the board.
 
-    Two readings of each polarity at first; more, on the rows that need it and up to 64, until each
-    working branch is known to 2^−`wanted_bits` of a crosspoint's nominal total conductance.
-    `progress` hears of rows done.
+    The design is the quickest that is predicted to tell each working branch, and the sum of half of
+    them, to 2^−`wanted_bits` of a crosspoint's nominal total conductance (standard uncertainty).
+    Rows that turn out less certain are gone through again, up to 64 times in all. `progress` hears
+    of rows done. The aperture is the board's; its delay is put back in the end.
 
-    Uncertainty, type A (JCGM 100:2008, 4.2): with s the pooled standard deviation of a half
-    difference, n readings of the branch and n₀ of the open crosspoint, u = s / V · √(1/n + 1/n₀).
-    The open crosspoint enters every difference, so it is read about √branches times as often as a
-    branch, the best division of a given number of readings between a control and what is compared
-    with it (Dunnett 1955).
+    The covariance holds noise (type A, JCGM 100:2008, 4.2), the uncertainty of the drift that was
+    taken out, and what branches drifted apart by. A nonlinearity of the converters is not in it:
+    the board is read through `calibration.corrected`.
     """
     volts = measuring_volts(board.row_volts_limit)
-    range_amperes = smallest_range(
-        board.ranges_amperes, RANGE_HEADROOM * volts / board.nominal_ohms.min()
+    siemens = 1 / board.nominal_ohms
+    wanted = 2.0**-wanted_bits * float(siemens.sum())
+    delay_before = board.delay_seconds
+    known = find_out(board, volts, wanted)
+    plan = quickest(
+        candidates(known.noise, known.conditions), known.noise, known.conditions, wanted
     )
-    board.configure(range_amperes=range_amperes)
-    wanted_siemens = 2.0**-wanted_bits * (1 / board.nominal_ohms).sum()
+    board.configure(range_amperes=plan.range_amperes)
+    shorted = None if plan.design.scannable else _find_shorts(board, volts)
+    additive = (known.noise.range_fraction * plan.range_amperes) ** 2 / 2
+    first_noise = np.full(board.columns, additive), known.noise.signal_fraction**2 / 2
+    reader = PassReader(board, plan, volts, known.reference, first_noise, shorted)
 
-    sequence = _sequence(board.branches)
-    shape = board.rows, len(sequence), board.columns
-    tally = _Tally(np.zeros(shape[:2], np.int64), np.zeros(shape), np.zeros(shape))
-    todo = np.arange(board.rows)
-    readings = FIRST_READINGS
-    while len(todo):
-        for done, row in enumerate(todo):
-            tally.add(int(row), _read_row(board, int(row), sequence, volts, readings))
-            progress(done + 1, len(todo))
-        row_uncertainty = _uncertainties(tally, sequence, volts, board.branches).max(axis=(1, 2))
-        short_by = np.where(np.isfinite(row_uncertainty), row_uncertainty, 0) / wanted_siemens
-        todo = np.flatnonzero((short_by > 1) & (tally.count[:, 0] < MOST_READINGS))
-        if len(todo):
-            had = int(tally.count[todo, 0].min())
-            needed = int(np.ceil(had * short_by.max() ** 2))
-            readings = max(1, min(needed, MOST_READINGS) - had)
-
-    branch_siemens, open_siemens = _differences(tally, sequence, volts, board.branches)
-    reread = _reread_beside_shorts(board, branch_siemens, open_siemens, tally.count[:, 0], volts)
-    status = _judge(branch_siemens, open_siemens, 1 / board.nominal_ohms)
-    ok = status == BranchStatus.OK
-    return BranchCalibration(
-        branch_siemens=np.where(ok, branch_siemens, 0.0),
-        uncertainty_siemens=np.where(
-            ok, _uncertainties(tally, sequence, volts, board.branches), 0.0
-        ),
-        open_siemens=np.nan_to_num(open_siemens, nan=0.0),
-        status=status,
-        readings=int(2 * (tally.count.sum() + reread) * board.columns),
-        range_amperes=range_amperes,
-        row_volts=volts,
-    )
-
-
-def _sequence(branches: int) -> NDArray[np.int_]:
-    """Return the order of probes of a row: every branch once, the open crosspoint spread evenly
-    between them.
-    """
-    opens = max(2, round(np.sqrt(branches)))
-    blocks = np.array_split(np.arange(branches), opens - 1)
-    parts = [np.concatenate(([NO_BRANCH], block)) for block in blocks]
-    return np.concatenate([*parts, [NO_BRANCH]]).astype(np.int_)
+    shape = board.rows, board.columns
+    passes: list[Pass] = []
+    readings = 0
+    todo, more = np.arange(board.rows), plan.passes
+    for _ in range(1 + MORE_ROUNDS):
+        fresh = [reader.read(todo, progress) for _ in range(more)]
+        passes += fresh
+        if plan.design.scannable:
+            reread = _read_again_beside_shorts(board, fresh, plan, volts)
+            if reread:
+                reader.read_reference()
+            readings += reread
+        noise = _pooled([each.noise for each in passes]).fit()
+        drift = _drift(reader, noise, plan, known.reference, volts)
+        found = estimate_unknowns(plan, passes, drift, noise, siemens, volts, shape)
+        had = np.bincount(np.concatenate([each.rows for each in passes]), minlength=board.rows)
+        reducible, lasting = found.uncertainty()
+        # Noise far below what stays anyway is not worth the time.
+        goal = np.maximum(wanted, lasting)
+        todo = np.flatnonzero((reducible > goal) & (had < MOST_PASSES))
+        if not len(todo):
+            break
+        # The board may drift faster than was supposed: then the reference is read more often.
+        drifting = replace(known.conditions, drift_per_root_second=float(np.sqrt(drift.walk)))
+        next_plan = predict(plan.design, known.noise, drifting, wanted)
+        reader.bracket_seconds = next_plan.bracket_seconds
+        missing = (1 / goal**2 - 1 / reducible**2)[todo].max()
+        needed = missing * min(next_plan.uncertainty_siemens, float(reducible[todo].max())) ** 2
+        # Step by step: a single jump looks like a fast walk until more of it was seen.
+        most = min(had[todo].max(), MOST_PASSES - had[todo].min())
+        more = int(np.clip(np.ceil(needed), 1, max(1, most)))
+    board.configure(delay_seconds=delay_before)
+    counted = (readings + reader.readings) * board.columns
+    delay_seconds = known.conditions.delay_seconds
+    return _calibration(plan, passes, drift, found, shorted, siemens, volts, counted, delay_seconds)
 
 
-def _read_row(
-    board: Crossbar, row: int, sequence: NDArray[np.int_], volts: float, readings: int
-) -> NDArray[np.float64]:
-    """Return half differences (points, readings, columns), ampere, of one row."""
-    points = len(sequence)
-    amperes = board.scan(
-        np.full(2 * points, row),
-        np.repeat(sequence, 2),
-        np.tile([volts, -volts], points),
-        readings,
-    )
-    return (amperes[0::2] - amperes[1::2]) / 2
-
-
-def _differences(
-    tally: _Tally, sequence: NDArray[np.int_], volts: float, branches: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return branch conductances (rows, columns, branches) and open ones (rows, columns); NaN where
-    overloaded.
-    """
-    mean = tally.total / tally.count[..., None] / volts
-    opened = mean[:, sequence == NO_BRANCH].mean(axis=1)
-    order = np.argsort(sequence[sequence != NO_BRANCH])
-    closed = mean[:, sequence != NO_BRANCH][:, order[:branches]]
-    return np.moveaxis(closed - opened[:, None], 1, 2), opened
-
-
-def _uncertainties(
-    tally: _Tally, sequence: NDArray[np.int_], volts: float, branches: int
-) -> NDArray[np.float64]:
-    """Return standard uncertainties (rows, columns, branches), siemens."""
-    count = tally.count[:, 0]  # the same for every point of a row
-    opens = (sequence == NO_BRANCH).sum()
-    per_row = np.sqrt(1 / count + 1 / (count * opens)) / volts
-    each = per_row[:, None] * tally.scatter()[None, :]
-    return np.repeat(each[:, :, None], branches, axis=2)
-
-
-def _reread_beside_shorts(
-    board: Crossbar,
-    branch_siemens: NDArray[np.float64],
-    open_siemens: NDArray[np.float64],
-    count: NDArray[np.int64],
+def _calibration(
+    plan: Plan,
+    passes: list[Pass],
+    drift: DriftTrack,
+    found: Unknowns,
+    shorted: NDArray[np.bool_] | None,
+    nominal_siemens: Floats,
     volts: float,
-) -> int:
-    """Measure again, in place, the branches that were probed together with a short.
+    readings: int,
+    delay_seconds: float,
+) -> BranchCalibration:
+    """Return what was found: judged, and with everything that its uncertainty is made of."""
+    opened, branches = found.theta[:, :, 0], found.theta[:, :, 1:]
+    if shorted is not None:
+        branches = np.where(shorted, np.nan, branches)
+    status = _judge(branches, opened, nominal_siemens)
+    ok = status == BranchStatus.OK
+    signal_covariance = found.signal_covariance + found.own_covariance
+    variance = np.diagonal(found.noise_covariance, axis1=1, axis2=2)[:, None, 1:]
+    variance = variance * found.noise_variance[:, None]
+    variance = variance + np.diagonal(signal_covariance, axis1=1, axis2=2)[:, None, 1:]
+    wild = np.zeros(opened.shape, dtype=np.int_)
+    for each in passes:
+        wild[each.rows] += each.wild
+    return BranchCalibration(
+        branch_siemens=np.where(ok, branches, 0.0),
+        uncertainty_siemens=np.where(ok, np.sqrt(variance), 0.0),
+        open_siemens=np.nan_to_num(opened, nan=0.0),
+        status=status,
+        readings=readings,
+        range_amperes=plan.range_amperes,
+        row_volts=volts,
+        design=plan.design.name,
+        groups=plan.design.groups,
+        noise_covariance=found.noise_covariance,
+        noise_variance_siemens2=found.noise_variance,
+        signal_covariance_siemens2=signal_covariance,
+        wild_readings=wild,
+        drift_ppm=1e6 * drift.peak_to_peak,
+        reference_kelvin=float(drift.kelvin.mean()),
+        kelvin_range=np.array([drift.kelvin.min(), drift.kelvin.max()]),
+        delay_seconds=delay_seconds,
+    )
+
+
+def _pooled(tallies: list[NoiseTally]) -> NoiseTally:
+    """Return what all passes tell of the noise."""
+    weight = np.array([tally.freedom.sum(axis=1) for tally in tallies])
+    signal = np.array([tally.signal for tally in tallies])
+    return NoiseTally(
+        squares=np.sum([tally.squares for tally in tallies], axis=0),
+        freedom=np.sum([tally.freedom for tally in tallies], axis=0),
+        signal=(weight * signal).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300),
+    )
+
+
+def _drift(
+    reader: PassReader,
+    noise: tuple[Floats, float],
+    plan: Plan,
+    reference: Reference | None,
+    volts: float,
+) -> DriftTrack:
+    """Return how the board drifted, by its reference."""
+    if reference is None:
+        return track_drift(reader.brackets, 0.0, 0.0, None)
+    siemens = np.array([bracket.siemens[reference.columns] for bracket in reader.brackets])
+    additive, relative = noise
+    scale = 1 / (plan.pairs * (volts * float(np.nanmedian(siemens))) ** 2)
+    own = float(np.sqrt(np.median(additive[reference.columns]) * scale))
+    return track_drift(
+        reader.brackets, own, float(np.sqrt(relative / plan.pairs)), reference.columns
+    )
+
+
+def _find_shorts(board: Crossbar, volts: float) -> NDArray[np.bool_]:
+    """Return which branches (rows, columns, branches) overload the range alone: one quick scan."""
+    aperture = board.aperture_seconds
+    board.configure(aperture_seconds=min(aperture, SHORT_SCAN_SECONDS))
+    points = 1 + board.branches
+    amperes = board.scan(
+        np.repeat(np.arange(board.rows), points),
+        np.tile(np.arange(NO_BRANCH, board.branches), board.rows),
+        np.full(board.rows * points, volts),
+    ).reshape(board.rows, points, board.columns)
+    board.configure(aperture_seconds=aperture)
+    missing = np.moveaxis(np.isnan(amperes), 1, 2)
+    return np.asarray(missing[:, :, 1:] & ~missing[:, :, :1])
+
+
+def _read_again_beside_shorts(board: Crossbar, passes: list[Pass], plan: Plan, volts: float) -> int:
+    """Measure again, in place, the branches that were probed together with a short; return how many
+    readings of each column that took.
 
     A short draws so much current that the row's voltage drops along its wire, and all columns of
-    that probe read low. The probe is repeated with the shorted switches left open, as often as the
-    row was read before (`count`, (rows,)), so that its uncertainty stays as it was. Returns how
-    many readings of each polarity that took.
+    that probe read low. The probe is repeated with the shorted switches left open, as often as it
+    was read before, so that its uncertainty stays as it was.
     """
-    shorted = np.isnan(branch_siemens) & np.isfinite(open_siemens)[:, :, None]
-    probes = np.argwhere(shorted.any(axis=1))
-    for row, branch in probes:
+    groups = plan.design.groups
+    opened = int(np.flatnonzero(~groups.any(axis=1))[0])
+    first = passes[0]
+    readable = np.isfinite(first.amperes[:, opened : opened + 1])
+    missing = np.isnan(first.amperes) & readable
+    probes = [
+        (index, branch)
+        for index in range(len(first.rows))
+        for branch in range(board.branches)
+        if missing[index, groups[:, branch]].any()
+    ]
+    readings = 0
+    for index, branch in probes:
+        row, points = int(first.rows[index]), np.flatnonzero(groups[:, branch])
+        healthy = ~missing[index, points].any(axis=0)
         pattern = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
-        pattern[row, :, branch] = ~shorted[row, :, branch]
+        pattern[row, :, branch] = healthy
         board.apply(pattern)
-        vectors = np.zeros((2 * count[row], board.rows))
+        count = 2 * plan.pairs * len(points) * len(passes)
+        vectors = np.zeros((count, board.rows))
         vectors[0::2, row], vectors[1::2, row] = volts, -volts
         amperes = board.column_currents(vectors)
-        siemens = (amperes[0::2] - amperes[1::2]).mean(axis=0) / (2 * volts)
-        again = pattern[row, :, branch]
-        branch_siemens[row, again, branch] = (siemens - open_siemens[row])[again]
-    return int(count[probes[:, 0]].sum())
+        mean = (amperes[0::2] - amperes[1::2]).mean(axis=0) / 2
+        for each in passes:
+            each.amperes[index, points] = np.where(healthy, mean, each.amperes[index, points])
+            each.seconds[index, points] = board.moment()[0]
+        readings += count
+    return readings
 
 
 def _judge(

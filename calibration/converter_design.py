@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from calibration.crossbar import Crossbar, measuring_volts
 from calibration.curves import Curves, bent
+from calibration.reading_noise import ReadingNoise
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int_]
@@ -43,10 +44,6 @@ WANTED = 2.0**-20
 DRIFT_DEGREE = 2
 """Of the polynomial in time that a conductance follows during a block, a second."""
 TYPICAL_DEGREE = 12
-ADC_NOISE = 0.3e-6
-"""Of the range, in a reading of one line cycle: 20 noise-free bits, the class of such boards."""
-DAC_NOISE_VOLTS = 0.5e-6
-"""In a reading of one line cycle: 100 nV/√Hz, the class of such boards."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,8 @@ class ConverterDesign:
         seen = int(np.bincount(self.rows_of_column.ravel(), minlength=rows).min())
         if not seen:
             return np.inf
-        noise = np.hypot(ADC_NOISE * self.range_amperes / self.siemens, DAC_NOISE_VOLTS)
+        amperes = np.array(self.siemens * self.volts_limit)
+        noise = np.sqrt(ReadingNoise().variance(amperes, self.range_amperes)) / self.siemens
         covariance = noise**2 / seen * np.linalg.inv(basis.T @ basis)
         curve = Curves(
             np.zeros((1, len(covariance))), covariance[None], self.volts_limit, line_end_volts

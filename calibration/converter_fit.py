@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration._curve_equations import Block, Priors, solve, with_vectors_as_clusters
-from calibration.converter_design import ADC_NOISE, CODES, ConverterDesign
+from calibration.converter_design import CODES, ConverterDesign
 from calibration.curves import FIRST_DEGREE, Curves, bent
+from calibration.reading_noise import ReadingNoise
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -75,7 +76,7 @@ def fit_curves(
     terms = MOST_DEGREE + 1 - FIRST_DEGREE
     row_coefficients = np.zeros((design.sequence_of_row.shape[1], terms))
     column_coefficients = np.zeros((amperes.shape[2], terms))
-    noise = ADC_NOISE * design.range_amperes
+    noise = ReadingNoise().range_fraction * design.range_amperes
     priors = Priors(CLASS_DAC_STEPS * design.volts_limit / CODES, CLASS_ADC)
 
     zero = row_coefficients, column_coefficients

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.converter_design import ADC_NOISE, ConverterDesign
+from calibration.converter_design import ConverterDesign
 from calibration.converter_fit import CurveFit
+from calibration.reading_noise import ReadingNoise
 
 Floats = NDArray[np.float64]
 
@@ -76,7 +77,7 @@ def find_offsets(
     # Only differences are learnt: what follows is relative to the mean of the columns that work.
     relative = np.eye(rows + columns)
     relative[:, rows:] -= answers / max(answers.sum(), 1)
-    supposing = np.diag((ADC_NOISE * full / supposed) ** 2)
+    supposing = np.diag((ReadingNoise().range_fraction * full / supposed) ** 2)
     inverse = np.linalg.inv(factors.T @ factors + supposing)
     gain = relative @ inverse @ factors.T
     found = gain @ amperes[kept]

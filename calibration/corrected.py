@@ -56,6 +56,14 @@ class CorrectedCrossbar:
     def range_amperes(self) -> float:
         return self.board.range_amperes
 
+    @property
+    def aperture_seconds(self) -> float:
+        return self.board.aperture_seconds
+
+    @property
+    def delay_seconds(self) -> float:
+        return self.board.delay_seconds
+
     def configure(
         self,
         *,

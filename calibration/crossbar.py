@@ -43,6 +43,16 @@ class Crossbar(Protocol):
         """The range in force, ampere."""
         ...
 
+    @property
+    def aperture_seconds(self) -> float:
+        """The integration time in force."""
+        ...
+
+    @property
+    def delay_seconds(self) -> float:
+        """The settling time in force."""
+        ...
+
     def configure(
         self,
         *,

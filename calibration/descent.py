@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration._moves import make_moves
-from calibration.estimate import BoardEstimate, predict, reading_weights, sum_variance
+from calibration.estimate import BoardEstimate, predict, sum_variance, sum_weights
 from calibration.pairs import PairBanks, board_pattern, differences, pair_banks
 from calibration.selection import Selection, select_in_window
 from kirchhoff import Wire
@@ -219,23 +219,18 @@ class _Uncertain:
 
     slope: Floats
     """(cells, 2)"""
-    variance: Floats
-    """(cells, 2, 1 + branches): of the readings."""
-    learned: Floats
-    """(measurements, cells, 2, 1 + branches)"""
+    covariance: Floats
+    """(cells, 2, 1 + branches, 1 + branches): of (open, branches), siemens²."""
 
     @staticmethod
     def of(estimate: BoardEstimate, slope: Floats, used: tuple[int, int]) -> _Uncertain:
         rows, outputs = used
-        shape = rows * outputs, 2, estimate.variance.shape[2]
-        return _Uncertain(
-            slope,
-            estimate.variance[:rows, : 2 * outputs].reshape(shape),
-            estimate.learned[:, :rows, : 2 * outputs].reshape(-1, *shape),
-        )
+        unknowns = estimate.covariance.shape[2:]
+        used_part = estimate.covariance[:rows, : 2 * outputs]
+        return _Uncertain(slope, used_part.reshape(rows * outputs, 2, *unknowns))
 
     def of_patterns(self, which: NDArray[np.int_], chosen: Bools) -> Floats:
         """Return the variance of the differences that patterns of some cells show, siemens²."""
-        weights = reading_weights(chosen.reshape(len(which), 2, -1))
-        sides = sum_variance(weights, self.variance[which], self.learned[:, which])
+        weights = sum_weights(chosen.reshape(len(which), 2, -1))
+        sides = sum_variance(weights, self.covariance[which])
         return np.asarray((self.slope[which] ** 2 * sides).sum(axis=1))

@@ -1,14 +1,13 @@
 """What a board is believed to be, and what every measured transfer matrix adds to that belief.
 
-A crosspoint was characterized by 1 + B independent readings: q₀ with every switch open, q_k with
-switch k closed. With n of them closed it conducts
+A crosspoint has 1 + B unknowns θ: what it conducts with every switch open, and what closing each
+adds. Under a pattern x it conducts
 
-    G = Σ x_k q_k + (1 − n) q₀,
+    G = wᵀθ,   w = (1, x),
 
-so the readings' variances give that of any sum, correlation through q₀ and all. A transfer matrix
-measured later is one more linear observation of each crosspoint, T = r c γ · T_network(G), and
-recursive least squares takes it in (R. E. Kalman, J. Basic Eng. 82, 1960). The covariance is kept
-as diag(variance) − Σ u uᵀ with one vector u for each measurement, which is exact and small.
+and the covariance Σ of θ that characterization leaves gives the variance wᵀΣw of any sum. A
+transfer matrix measured later is one more linear observation of each crosspoint, T = r c γ ·
+T_network(G), and recursive least squares takes it in (R. E. Kalman, J. Basic Eng. 82, 1960).
 
 The gains are those of row drivers and columns since characterization (r, c: another range, drift)
 and one of the whole board (γ: its temperature), which the scale of a product carries.
@@ -48,17 +47,15 @@ class BoardEstimate:
     """A board as all its measurements together tell it."""
 
     branches: BranchCalibration
-    """Free of the wires' drop, and with the uncertainties that are left by now."""
+    """Free of the wires' drop, and with the standard uncertainties that are left by now."""
     wire: Wire
     row_gain: Floats
     """(rows,)"""
     column_gain: Floats
     """(columns,): use against characterization, in the range below."""
     range_amperes: float
-    variance: Floats
-    """(rows, columns, 1 + branches): of the readings q, siemens²."""
-    learned: Floats
-    """(measurements, rows, columns, 1 + branches): u, what has been taken off the covariance."""
+    covariance: Floats
+    """(rows, columns, 1 + branches, 1 + branches): of (open, branches) by now, siemens²."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +71,20 @@ class Prediction:
 
 def first_estimate(calibration: BranchCalibration, wire: Wire) -> BoardEstimate:
     """Return what characterization alone tells, once the wires are known."""
-    rows, columns, branches = calibration.status.shape
-    opened = calibration.open_uncertainty_siemens**2
-    closed = np.where(
-        calibration.usable, calibration.uncertainty_siemens**2 - opened[:, :, None], 0.0
-    )
+    rows, columns, _ = calibration.status.shape
+    known = np.concatenate([np.ones((rows, columns, 1), bool), calibration.usable], axis=2)
+    covariance = calibration.covariance(*np.ogrid[:rows, :columns])
+    covariance = covariance * (known[..., :, None] & known[..., None, :])
+    # Of which nothing could be read.
     unread = ~calibration.usable.any(axis=2) & (calibration.open_siemens == 0)
-    opened = np.where(unread, UNKNOWN_SIEMENS**2, opened)
+    covariance[unread, 0, 0] = UNKNOWN_SIEMENS**2
     return BoardEstimate(
         branches=without_wire_drop(calibration, wire),
         wire=wire,
         row_gain=np.ones(rows),
         column_gain=np.ones(columns),
         range_amperes=calibration.range_amperes,
-        variance=np.concatenate([opened[:, :, None], np.maximum(closed, 0.0)], axis=2),
-        learned=np.zeros((0, rows, columns, 1 + branches)),
+        covariance=covariance,
     )
 
 
@@ -98,46 +94,46 @@ def predict(estimate: BoardEstimate, pattern: NDArray[np.bool_]) -> Prediction:
     network = transfer_matrix(crosspoints, estimate.wire)
     gains = estimate.row_gain[:, None] * estimate.column_gain
     slope = _slopes(crosspoints, network) * gains
-    variance = sum_variance(reading_weights(pattern), estimate.variance, estimate.learned)
+    variance = sum_variance(sum_weights(pattern), estimate.covariance)
     return Prediction(network * gains, slope, slope**2 * variance)
 
 
-def reading_weights(pattern: NDArray[np.bool_]) -> Floats:
-    """Return how often each reading q is in the sum of a pattern: (…, branches) to (…, 1 +
-    branches).
+def sum_weights(pattern: NDArray[np.bool_]) -> Floats:
+    """Return w = (1, pattern): (…, branches) to (…, 1 + branches)."""
+    always = np.ones((*pattern.shape[:-1], 1))
+    return np.concatenate([always, pattern], axis=-1)
+
+
+def sum_variance(weights: Floats, covariance: Floats) -> Floats:
+    """Return the variance (…) of weighted sums of unknowns (…, 1 + branches), siemens²."""
+    return np.asarray(np.maximum((weights * _times(covariance, weights)).sum(axis=-1), 0.0))
+
+
+def observe(covariance: Floats, h: Floats, y: Floats, noise: Floats) -> tuple[Floats, Floats]:
+    """Return what unknowns (…, 1 + branches) move by, and their covariance afterwards, when sums
+    of them with weights h (…, 1 + branches) are observed y (…) beyond expectation.
+
+    With P the `covariance` (…, 1 + branches, 1 + branches) and `noise` (…) the observations'
+    variance, infinite where nothing was observed,
+
+        S = hᵀPh + noise,   K = Ph/S,   step = Ky,   P ← (1 − Khᵀ) P (1 − Khᵀ)ᵀ + K·noise·Kᵀ,
+
+    the form of Joseph (Bucy & Joseph 1968), which keeps P positive where a crosspoint of which
+    nothing was known is seen for the first time.
     """
-    closed = pattern.astype(np.float64)
-    return np.concatenate([1 - closed.sum(axis=-1, keepdims=True), closed], axis=-1)
-
-
-def sum_variance(weights: Floats, variance: Floats, learned: Floats) -> Floats:
-    """Return the variance (…) of weighted sums of readings (…, 1 + branches), siemens²."""
-    left = (weights**2 * variance).sum(axis=-1)
-    for u in learned:
-        left = left - (weights * u).sum(axis=-1) ** 2
-    return np.asarray(np.maximum(left, 0.0))
-
-
-def observe(
-    variance: Floats, learned: Floats, h: Floats, y: Floats, noise: Floats
-) -> tuple[Floats, Floats]:
-    """Return what readings (…, 1 + branches) move by, and what goes off their covariance, when
-    sums of them with weights h (…, 1 + branches) are observed y (…) beyond expectation.
-
-    With P = diag(variance) − Σ u uᵀ and `noise` (…) the observations' variance, infinite where
-    nothing was observed,
-
-        S = hᵀPh + noise,   step = Ph y/S,   u = Ph/√S.
-    """
-    correlated = variance * h
-    for u in learned:
-        correlated = correlated - u * (u * h).sum(axis=-1, keepdims=True)
+    correlated = _times(covariance, h)
     spread = np.maximum((correlated * h).sum(axis=-1), 0.0) + noise
     information = np.where(np.isfinite(spread) & (spread > 0), 1 / np.maximum(spread, TINY), 0.0)
-    return (
-        correlated * (y * information)[..., None],
-        correlated * np.sqrt(information)[..., None],
-    )
+    gain = correlated * information[..., None]
+    noise = np.where(information > 0, noise, 0.0)
+    left = covariance - gain[..., :, None] * correlated[..., None, :]
+    rest = _times(left, h) - noise[..., None] * gain
+    return gain * y[..., None], left - rest[..., :, None] * gain[..., None, :]
+
+
+def _times(covariance: Floats, weights: Floats) -> Floats:
+    """Return Σw (…, unknowns)."""
+    return np.asarray((covariance @ weights[..., None])[..., 0])
 
 
 def absorb(
@@ -163,15 +159,14 @@ def absorb(
     crosspoints = _crosspoints(estimate.branches, pattern)
     network = transfer_matrix(crosspoints, estimate.wire)
     slope = _slopes(crosspoints, network)
-    h = slope[:, :, None] * reading_weights(pattern)
+    h = slope[:, :, None] * sum_weights(pattern)
 
     noise = np.where(seen, np.nan_to_num(measured.uncertainty_siemens) ** 2, np.inf)
 
     same_range = range_amperes == estimate.range_amperes
     column_gain = estimate.column_gain if same_range else np.ones(shape[1])
     gains = estimate.row_gain[:, None] * column_gain
-    variance = estimate.variance
-    spread = sum_variance(h, variance, estimate.learned) + noise
+    spread = sum_variance(h, estimate.covariance) + noise
     fitted = _gains_since(siemens, network * gains, spread, same_range)
     gains = gains * fitted.of_elements
 
@@ -179,23 +174,22 @@ def absorb(
     drawn = slope**2 * (pattern * estimate.branches.branch_siemens**2).sum(axis=2)
     told = seen & (drawn > 0)
     doubt = _doubt(y[told], spread[told], drawn[told])
-    variance = variance.copy()
+    covariance = estimate.covariance.copy()
+    variance = np.einsum("ijkk->ijk", covariance)  # a view of its diagonal
     variance[:, :, 1:] += doubt * estimate.branches.branch_siemens**2
     at = np.nonzero(seen & (y**2 > SURPRISE**2 * (spread + doubt * drawn)))
     excess = y[at] / slope[at]
     suspect = _suspect(pattern[at], estimate.branches.branch_siemens[at], excess)
     variance[(*at, suspect)] += excess**2
 
-    step, u = observe(variance, estimate.learned, h, y, noise)
-    learned = np.concatenate([estimate.learned, u[None]])
+    step, covariance = observe(covariance, h, y, noise)
     return replace(
         estimate,
-        branches=_moved(estimate.branches, step, variance, learned),
+        branches=_moved(estimate.branches, step, covariance),
         row_gain=estimate.row_gain * (1 + fitted.rows),
         column_gain=column_gain * (1 + fitted.columns),
         range_amperes=range_amperes,
-        variance=variance,
-        learned=learned,
+        covariance=covariance,
     )
 
 
@@ -203,8 +197,8 @@ def _with_first_guess(estimate: BoardEstimate, siemens: Floats) -> BoardEstimate
     """Return the estimate with crosspoints of which nothing is known at what they show now: they
     may conduct so much that their whole row feels it, which is beyond linear.
     """
-    blind = (estimate.variance[:, :, 0] == UNKNOWN_SIEMENS**2) & np.isfinite(siemens)
-    if not blind.any() or len(estimate.learned):
+    blind = (estimate.covariance[:, :, 0, 0] == UNKNOWN_SIEMENS**2) & np.isfinite(siemens)
+    if not blind.any():
         return estimate
     opened = np.where(blind, np.maximum(siemens, 0.0), estimate.branches.open_siemens)
     return replace(estimate, branches=replace(estimate.branches, open_siemens=opened))
@@ -268,17 +262,15 @@ def _suspect(pattern: NDArray[np.bool_], siemens: Floats, excess: Floats) -> NDA
     return np.where(pattern.any(axis=1), 1 + left.argmin(axis=1), 0)
 
 
-def _moved(
-    branches: BranchCalibration, step: Floats, variance: Floats, learned: Floats
-) -> BranchCalibration:
-    """Return branches whose readings q moved by `step` (rows, columns, 1 + branches)."""
-    left = variance[:, :, 1:] + variance[:, :, :1]
-    for u in learned:
-        left = left - (u[:, :, 1:] - u[:, :, :1]) ** 2
-    siemens = branches.branch_siemens + step[:, :, 1:] - step[:, :, :1]
+def _moved(branches: BranchCalibration, step: Floats, covariance: Floats) -> BranchCalibration:
+    """Return branches after their unknowns (open, branches) moved by `step` (rows, columns, 1 +
+    branches), with what is left of their uncertainty.
+    """
+    left = np.sqrt(np.maximum(np.einsum("ijkk->ijk", covariance)[:, :, 1:], 0.0))
+    siemens = branches.branch_siemens + step[:, :, 1:]
     return replace(
         branches,
         branch_siemens=np.where(branches.usable, siemens, 0.0),
-        uncertainty_siemens=np.where(branches.usable, np.sqrt(np.maximum(left, 0.0)), 0.0),
+        uncertainty_siemens=np.where(branches.usable, left, 0.0),
         open_siemens=branches.open_siemens + step[:, :, 0],
     )

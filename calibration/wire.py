@@ -86,16 +86,20 @@ def without_wire_drop(calibration: BranchCalibration, wire: Wire) -> BranchCalib
         f_j = 1 − R_source·Σq − R_row·Σ_{m=1..j} Σ_{l≥m} q_l − q_j·(R_column·(rows − 1 − i) +
         R_sense)
 
-    of it, and conducts q_j / f_j. The leakage of other rows into the columns is left out.
+    of it, and conducts q_j / f_j. The leakage of other rows into the columns is left out. The
+    probes are those of the calibration's design, whose groups its branch values give back.
     """
-    opened = calibration.open_siemens
-    true_open = opened / _fraction(opened[:, :, None], wire)[:, :, 0]
-    seen = calibration.branch_siemens + opened[:, :, None]
+    opened = calibration.open_siemens[:, :, None]
+    groups = calibration.groups
+    seen = opened + calibration.branch_siemens @ groups.T
     closed = seen / _fraction(seen, wire)
+    # What cannot be selected was not closed in any group, or is not to be told from the rest.
+    unknowns = np.column_stack([np.ones(len(groups)), groups])
+    true = closed @ np.linalg.pinv(unknowns).T
     return replace(
         calibration,
-        branch_siemens=np.where(calibration.usable, closed - true_open[:, :, None], 0.0),
-        open_siemens=true_open,
+        branch_siemens=np.where(calibration.usable, true[:, :, 1:], 0.0),
+        open_siemens=true[:, :, 0],
     )
 
 

@@ -60,14 +60,19 @@ class Bench:
     def calibrate(self, progress: Progress = no_progress) -> Calibration:
         """Measure the converters of the board, every branch, the gains of the ranges, the noise.
 
-        `progress` hears of blocks done, then of rows, then of ranges.
+        Branches are read with apertures of whole line cycles, which no mains pickup passes,
+        whatever products use. `progress` hears of blocks done, then of rows, then of ranges.
         """
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
         converters = measure_converters(self.board, progress=progress)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
+        aperture_seconds = self.board.aperture_seconds
+        cycles = max(1, round(aperture_seconds * self.board.line_hertz))
+        self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
         measured = branches.characterize(straight, progress=progress)
+        self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
         gains = measure_ranges(straight, converters.columns, measured, progress=progress)
         ranges_done = self.board.seconds()

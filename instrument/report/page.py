@@ -8,6 +8,7 @@ from importlib import resources
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
+from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.converters import ChannelStatus, Converters
@@ -128,6 +129,8 @@ def render(
         precision=precision,
         branch_uncertainty=_branch_uncertainty(branches),
         faults=_faults(branches),
+        dead=_places(branches.dead_crosspoints),
+        wild=_places(branches.wild_readings),
         converters=_converters(run.calibration),
         noise_rows=noise_rows(run.calibration.noise),
         idle=_idle(run.calibration.converters),
@@ -207,6 +210,16 @@ def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | No
         return None
     uncertainty, siemens = branches.uncertainty_siemens[usable], branches.branch_siemens[usable]
     return float(np.median(uncertainty)), float(np.median(uncertainty / siemens))
+
+
+def _places(counts: NDArray[np.generic]) -> Listing:
+    """List the crosspoints (rows, columns) of which there is something to tell, and how much."""
+    found = np.argwhere(counts)
+    entries = [
+        f"{row}, {column}: {counts[row, column]}" if counts.dtype != bool else f"{row}, {column}"
+        for row, column in found[:MOST_LISTED].tolist()
+    ]
+    return Listing(entries, len(found) - len(entries))
 
 
 def _faults(branches: BranchCalibration) -> Listing:

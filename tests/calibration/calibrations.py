@@ -24,6 +24,7 @@ def calibration_of(
 ) -> BranchCalibration:
     """Return a calibration of (rows, columns, branches), all of them ok unless said otherwise."""
     ok = np.ones(branch_siemens.shape, dtype=bool) if usable is None else usable
+    rows, columns, branches = branch_siemens.shape
     return BranchCalibration(
         branch_siemens=np.where(ok, branch_siemens, 0.0),
         uncertainty_siemens=np.where(ok, 1e-12, 0.0),
@@ -32,6 +33,16 @@ def calibration_of(
         readings=0,
         range_amperes=3e-5,
         row_volts=15 / 16,
+        design="one at a time",
+        groups=np.concatenate([np.zeros((1, branches), bool), np.eye(branches, dtype=bool)]),
+        noise_covariance=np.broadcast_to(np.eye(1 + branches), (rows, 1 + branches, 1 + branches)),
+        noise_variance_siemens2=np.full(columns, 1e-24),
+        signal_covariance_siemens2=np.zeros((rows, 1 + branches, 1 + branches)),
+        wild_readings=np.zeros((rows, columns), dtype=np.int_),
+        drift_ppm=0.0,
+        reference_kelvin=296.15,
+        kelvin_range=np.array([296.15, 296.15]),
+        delay_seconds=5e-4,
     )
 
 

@@ -152,9 +152,9 @@ def test_predicted_error_is_that_of_the_network():
 
 def test_an_uncertain_branch_is_left_alone():
     estimate, wanted, chosen, counts = job(4, 12, 6, BOARD)
-    variance = estimate.variance.copy()
-    variance[:, :, 3] = 1e-9**2  # one reading of ten
-    doubtful = replace(estimate, variance=variance)
+    covariance = estimate.covariance.copy()
+    covariance[:, :, 3, 3] += 1e-9**2  # one branch of ten
+    doubtful = replace(estimate, covariance=covariance)
     after = descend(doubtful, wanted, chosen, counts)
     careless = descend(estimate, wanted, chosen, counts)
     closed = [result.chosen.reshape(-1, 2, 10)[:, :, 2].mean() for result in (after, careless)]

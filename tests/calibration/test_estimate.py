@@ -14,8 +14,8 @@ from calibration.estimate import (
     first_estimate,
     observe,
     predict,
-    reading_weights,
     sum_variance,
+    sum_weights,
 )
 from calibration.refinement import program
 from calibration.targets import choose_targets
@@ -30,14 +30,27 @@ from tests.simulator.boards import NO_GAIN, NO_NOISE, small, switched_on
 VOLTS, RANGE = 15 / 16, 1e-3
 WIRE = Wire(0.02, 0.02, 0.05, 0.05)
 NOISE = 2e-11
+TO_UNKNOWNS = np.eye(11)
+TO_UNKNOWNS[1:, 0] = -1.0
+"""From readings (open, each branch alone) to what is open and what each branch adds."""
+OF_READINGS = np.diag([1 / 4, *np.full(10, 3 / 4)])
+OF_ONE_AT_A_TIME = TO_UNKNOWNS @ OF_READINGS @ TO_UNKNOWNS.T
+"""Covariance, over the variance of a branch."""
 
 
 def made_up(seed, rows=12, columns=16, uncertainty=6e-12):
-    """An estimate of a board that is exactly what it says, and a pattern that closes half of it."""
+    """An estimate of a board that is exactly what it says, and a pattern that closes half of it.
+
+    The open crosspoint was read three times as often as each of ten branches, all with one scatter.
+    """
     random = np.random.default_rng(seed)
     calibration = replace(calibration_of(drawn_siemens(random, rows, columns)), range_amperes=RANGE)
-    spread = np.full(calibration.status.shape, uncertainty)
-    calibration = replace(calibration, uncertainty_siemens=spread)
+    calibration = replace(
+        calibration,
+        uncertainty_siemens=np.full(calibration.status.shape, uncertainty),
+        noise_covariance=np.broadcast_to(OF_ONE_AT_A_TIME, (rows, 11, 11)),
+        noise_variance_siemens2=np.full(columns, uncertainty**2),
+    )
     estimate = replace(first_estimate(calibration, WIRE), branches=calibration)
     pattern = random.random(calibration.status.shape) < 0.5
     pattern[:, :, 0] = True  # every crosspoint conducts
@@ -64,44 +77,37 @@ def true_matrix(estimate, pattern):
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_observations_one_by_one_are_least_squares_of_all_together(readings, count, seed):
+def test_observations_one_by_one_are_least_squares_of_all_together(unknowns, count, seed):
     random = np.random.default_rng(seed)
-    variance = random.uniform(0.5, 2.0, readings)
-    h = random.integers(-2, 3, (count, readings)).astype(float)
+    root = random.standard_normal((unknowns, unknowns))
+    prior = root @ root.T + np.eye(unknowns)
+    h = random.integers(-2, 3, (count, unknowns)).astype(float)
     y = random.standard_normal(count)
     noise = random.uniform(0.1, 1.0, count)
 
-    state, learned = np.zeros(readings), np.zeros((0, readings))
+    state, covariance = np.zeros(unknowns), prior
     for weights, seen_here, r in zip(h, y, noise, strict=True):
-        expected = weights @ state
-        step, u = observe(variance, learned, weights, np.array(seen_here - expected), np.array(r))
-        state, learned = state + step, np.concatenate([learned, u[None]])
+        surprise = np.array(seen_here - weights @ state)
+        step, covariance = observe(covariance, weights, surprise, np.array(r))
+        state = state + step
 
-    covariance = np.linalg.inv(np.diag(1 / variance) + h.T @ (h / noise[:, None]))
-    np.testing.assert_allclose(state, covariance @ h.T @ (y / noise), atol=1e-9)
-    np.testing.assert_allclose(np.diag(variance) - learned.T @ learned, covariance, atol=1e-9)
-    weights = random.integers(-1, 2, readings).astype(float)
-    assert sum_variance(weights, variance, learned) == pytest.approx(
-        weights @ covariance @ weights, abs=1e-9
+    expected = np.linalg.inv(np.linalg.inv(prior) + h.T @ (h / noise[:, None]))
+    np.testing.assert_allclose(state, expected @ h.T @ (y / noise), atol=1e-9)
+    np.testing.assert_allclose(covariance, expected, atol=1e-9)
+    weights = random.integers(-1, 2, unknowns).astype(float)
+    assert sum_variance(weights, covariance) == pytest.approx(
+        weights @ expected @ weights, abs=1e-9
     )
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
 def test_a_sum_of_branches_is_as_uncertain_as_the_readings_it_came_from(seed):
-    random = np.random.default_rng(seed)
     estimate, pattern = made_up(seed, rows=2, columns=2)
-    readings = 1e-6 * random.uniform(1, 2, (3, 11))  # of a crosspoint: open, and ten closed
-    siemens = (
-        readings[:, :1] + (pattern[0, 0] * (readings[:, 1:] - readings[:, :1])).sum(axis=1)[:, None]
-    )
-    weights = reading_weights(pattern[0, 0])
-    np.testing.assert_allclose(readings @ weights, siemens[:, 0], rtol=1e-12)
-    # the open crosspoint is read three times as often as each of ten branches
-    branch, opened = 6e-12**2 * 3 / 4, 6e-12**2 / 4
+    # With n branches closed a crosspoint conducts Σ x q + (1 − n) q₀, q what was read.
     closed = pattern[0, 0].sum()
-    expected = closed * branch + (1 - closed) ** 2 * opened
-    stated = sum_variance(weights, estimate.variance[0, 0], estimate.learned[:, 0, 0])
+    expected = 6e-12**2 * (closed * 3 / 4 + (1 - closed) ** 2 / 4)
+    stated = sum_variance(sum_weights(pattern[0, 0]), estimate.covariance[0, 0])
     assert stated == pytest.approx(expected)
 
 
@@ -133,13 +139,13 @@ def test_slope_is_the_derivative_of_the_prediction():
 def test_a_measurement_corrects_what_it_measured_and_lessens_its_uncertainty():
     truth, pattern = made_up(1, rows=40, columns=60)
     estimate, _ = made_up(1, rows=40, columns=60, uncertainty=1e-10)
-    readings = np.sqrt(estimate.variance) * np.random.default_rng(2).standard_normal(
-        estimate.variance.shape
-    )
+    off_by = np.linalg.cholesky(estimate.covariance[0, 0]) @ np.random.default_rng(
+        2
+    ).standard_normal((40, 60, 11, 1))
     off = replace(
         estimate.branches,
-        branch_siemens=truth.branches.branch_siemens + readings[:, :, 1:] - readings[:, :, :1],
-        open_siemens=truth.branches.open_siemens + readings[:, :, 0],
+        branch_siemens=truth.branches.branch_siemens + off_by[:, :, 1:, 0],
+        open_siemens=truth.branches.open_siemens + off_by[:, :, 0, 0],
     )
     estimate = replace(estimate, branches=off)
     wanted = true_matrix(truth, pattern)

@@ -22,6 +22,18 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
             readings=1234,
             range_amperes=3e-5,
             row_volts=0.9375,
+            design="one at a time",
+            groups=np.concatenate([np.zeros((1, shape[2]), bool), np.eye(shape[2], dtype=bool)]),
+            noise_covariance=np.broadcast_to(
+                np.eye(1 + shape[2]), (shape[0], 1 + shape[2], 1 + shape[2])
+            ),
+            noise_variance_siemens2=np.full(shape[1], 1e-24),
+            signal_covariance_siemens2=np.zeros((shape[0], 1 + shape[2], 1 + shape[2])),
+            wild_readings=np.zeros((shape[0], shape[1]), dtype=np.int_),
+            drift_ppm=0.0,
+            reference_kelvin=296.15,
+            kelvin_range=np.array([296.15, 296.15]),
+            delay_seconds=5e-4,
         ),
         converters=converters_of(*shape[:2], seed=seed),
         ranges=ranges_of(shape[1]),

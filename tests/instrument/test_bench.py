@@ -184,3 +184,15 @@ def test_a_board_that_is_gone_is_told_by_its_resource(tmp_path):
     path.write_text('[board]\nresource = "TCPIP::127.0.0.1::9::SOCKET"\n')
     with pytest.raises(InstrumentError, match=r"TCPIP::127\.0\.0\.1::9::SOCKET"):
         open_bench(path).__enter__()
+
+
+def test_branches_are_read_over_whole_line_cycles_whatever_products_use(served, tmp_path):
+    path = tmp_path / "bench.toml"
+    path.write_text(path.read_text() + "nplc = 0.6\n")
+    seen = []
+    with open_bench(path) as bench:
+        calibration = bench.calibrate(lambda *_: seen.append(served.crossbar.aperture_seconds))
+        assert served.crossbar.aperture_seconds == pytest.approx(0.6 / 50)
+    # Converters before, and ranges after, are read as products are.
+    assert sorted(set(seen)) == pytest.approx([0.6 / 50, 1 / 50])
+    assert calibration.branches.usable.all()

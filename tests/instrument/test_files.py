@@ -165,6 +165,10 @@ def test_a_damaged_calibration_is_one_error_or_the_same_calibration(folder, data
         ("branches.status", np.full((3, 4, 5), "ok"), "not a calibration file"),
         ("branches.uncertainty_siemens", np.full((3, 4, 5), np.nan), "NaN"),
         ("branches.readings", np.ones(2), "readings is of shape"),
+        ("branches.design", np.full(2, "one"), "design is of shape"),
+        ("branches.groups", np.ones((3, 4), bool), "groups is of shape"),
+        ("branches.noise_covariance", np.ones((3, 6)), "noise_covariance is of shape"),
+        ("branches.wild_readings", np.ones((4, 3), int), "wild_readings is of shape"),
         ("converters.rows.coefficients", np.ones((4, 4)), "rows.coefficients is of shape"),
         ("converters.rows.coefficients", np.ones((3, 5)), "rows.covariance is of shape"),
         ("converters.columns.covariance", np.ones((4, 4)), "columns.covariance is of shape"),
@@ -178,8 +182,9 @@ def test_a_damaged_calibration_is_one_error_or_the_same_calibration(folder, data
         ("about", "{}", "not a calibration of this version"),
         ("about", '{"format": "ohmsum calibration 1"}', "calibrate again"),
         ("about", '{"format": "ohmsum calibration 2"}', "calibrate again"),
-        ("about", '{"format": "ohmsum calibration 3"}', "not a calibration file"),
-        ("about", '{"format": "ohmsum calibration 3", "board": {"colour": 3}}', "not a calib"),
+        ("about", '{"format": "ohmsum calibration 3"}', "calibrate again"),
+        ("about", '{"format": "ohmsum calibration 4"}', "not a calibration file"),
+        ("about", '{"format": "ohmsum calibration 4", "board": {"colour": 3}}', "not a calib"),
     ],
 )
 def test_a_calibration_that_does_not_hold_together(folder, name, array, complaint):

@@ -83,6 +83,7 @@ def make_run(
     transfer = np.zeros((rows, board.columns))
     transfer[:, 0 : 2 * outputs : 2] = wanted * (1 + error * random.standard_normal(shape))
     branch_shape = board.rows, board.columns, board.branches
+    unknowns = 1 + board.branches, 1 + board.branches
     branches = BranchCalibration(
         branch_siemens=random.uniform(1e-6, 1e-5, branch_shape),
         uncertainty_siemens=np.full(branch_shape, 6e-12),
@@ -91,6 +92,16 @@ def make_run(
         readings=106_496,
         range_amperes=30e-6,
         row_volts=0.9375,
+        design="one at a time",
+        groups=np.eye(1 + board.branches, dtype=bool)[:, 1:],
+        noise_covariance=np.zeros((board.rows, *unknowns)),
+        noise_variance_siemens2=np.full(board.columns, 1e-24),
+        signal_covariance_siemens2=np.zeros((board.rows, *unknowns)),
+        wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
+        drift_ppm=0.0,
+        reference_kelvin=296.15,
+        kelvin_range=np.array([296.15, 296.15]),
+        delay_seconds=5e-4,
     )
     wire = Wire(0.02, 0.02, 0.05, 0.0)
     return Run(
@@ -208,14 +219,19 @@ def thorough(run: Run) -> Run:
 
 
 def with_faults(run: Run) -> Run:
-    """Break a short, an open and a stuck branch, and put two weights beyond reach."""
+    """Break a short, an open and a stuck branch and a whole crosspoint, with two wild readings
+    elsewhere, and put two weights beyond reach.
+    """
     status = run.calibration.branches.status.copy()
     status[0, 1, 2], status[3, 4, 0], status[5, 2, 3] = (
         BranchStatus.SHORT,
         BranchStatus.OPEN,
         BranchStatus.STUCK,
     )
-    branches = replace(run.calibration.branches, status=status)
+    status[2, 6] = BranchStatus.OPEN
+    wild = np.zeros(status.shape[:2], dtype=np.int_)
+    wild[4, 7] = 2
+    branches = replace(run.calibration.branches, status=status, wild_readings=wild)
     unreachable = run.program.programmed.unreachable.copy()
     unreachable[[1, 4], [2, 0]] = True
     programmed = replace(run.program.programmed, unreachable=unreachable)
@@ -491,6 +507,9 @@ def test_faults_and_unreachable_weights_are_listed(pages: Callable[[str], str]) 
     text, weights = parse(pages("faults")).text, RUNS["faults"].program.weights
     for entry in ("0, 1, 2: short", "3, 4, 0: open", "5, 2, 3: stuck"):
         assert entry in text
+    page = pages("faults")
+    assert "<li>2, 6</li>" in page  # a crosspoint without a working branch
+    assert "<li>4, 7: 2</li>" in page  # wild readings
     for row, output in ((1, 2), (4, 0)):
         assert f"{row}, {output}: {weights[row, output]:.4g}, is " in text
     assert "beyond reach" not in parse(pages("small")).text

@@ -47,7 +47,7 @@ def test_exception_while_a_matrix_stands_on_the_board(served, bench_file, is_saf
 def test_exception_between_two_scans(served, bench_file, is_safe):
     def fail_in_the_middle(done, total):
         assert served.crossbar.outputs_on
-        if done == total // 2:
+        if done < total:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), open_bench(bench_file) as bench:

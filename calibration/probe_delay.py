@@ -1,0 +1,93 @@
+"""How long a probe has to wait: until what is left of its current's move does not matter.
+
+After a move of a switch or of a row the current approaches its final value exponentially, and an
+aperture that begins too early averages what is left (what products miss is found later, by
+`calibration.settling`, with all branches closed). One branch is read in all columns with
+alternating polarity, so that every reading follows a move by twice its own value, at a very short
+aperture and with delays from microseconds to milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import Crossbar
+
+Floats = NDArray[np.float64]
+SHORT_APERTURE_SECONDS = 20e-6
+DELAYS_SECONDS = 20e-6 * 2.0 ** np.arange(11)
+"""Up to 20 ms, which is taken for settled."""
+PAIRS = 3
+"""Pairs of polarities at each delay; the first move of each comes from another state."""
+VISIBLE = 5.0
+"""Standard deviations from which on a residue is seen."""
+LEAST_VISIBLE = 1e-9
+WELL_VISIBLE = 3.0
+"""Times that: from there on its size is known."""
+
+
+@dataclass(frozen=True)
+class SettlingTail:
+    """What is left of a move by 2I, over I, averaged over a short aperture after a delay."""
+
+    delay_seconds: float
+    """The longest delay after which something was well seen; the shortest if nothing was."""
+    share: float
+    """What was seen then, or could not have been seen."""
+    time_constant_seconds: float
+    """Of the slow end: no longer than this; 0 where nothing was seen."""
+    aperture_seconds: float
+
+    def needed_seconds(self, aperture_seconds: float, tolerance: float) -> float:
+        """Return the delay after which an aperture T reads within `tolerance` of its value.
+
+        The mean of e^(−t/τ) over an aperture is τ/T·(1 − e^(−T/τ)), so that the residue ρ seen
+        over the short aperture A becomes ρ·A/T·(1 − e^(−T/τ))/(1 − e^(−A/τ)).
+        """
+        tau = self.time_constant_seconds
+        shorter = self.aperture_seconds / aperture_seconds
+        if tau > 0:
+            shorter *= np.expm1(-aperture_seconds / tau) / np.expm1(-self.aperture_seconds / tau)
+        excess = self.share * shorter / tolerance
+        return float(self.delay_seconds + tau * max(0.0, np.log(max(excess, 1e-300))))
+
+
+def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> SettlingTail:
+    """Measure how currents settle on one branch of one row; leaves aperture and delay changed.
+
+    The time constant is that between the last two delays with a visible residue, or an upper limit
+    from the last visible one and what could have been seen at the next.
+    """
+    aperture = min(SHORT_APERTURE_SECONDS, board.aperture_seconds)
+    signs = np.tile([1.0, -1.0], PAIRS + 1)
+    halves = np.empty((len(DELAYS_SECONDS), PAIRS, board.columns))
+    for index, delay in enumerate(DELAYS_SECONDS):
+        board.configure(aperture_seconds=aperture, delay_seconds=float(delay))
+        probe = np.full(len(signs), row), np.full(len(signs), branch), volts * signs
+        amperes = board.scan(*probe).mean(axis=1)[2:]
+        halves[index] = (amperes[0::2] - amperes[1::2]) / 2
+    # Columns where the branch cannot be read say nothing.
+    final = halves[-1].mean(axis=0)
+    live = np.isfinite(final) & (np.abs(final) > 0.25 * np.nanmedian(np.abs(final)))
+    missing = np.median(1 - halves[:, :, live] / final[live], axis=2)
+    mean = missing[:-1].mean(axis=1)
+    # The noise of the row's DAC is in all columns, so that only repetition tells it.
+    spread = float(np.sqrt(missing.var(axis=1, ddof=1).mean()))
+    limit = max(VISIBLE * spread * np.sqrt(2 / PAIRS), LEAST_VISIBLE)
+    visible = mean > limit
+    if not visible.any():
+        return SettlingTail(float(DELAYS_SECONDS[0]), limit, 0.0, aperture)
+    # Two residues well seen give the time constant, one and what could have been seen a limit.
+    well = np.flatnonzero(mean > WELL_VISIBLE * limit)
+    last = int(well[-1]) if len(well) else int(np.flatnonzero(visible)[-1])
+    if last and mean[last - 1] > mean[last]:
+        decay, step = mean[last - 1] / mean[last], DELAYS_SECONDS[last] - DELAYS_SECONDS[last - 1]
+    elif last + 1 < len(mean):
+        decay, step = mean[last] / limit, DELAYS_SECONDS[last + 1] - DELAYS_SECONDS[last]
+    else:
+        decay, step = np.e, DELAYS_SECONDS[-1]
+    tau = step / np.log(max(decay, 1 + 1e-3))
+    return SettlingTail(float(DELAYS_SECONDS[last]), float(mean[last]), float(tau), aperture)

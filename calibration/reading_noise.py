@@ -1,0 +1,72 @@
+"""What a reading scatters by, as far as it is needed to plan a measurement.
+
+Two numbers, by what they grow with. Before anything is read they are those of the parts' classes; a
+third of a second of readings tells them for the board at hand. The noise survey
+(`calibration.noise`), which takes them apart into causes, closes patterns of branches that are
+known by then: it comes after characterization, this before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.crossbar import NO_BRANCH, Crossbar
+
+Floats = NDArray[np.float64]
+CLASS_APERTURE_SECONDS = 20e-3
+"""For which ReadingNoise states its classes."""
+PAIRS = 4
+"""With which the noise is measured."""
+MEDIAN_SQUARE = 0.7887
+"""Median of χ²/3 with three degrees of freedom, PAIRS − 1, over its mean."""
+LEAST_FRACTION = 1.05 * 2.0**-23 / 12**0.5
+"""Standard deviation of rounding to 2^24 steps over ±1.05 ranges."""
+
+
+@dataclass(frozen=True)
+class ReadingNoise:
+    """Standard deviations of a reading, at an aperture of 20 ms for the parts' classes."""
+
+    range_fraction: float = 3.0e-7
+    """Over the range, whatever the signal. 24-bit Σ-Δ class (AD7177-2): 20 noise-free bits, which
+    count 6.6 standard deviations, of ±1.05 ranges at one line cycle.
+    """
+    signal_fraction: float = 5e-7
+    """Over the signal. nanoDAC class (AD5676R): 100 nV/√Hz on 1 V at one line cycle."""
+
+    def variance(self, amperes: Floats, range_amperes: float) -> Floats:
+        """Return the variance of readings of some currents in a range, ampere²."""
+        additive = (self.range_fraction * range_amperes) ** 2
+        return np.asarray(additive + (self.signal_fraction * amperes) ** 2)
+
+    def at_aperture(self, aperture_seconds: float) -> ReadingNoise:
+        """Return the classes' noise, which is white, at another aperture than theirs."""
+        longer = float(np.sqrt(CLASS_APERTURE_SECONDS / aperture_seconds))
+        return replace(
+            self,
+            range_fraction=self.range_fraction * longer,
+            signal_fraction=self.signal_fraction * longer,
+        )
+
+
+def measure_reading_noise(
+    board: Crossbar, row: int, branch: int, columns: NDArray[np.bool_], volts: float
+) -> ReadingNoise:
+    """Measure the noise without and with a signal: type A, from four readings of each polarity of a
+    branch that works in some columns (columns,), and of its row with every switch open.
+    """
+    amperes = board.scan(
+        np.full(4 * PAIRS, row),
+        np.tile([NO_BRANCH, NO_BRANCH, branch, branch], PAIRS),
+        np.tile([volts, -volts], 2 * PAIRS),
+    )[:, 0, columns].reshape(PAIRS, 4, -1)
+    variance = np.nanmean(np.nanmedian(amperes.var(axis=0, ddof=1), axis=1).reshape(2, 2), axis=1)
+    quiet, loud = variance / MEDIAN_SQUARE
+    signal = float(np.nanmedian(np.abs(amperes[:, 2:])))
+    return ReadingNoise(
+        range_fraction=max(float(np.sqrt(quiet)) / board.range_amperes, LEAST_FRACTION),
+        signal_fraction=float(np.sqrt(max(loud - quiet, 0.0))) / signal,
+    )

@@ -1,0 +1,50 @@
+"""The time constant is measured, and readings wait for as long as it asks."""
+
+import numpy as np
+import pytest
+
+from calibration.branches import characterize
+from calibration.probe_delay import measure_tail
+from simulator.preset import load_preset
+from tests.simulator.boards import STILL, small, switched_on
+
+MOVING = load_preset("8x4").with_effects(**STILL | {"settling": 1.0})
+
+
+def board_with(dac_seconds, seed=1):
+    preset = MOVING.model_dump()
+    preset["settling"]["dac_seconds"] = dac_seconds
+    return switched_on(type(MOVING).model_validate(preset), seed)
+
+
+def measure(board):
+    board.configure(range_amperes=3e-5)
+    return measure_tail(board, 4, 0, 0.9375)
+
+
+@pytest.mark.parametrize("seconds", [50e-6, 200e-6, 1e-3])
+def test_time_constant_is_found(seconds):
+    found = measure(board_with(seconds)).time_constant_seconds
+    assert 0.95 * seconds < found < 1.6 * seconds  # the last residue seen gives an upper limit
+
+
+@pytest.mark.parametrize("seconds", [50e-6, 200e-6, 1e-3])
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8])
+def test_the_delay_leaves_no_more_than_is_tolerated(seconds, tolerance):
+    delay = measure(board_with(seconds)).needed_seconds(0.02, tolerance)
+    ratio = 0.02 / seconds
+    left = 2 * np.exp(-delay / seconds) * -np.expm1(-ratio) / ratio  # moves are by twice the value
+    assert left < 1.2 * tolerance
+
+
+def test_what_settles_at_once_is_not_waited_for():
+    found = measure(switched_on(small(), 1))
+    assert found.time_constant_seconds == 0
+    assert found.needed_seconds(0.02, 1e-7) < 1e-4
+
+
+def test_a_slow_board_is_waited_for_longer():
+    fast, slow = (characterize(board_with(seconds)) for seconds in (50e-6, 500e-6))
+    assert 3e-4 < fast.delay_seconds < 1e-3
+    assert 3e-3 < slow.delay_seconds < 1e-2
+    np.testing.assert_allclose(slow.branch_siemens, fast.branch_siemens, rtol=2e-5, atol=8e-11)
