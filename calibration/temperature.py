@@ -17,15 +17,16 @@ those of the converters are in them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx
 
 from calibration.ageing import AGEING_PER_DECADE, decades
+from calibration.branches import BranchCalibration
 from calibration.uncertainty import Estimate
-from calibration.warming import CHANGE_KELVIN
+from calibration.warming import CHANGE_KELVIN, Warming
 
 Floats = NDArray[np.float64]
 ROUNDS = 6
@@ -42,6 +43,10 @@ class Moment:
     """What the board's sensor said."""
     seconds: float
     """Since power-on, on the board's clock."""
+    uncertainty_kelvin: float = CHANGE_KELVIN
+    """Standard uncertainty of the temperature, but for the sensor's own error, which all moments
+    have in common.
+    """
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Measured:
     """Branches as they were measured once."""
 
     siemens: Floats
-    """(branches,): of every branch of a board; 0 or less where nothing is known."""
+    """(branches,): NaN where nothing is known."""
     uncertainty_siemens: Floats
     """(branches,): standard uncertainty."""
     moment: Moment
@@ -72,6 +77,82 @@ class Conductances:
     """Standard deviation of what each has beside that."""
 
 
+@dataclass(frozen=True)
+class Coefficients:
+    """Temperature coefficients of a board's branches; relative to the board's own converters."""
+
+    per_kelvin: Floats
+    """(rows, columns, branches); 0 where the branch is not usable."""
+    uncertainty_per_kelvin: Floats
+    """(rows, columns, branches): standard uncertainty, that of the common one included."""
+    common_per_kelvin: Estimate
+    """What all have in common."""
+    own_per_kelvin: float
+    """Standard deviation of what each has beside that."""
+
+
+def moment_of(branches: BranchCalibration, seconds: float) -> Moment:
+    """Return when branches were characterized; `seconds` is the board's clock then.
+
+    The temperature was read here and there while it went over some range; its mean is taken for
+    known to a tenth of that.
+    """
+    unseen = float(np.ptp(branches.kelvin_range)) / 10
+    return Moment(branches.reference_kelvin, seconds, float(np.hypot(CHANGE_KELVIN, unseen)))
+
+
+def branches_at(
+    moment: Moment,
+    calibrations: Sequence[tuple[BranchCalibration, Moment]],
+    warming: Warming,
+) -> tuple[BranchCalibration, Coefficients]:
+    """Return the branches of the last of some calibrations of one board as they are at a moment,
+    and their temperature coefficients, from all of them.
+
+    `warming` is what is supposed of the coefficients. Branches are usable that are in the last one;
+    where an earlier one does not know them, the last one alone tells. What temperature and age make
+    uncertain is added to the covariance of each row as the mean over its columns.
+    """
+    last = calibrations[-1][0]
+    usable = last.usable
+
+    def measured(one: BranchCalibration, when: Moment) -> Measured:
+        siemens = np.where(one.usable & usable, one.branch_siemens, np.nan)
+        return Measured(siemens.ravel(), one.uncertainty_siemens.ravel(), when)
+
+    now = conductances_at(
+        moment,
+        [measured(*one) for one in calibrations],
+        warming.gain_per_kelvin,
+        float(np.sqrt(warming.branch_square.expected)),
+    )
+    siemens, uncertainty, per_kelvin, uncertainty_per_kelvin = (
+        values.reshape(usable.shape)
+        for values in (
+            now.siemens,
+            now.uncertainty_siemens,
+            now.per_kelvin,
+            now.uncertainty_per_kelvin,
+        )
+    )
+    more = np.where(usable, uncertainty**2 - last.uncertainty_siemens**2, 0.0)
+    counted = np.maximum(usable.sum(axis=1), 1)
+    added = np.maximum(more.sum(axis=1) / counted, 0.0)
+    covariance = last.signal_covariance_siemens2.copy()
+    covariance[:, 1:, 1:] += added[:, :, None] * np.eye(usable.shape[2])
+    branches = replace(
+        last,
+        branch_siemens=siemens,
+        uncertainty_siemens=uncertainty,
+        signal_covariance_siemens2=covariance,
+        reference_kelvin=moment.kelvin,
+    )
+    coefficients = Coefficients(
+        per_kelvin, uncertainty_per_kelvin, now.common_per_kelvin, now.own_per_kelvin
+    )
+    return branches, coefficients
+
+
 def conductances_at(
     moment: Moment, measured: Sequence[Measured], common: Estimate, own_per_kelvin: float
 ) -> Conductances:
@@ -79,26 +160,29 @@ def conductances_at(
 
     `common` is what is supposed of the coefficient that all have in common, `own_per_kelvin` the
     standard deviation of what each has beside it; measurements at other temperatures make both
-    better. Branches that were never known stay at 0, without an uncertainty.
+    better. Branches that are not known by the last stay at 0, without an uncertainty.
     """
-    known = np.all([one.siemens > 0 for one in measured], axis=0)
+    known = measured[-1].siemens > 0
     siemens = np.array([one.siemens[known] for one in measured])
+    told = siemens > 0
+    siemens = np.where(told, siemens, siemens[-1])
     relative = np.array([one.uncertainty_siemens[known] for one in measured]) / siemens
     kelvin = np.array([one.moment.kelvin - moment.kelvin for one in measured])
     aged = decades(np.array([one.moment.seconds for one in measured])) - decades(moment.seconds)
-    # What the sensor's resolution makes of α is common to all branches; it counts for each.
-    square = relative**2 + ((abs(common.value) + own_per_kelvin) * CHANGE_KELVIN) ** 2
-    weights = 1 / np.maximum(square, np.finfo(np.float64).tiny)
+    unsure = np.array([one.moment.uncertainty_kelvin for one in measured])
+    weights = np.where(told, 1 / relative**2, 0.0)
 
     basis = np.stack([np.ones(len(measured)), kelvin, aged])
-    first = np.log(siemens[0])
+    last = np.log(siemens[-1])
     normal = np.einsum("mb,im,jm->bij", weights, basis, basis)
     normal[:, 0, 0] += FLAT
     normal[:, 2, 2] += AGEING_PER_DECADE**-2
-    wanted = np.einsum("mb,im,mb->bi", weights, basis, np.log(siemens) - first)
+    wanted = np.einsum("mb,im,mb->bi", weights, basis, np.log(siemens) - last)
 
-    information, projected = _of_the_coefficient(normal, wanted)
+    information, projected, lever = _of_the_coefficient(normal, wanted, weights, basis)
     common, own = _population(information, projected, common, own_per_kelvin)
+    # An error of the temperatures makes one of all coefficients together.
+    by_sensor = abs(common.value) * float(np.linalg.norm(lever * unsure))
     normal[:, 1, 1] += own**-2
     wanted[:, 1] += common.value / own**2
     covariance = np.linalg.inv(normal)
@@ -110,22 +194,25 @@ def conductances_at(
         whole[known] = values
         return whole
 
-    at_moment = np.exp(first + found[:, 0])
+    at_moment = np.exp(last + found[:, 0])
     return Conductances(
         siemens=everywhere(at_moment),
         uncertainty_siemens=everywhere(at_moment * np.sqrt(covariance[:, 0, 0])),
         per_kelvin=everywhere(found[:, 1]),
         uncertainty_per_kelvin=everywhere(
-            np.hypot(np.sqrt(covariance[:, 1, 1]), share * common.uncertainty)
+            np.sqrt(covariance[:, 1, 1] + (share * common.uncertainty) ** 2 + by_sensor**2)
         ),
-        common_per_kelvin=common,
+        common_per_kelvin=Estimate(common.value, float(np.hypot(common.uncertainty, by_sensor))),
         own_per_kelvin=own,
     )
 
 
-def _of_the_coefficient(normal: Floats, wanted: Floats) -> tuple[Floats, Floats]:
-    """Return what the measurements alone say of α: information (branches,), and information times
-    the best value; g and a eliminated (Schur complement).
+def _of_the_coefficient(
+    normal: Floats, wanted: Floats, weights: Floats, basis: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return what the measurements alone say of α, g and a eliminated (Schur complement):
+    information (branches,), information times the best value, and what an error of each temperature
+    (measurements,) multiplies α by, in the mean of the branches, 1/K.
     """
     rest = [0, 2]
     inverse = np.linalg.inv(normal[:, rest][:, :, rest])
@@ -135,7 +222,14 @@ def _of_the_coefficient(normal: Floats, wanted: Floats) -> tuple[Floats, Floats]
     projected = wanted[:, 1] - (through * wanted[:, rest]).sum(axis=1)
     # What is left where only one temperature was seen is rounding.
     informative = information > 1e-9 * normal[:, 1, 1]
-    return np.where(informative, information, 0.0), np.where(informative, projected, 0.0)
+    if not informative.any():
+        return np.zeros_like(information), np.zeros_like(projected), np.zeros(len(weights))
+    own = weights * (basis[1][:, None] - through[:, 0] - basis[2][:, None] * through[:, 1])
+    return (
+        np.where(informative, information, 0.0),
+        np.where(informative, projected, 0.0),
+        (own[:, informative] / information[informative]).mean(axis=1),
+    )
 
 
 def _population(
@@ -146,7 +240,8 @@ def _population(
 
     α̂ scatter about the common coefficient by v = 1/information + own². The mean is that of least
     squares; the variance beside it is (α̂ − mean)² − 1/information on average, which is weighed
-    against the one that was supposed, taken for as uncertain as it is large. Branches beyond
+    against the one that was supposed, taken for as uncertain as it is large. So is the noise
+    that is taken off: a class says what parts age by at most. Branches beyond
     STANDS_OUT standard deviations are not what they were, whatever the temperature.
     """
     told = information > 0
@@ -161,10 +256,12 @@ def _population(
         total = float(alike.sum()) + common.uncertainty**-2
         middle = (float(alike @ value) + common.value * common.uncertainty**-2) / total
         precise = alike**2 / 2
-        seen = float(precise @ ((value - middle) ** 2 - noise))
+        seen = float(np.average((value - middle) ** 2 - noise, weights=precise))
+        misstated = float(np.average(noise, weights=precise))
+        certain = 1 / (1 / float(precise.sum()) + misstated**2)
         prior = max(supposed, own_square) ** -2
-        certain = float(precise.sum()) + prior
-        own_square = _positive_mean((seen + supposed * prior) / certain, certain**-0.5)
+        both = certain + prior
+        own_square = _positive_mean((certain * seen + prior * supposed) / both, both**-0.5)
     return Estimate(middle, total**-0.5), float(np.sqrt(own_square))
 
 

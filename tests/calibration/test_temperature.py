@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.ageing import AGEING_PER_DECADE, decades
-from calibration.temperature import Measured, Moment, conductances_at
+from calibration.branches import characterize
+from calibration.converters import measure_converters
+from calibration.corrected import CorrectedCrossbar
+from calibration.temperature import Measured, Moment, branches_at, conductances_at, moment_of
 from calibration.uncertainty import Estimate
+from calibration.warming import Warming
+from tests.calibration.branch_truth import EVERYTHING, read_value, scores
+from tests.simulator.boards import switched_on
 
 SUPPOSED, OWN = Estimate(0.0, 500e-6), 50e-6
 BRANCHES = 2000
@@ -61,14 +67,17 @@ def test_intervals_cover_the_truth_of_95_branches_in_100(day):
         common = np.average(said.siemens / truth)
         found.append(covered(said.siemens / common, said.uncertainty_siemens, truth))
         own.append(covered(said.per_kelvin, said.uncertainty_per_kelvin, lot.per_kelvin))
-    assert 0.93 < np.mean(found) < 0.97
-    assert 0.93 < np.mean(own) < 0.975
+    # where hardly anything was seen, what is supposed counts, and caution
+    most = 1.0 if day == "hardly two" else 0.97
+    assert 0.93 < np.mean(found) < most
+    assert 0.93 < np.mean(own) < most
 
 
 def test_one_temperature_tells_what_was_supposed():
     lot = Lot(1)
     said = conductances_at(Moment(300, 0), [lot.measured(300)], Estimate(-2e-4, 30e-6), 40e-6)
-    assert (said.per_kelvin == pytest.approx(-2e-4)) and said.own_per_kelvin == 40e-6
+    assert said.per_kelvin == pytest.approx(-2e-4)
+    assert said.own_per_kelvin == 40e-6
     assert said.uncertainty_per_kelvin == pytest.approx(50e-6)
     np.testing.assert_allclose(said.siemens, lot.siemens, rtol=2e-5)
 
@@ -119,7 +128,7 @@ def test_what_is_not_known_stays_unknown(dead, times):
     for hours in range(times):
         one = lot.measured(300 + hours, hours)
         siemens = one.siemens.copy()
-        siemens[dead] = 0.0
+        siemens[dead] = np.nan
         measured.append(replace(one, siemens=siemens))
     said = conductances_at(Moment(300.3, 3600.0), measured, SUPPOSED, OWN)
     for values in (said.siemens, said.uncertainty_siemens, said.per_kelvin):
@@ -128,3 +137,67 @@ def test_what_is_not_known_stays_unknown(dead, times):
     alive = np.setdiff1d(np.arange(BRANCHES), dead)
     assert (said.siemens[alive] > 0).all()
     assert (said.uncertainty_siemens[alive] > 0).all()
+
+
+CLASS = Warming(
+    kelvin=300.0,
+    kelvin_per_second=Estimate(0.0, 0.0),
+    wander=0.0,
+    gain_per_kelvin=SUPPOSED,
+    column_square=Estimate(1e-10, 1e-10),
+    branch_square=Estimate(OWN**2, OWN**2),
+)
+"""What is supposed of a board before it is surveyed."""
+
+
+def over_a_day(seed, day, preset=EVERYTHING):
+    """A board characterized at some hours, when it was so much warmer, and what it then is said to
+    be; with it the shares of intervals that cover the truth: conductances, coefficients.
+    """
+    board = switched_on(preset, seed)
+    straight = CorrectedCrossbar(board, measure_converters(board))
+    calibrations = []
+    for hours, kelvin in day:
+        board.clock.advance(max(3600 * hours - board.clock.seconds, 0.0), "integrating")
+        board.ambient.step_kelvin = kelvin
+        measured = characterize(straight)
+        calibrations.append((measured, moment_of(measured, board.clock.seconds)))
+    last = calibrations[-1][1]
+    now = Moment(last.kelvin + 0.4, last.seconds)
+    branches, coefficients = branches_at(now, calibrations, CLASS)
+    warmer, colder = (
+        read_value(board, replace(branches, reference_kelvin=now.kelvin + step), now.seconds)
+        for step in (0.5, -0.5)
+    )
+    truth = 2 * (warmer - colder) / (warmer + colder)
+    off = np.abs(coefficients.per_kelvin - truth) / coefficients.uncertainty_per_kelvin
+    within = np.abs(scores(board, branches, now.seconds)) < 1.96
+    assert branches.usable.all()
+    return float(within.mean()), float((off < 1.96).mean()), coefficients
+
+
+def test_a_day_tells_the_coefficients_of_a_board():
+    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0), (5, -0.7)]) for seed in range(6)]
+    covered, own, said = zip(*shares, strict=True)
+    assert 0.9 < np.mean(covered) < 0.99
+    assert 0.9 < np.mean(own) < 0.99
+    for coefficients in said:
+        assert coefficients.own_per_kelvin == pytest.approx(30e-6, rel=0.15)
+        assert coefficients.common_per_kelvin.uncertainty < 4e-6
+
+
+def test_a_room_that_stays_as_it_is_tells_little_and_says_so():
+    calm = EVERYTHING.with_effects(ambient=0.0).in_force()
+    covered, own, said = over_a_day(1, [(0, 0.0), (1, 0.0)], calm)
+    assert covered > 0.9
+    assert own > 0.9
+    assert said.common_per_kelvin.uncertainty > 100e-6
+
+
+@pytest.mark.slow
+def test_intervals_of_200_boards_cover_what_they_say():
+    """From board to board the shares scatter by 0.04, their means by 0.003."""
+    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0), (5, -0.7)])[:2] for seed in range(200)]
+    covered, own = np.mean(shares, axis=0)
+    assert 0.93 < covered < 0.97
+    assert 0.93 < own < 0.97
