@@ -195,9 +195,10 @@ def test_a_room_that_stays_as_it_is_tells_little_and_says_so():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_intervals_of_200_boards_cover_what_they_say():
     """From board to board the shares scatter by 0.04, their means by 0.003."""
-    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0), (5, -0.7)])[:2] for seed in range(200)]
+    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0)])[:2] for seed in range(200)]
     covered, own = np.mean(shares, axis=0)
     assert 0.93 < covered < 0.97
     assert 0.93 < own < 0.97
