@@ -91,66 +91,87 @@ class Coefficients:
     """Standard deviation of what each has beside that."""
 
 
-def moment_of(branches: BranchCalibration, seconds: float) -> Moment:
-    """Return when branches were characterized; `seconds` is the board's clock then.
+def moment_of(branches: BranchCalibration) -> Moment:
+    """Return when branches were characterized.
 
     The temperature was read here and there while it went over some range; its mean is taken for
     known to a tenth of that.
     """
     unseen = float(np.ptp(branches.kelvin_range)) / 10
-    return Moment(branches.reference_kelvin, seconds, float(np.hypot(CHANGE_KELVIN, unseen)))
+    return Moment(
+        branches.reference_kelvin,
+        branches.reference_seconds,
+        float(np.hypot(CHANGE_KELVIN, unseen)),
+    )
 
 
-def branches_at(
-    moment: Moment,
-    calibrations: Sequence[tuple[BranchCalibration, Moment]],
-    warming: Warming,
+def with_earlier(
+    branches: BranchCalibration, earlier: Sequence[BranchCalibration], warming: Warming
 ) -> tuple[BranchCalibration, Coefficients]:
-    """Return the branches of the last of some calibrations of one board as they are at a moment,
-    and their temperature coefficients, from all of them.
+    """Return branches as earlier characterizations of the same board make them better known, and
+    their temperature coefficients.
 
-    `warming` is what is supposed of the coefficients. Branches are usable that are in the last one;
-    where an earlier one does not know them, the last one alone tells. What temperature and age make
-    uncertain is added to the covariance of each row as the mean over its columns.
+    `warming` is what is supposed of the coefficients. Where an earlier characterization does not
+    know a branch, the others tell.
     """
-    last = calibrations[-1][0]
-    usable = last.usable
 
-    def measured(one: BranchCalibration, when: Moment) -> Measured:
-        siemens = np.where(one.usable & usable, one.branch_siemens, np.nan)
-        return Measured(siemens.ravel(), one.uncertainty_siemens.ravel(), when)
+    def measured(one: BranchCalibration) -> Measured:
+        siemens = np.where(one.usable, one.branch_siemens, np.nan)
+        return Measured(siemens.ravel(), one.uncertainty_siemens.ravel(), moment_of(one))
 
-    now = conductances_at(
-        moment,
-        [measured(*one) for one in calibrations],
+    found = conductances_at(
+        moment_of(branches),
+        [measured(one) for one in (*earlier, branches)],
         warming.gain_per_kelvin,
         float(np.sqrt(warming.branch_square.expected)),
     )
-    siemens, uncertainty, per_kelvin, uncertainty_per_kelvin = (
-        values.reshape(usable.shape)
-        for values in (
-            now.siemens,
-            now.uncertainty_siemens,
-            now.per_kelvin,
-            now.uncertainty_per_kelvin,
-        )
-    )
-    more = np.where(usable, uncertainty**2 - last.uncertainty_siemens**2, 0.0)
-    counted = np.maximum(usable.sum(axis=1), 1)
-    added = np.maximum(more.sum(axis=1) / counted, 0.0)
-    covariance = last.signal_covariance_siemens2.copy()
-    covariance[:, 1:, 1:] += added[:, :, None] * np.eye(usable.shape[2])
-    branches = replace(
-        last,
-        branch_siemens=siemens,
-        uncertainty_siemens=uncertainty,
-        signal_covariance_siemens2=covariance,
-        reference_kelvin=moment.kelvin,
-    )
+    shape = branches.status.shape
     coefficients = Coefficients(
-        per_kelvin, uncertainty_per_kelvin, now.common_per_kelvin, now.own_per_kelvin
+        found.per_kelvin.reshape(shape),
+        found.uncertainty_per_kelvin.reshape(shape),
+        found.common_per_kelvin,
+        found.own_per_kelvin,
     )
-    return branches, coefficients
+    siemens = found.siemens.reshape(shape)
+    return _restated(branches, siemens, found.uncertainty_siemens.reshape(shape)), coefficients
+
+
+def moved_to(
+    moment: Moment, branches: BranchCalibration, coefficients: Coefficients
+) -> BranchCalibration:
+    """Return branches as they should be at another moment.
+
+    What all coefficients have in common, right or wrong, moves all branches alike and is no
+    uncertainty of one: the scale of products carries it.
+    """
+    warmer = moment.kelvin - branches.reference_kelvin
+    aged = float(decades(moment.seconds) - decades(branches.reference_seconds))
+    common = coefficients.common_per_kelvin.uncertainty
+    own_square = np.maximum(coefficients.uncertainty_per_kelvin**2 - common**2, 0.0)
+    siemens = branches.branch_siemens * np.exp(coefficients.per_kelvin * warmer)
+    added = siemens**2 * (own_square * warmer**2 + (AGEING_PER_DECADE * aged) ** 2)
+    uncertainty = np.sqrt(branches.uncertainty_siemens**2 + added)
+    moved = _restated(branches, siemens, np.where(branches.usable, uncertainty, 0.0))
+    return replace(moved, reference_kelvin=moment.kelvin, reference_seconds=moment.seconds)
+
+
+def _restated(
+    branches: BranchCalibration, siemens: Floats, uncertainty_siemens: Floats
+) -> BranchCalibration:
+    """Return branches with other values and uncertainties (rows, columns, branches); what these
+    have become larger by is added to the covariance of each row, as the mean over its columns.
+    """
+    usable = branches.usable
+    more = np.where(usable, uncertainty_siemens**2 - branches.uncertainty_siemens**2, 0.0)
+    added = np.maximum(more.sum(axis=1) / np.maximum(usable.sum(axis=1), 1), 0.0)
+    covariance = branches.signal_covariance_siemens2.copy()
+    covariance[:, 1:, 1:] += added[:, :, None] * np.eye(usable.shape[2])
+    return replace(
+        branches,
+        branch_siemens=siemens,
+        uncertainty_siemens=uncertainty_siemens,
+        signal_covariance_siemens2=covariance,
+    )
 
 
 def conductances_at(

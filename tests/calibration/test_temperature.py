@@ -11,7 +11,7 @@ from calibration.ageing import AGEING_PER_DECADE, decades
 from calibration.branches import characterize
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
-from calibration.temperature import Measured, Moment, branches_at, conductances_at, moment_of
+from calibration.temperature import Measured, Moment, conductances_at, moved_to, with_earlier
 from calibration.uncertainty import Estimate
 from calibration.warming import Warming
 from tests.calibration.branch_truth import EVERYTHING, read_value, scores
@@ -160,11 +160,11 @@ def over_a_day(seed, day, preset=EVERYTHING):
     for hours, kelvin in day:
         board.clock.advance(max(3600 * hours - board.clock.seconds, 0.0), "integrating")
         board.ambient.step_kelvin = kelvin
-        measured = characterize(straight)
-        calibrations.append((measured, moment_of(measured, board.clock.seconds)))
-    last = calibrations[-1][1]
-    now = Moment(last.kelvin + 0.4, last.seconds)
-    branches, coefficients = branches_at(now, calibrations, CLASS)
+        calibrations.append(characterize(straight))
+    *earlier, last = calibrations
+    branches, coefficients = with_earlier(last, earlier, CLASS)
+    now = Moment(last.reference_kelvin + 0.4, last.reference_seconds)
+    branches = moved_to(now, branches, coefficients)
     warmer, colder = (
         read_value(board, replace(branches, reference_kelvin=now.kelvin + step), now.seconds)
         for step in (0.5, -0.5)
@@ -184,6 +184,32 @@ def test_a_day_tells_the_coefficients_of_a_board():
     for coefficients in said:
         assert coefficients.own_per_kelvin == pytest.approx(30e-6, rel=0.15)
         assert coefficients.common_per_kelvin.uncertainty < 4e-6
+
+
+def test_where_nothing_is_known_the_uncertainty_grows_with_temperature_and_age():
+    board = switched_on(EVERYTHING, 3)
+    measured = characterize(CorrectedCrossbar(board, measure_converters(board)))
+    branches, coefficients = with_earlier(measured, [], CLASS)
+    np.testing.assert_allclose(branches.branch_siemens, measured.branch_siemens, rtol=1e-12)
+    then = Moment(measured.reference_kelvin, measured.reference_seconds)
+    same = moved_to(then, branches, coefficients)
+    np.testing.assert_allclose(same.uncertainty_siemens, measured.uncertainty_siemens, rtol=1e-9)
+
+    def grown(kelvin, hours):
+        now = Moment(then.kelvin + kelvin, then.seconds + 3600 * hours)
+        after = moved_to(now, branches, coefficients)
+        square = after.uncertainty_siemens**2 - measured.uncertainty_siemens**2
+        assert (
+            after.covariance(*np.ogrid[:8, :8])[..., 3, 3]
+            > measured.covariance(*np.ogrid[:8, :8])[..., 3, 3]
+        ).all()
+        return np.sqrt(square) / after.branch_siemens
+
+    np.testing.assert_allclose(grown(2.0, 0.0), 2 * OWN, rtol=0.5)
+    aged = AGEING_PER_DECADE * np.log10(
+        (measured.reference_seconds / 3600 + 10) / (measured.reference_seconds / 3600 + 1)
+    )
+    np.testing.assert_allclose(grown(0.0, 9.0), aged, rtol=1e-6)
 
 
 def test_a_room_that_stays_as_it_is_tells_little_and_says_so():

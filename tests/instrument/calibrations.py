@@ -32,6 +32,7 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
             wild_readings=np.zeros((shape[0], shape[1]), dtype=np.int_),
             drift_ppm=0.0,
             reference_kelvin=296.15,
+            reference_seconds=30.0,
             kelvin_range=np.array([296.15, 296.15]),
             delay_seconds=5e-4,
         ),

@@ -100,6 +100,7 @@ def make_run(
         wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
         drift_ppm=0.0,
         reference_kelvin=296.15,
+        reference_seconds=30.0,
         kelvin_range=np.array([296.15, 296.15]),
         delay_seconds=5e-4,
     )
