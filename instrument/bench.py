@@ -17,6 +17,7 @@ from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
+from calibration.temperature import Moment, moved_to, with_earlier
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
@@ -85,6 +86,7 @@ class Bench:
             line_hertz=self.board.line_hertz,
         )
         noise = survey_noise(self.board, measured, settings)
+        measured, coefficients = with_earlier(measured, [], noise.warming)
         now = self.board.seconds()
         return Calibration(
             board=self.identity,
@@ -92,6 +94,7 @@ class Bench:
             converters=converters,
             ranges=gains,
             noise=noise,
+            temperature=coefficients,
             converter_seconds=converters_done - began + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
             bench_seconds=now - began,
@@ -121,9 +124,10 @@ class Bench:
     ) -> ProgrammedMatrix:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
 
-        `calibration` is measured first if none is given. `input_full_scale` is the largest |x| that
-        will be asked for. Raises UsageError where the calibration is of another board or has
-        expired (unless that is allowed), MatrixError where the matrix does not fit.
+        `calibration` is measured first if none is given; its branches are taken for what their
+        temperature coefficients and their age make of them by now. `input_full_scale` is the
+        largest |x| that will be asked for. Raises UsageError where the calibration is of another
+        board or has expired (unless that is allowed), MatrixError where the matrix does not fit.
         """
         if calibration is None:
             calibration = self.calibrate()
@@ -132,9 +136,11 @@ class Bench:
         targets.check_fit(matrix, self.board.rows, self.board.columns // 2)
         if not allow_expired:
             require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
-        wanted = targets.choose_targets(matrix, calibration.branches)
+        seconds, kelvin = self.board.moment()
+        now = moved_to(Moment(kelvin, seconds), calibration.branches, calibration.temperature)
+        wanted = targets.choose_targets(matrix, now)
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
-        programmed = refinement.program(corrected, calibration.branches, wanted, progress=progress)
+        programmed = refinement.program(corrected, now, wanted, progress=progress)
         return ProgrammedMatrix(
             board=self.board,
             corrected=corrected,

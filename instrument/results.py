@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.converters import ChannelStatus
 from calibration.noise import NoiseSurvey
+from calibration.temperature import Coefficients
 from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
@@ -81,6 +82,7 @@ def result_document(
             "dead_crosspoints": np.argwhere(calibration.branches.dead_crosspoints).tolist(),
             "converters": _converters(calibration),
             "noise": _noise(calibration.noise),
+            "temperature": _temperature(calibration.temperature, calibration.branches.usable),
             "relative_to": "the board's own converters",
             "versions": calibration.versions,
             "expired": run.calibration_expired,
@@ -107,6 +109,16 @@ def result_document(
     if classification is not None:
         document["classification"] = asdict(classification)
     return document
+
+
+def _temperature(coefficients: Coefficients, usable: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what is known of the branches' temperature coefficients, 1/K."""
+    uncertainty = coefficients.uncertainty_per_kelvin[usable]
+    return {
+        "common_per_kelvin": asdict(coefficients.common_per_kelvin),
+        "own_per_kelvin": coefficients.own_per_kelvin,
+        "median_uncertainty_per_kelvin": float(np.median(uncertainty)) if usable.any() else None,
+    }
 
 
 def _converters(calibration: Calibration) -> dict[str, Any]:

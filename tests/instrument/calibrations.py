@@ -6,7 +6,7 @@ import numpy as np
 
 from calibration.branches import BranchCalibration
 from instrument.store import BoardIdentity, Calibration
-from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
 
 
 def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) -> Calibration:
@@ -39,6 +39,7 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
         converters=converters_of(*shape[:2], seed=seed),
         ranges=ranges_of(shape[1]),
         noise=survey_of(),
+        temperature=coefficients_of(shape, seed),
         bytes_moved=99,
         bench_seconds=1.5,
         converter_seconds=0.5,

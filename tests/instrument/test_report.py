@@ -50,7 +50,7 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
-from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
 CIRCUMSTANCES = Circumstances(title="Digits on board 64x16", seed=7, wall_seconds=12.3)
@@ -114,6 +114,7 @@ def make_run(
             converters=converters_of(board.rows, board.columns),
             ranges=ranges_of(board.columns),
             noise=survey_of(),
+            temperature=coefficients_of(branch_shape),
             bytes_moved=444_921,
             bench_seconds=79.6,
             converter_seconds=11.4,
