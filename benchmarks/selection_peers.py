@@ -41,7 +41,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.selection import SEED, one_decade
+from benchmarks.selection import SEED, one_decade, processor_seconds
 from calibration.selection import select
 from instrument.report.pictures import BLUE, INK, MUTED, VERMILION, draw
 
@@ -210,12 +210,6 @@ PEERS: dict[str, tuple[str, Callable[[Cell, float], Solve]]] = {
     "flsss, told": ("flsss", flsss_told),
 }
 OURS, OUR_CALL = "ohmsum", "ohmsum, one cell"
-
-
-def processor_seconds(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
 
 
 def measure(

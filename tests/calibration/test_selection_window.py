@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration._subset_sums import Answer, Cells
-from calibration._subset_window import SETTLED, SecondCriterion
-from calibration._subset_window_abreast import nearest_second_abreast
-from calibration._subset_window_pairs import nearest_total_abreast
 from calibration.selection import select, select_in_window
+from calibration.selection.sums import Answer, Cells
+from calibration.selection.window import SETTLED, SecondCriterion
+from calibration.selection.window_abreast import search_abreast
+from calibration.selection.window_pairs import nearest_total_abreast
 from tests.calibration.cells import (
     KINDS,
     all_patterns,
@@ -81,7 +81,7 @@ def test_no_second_sum_in_the_window_is_nearer(kind, second_kind, n, share, seed
 
 
 @pytest.mark.parametrize("second_kind", ["total", "unrelated"])
-@pytest.mark.parametrize("bits", [6, 11, 14, 18, 24])
+@pytest.mark.parametrize("bits", [3, 6, 9, 11, 14, 18, 24])
 def test_no_second_sum_in_the_window_is_nearer_among_many_branches(second_kind, bits):
     branch, _, target, usable = pairs(6, 18, bits)
     rng = np.random.default_rng(bits)
@@ -125,12 +125,30 @@ def test_an_empty_window_gives_what_select_gives():
         assert_same(result, nearest)
 
 
-@pytest.mark.parametrize("kernel", [nearest_second_abreast, nearest_total_abreast])
-def test_the_fast_kernels_leave_little_to_the_slow_ones(kernel):
+@pytest.mark.parametrize("bits", [5, 9, 13])
+@pytest.mark.parametrize("outward", [False, True])
+def test_the_fast_search_leaves_little_to_the_slow_one(outward, bits):
+    branch, total, target, usable = pairs(300, 16, 7)
+    second = second_weights("unrelated", branch, np.random.default_rng(7))
+    second_target = reachable_targets(second, np.random.default_rng(8))
+    window = 2.0**-bits * total.sum(axis=1)
+    answer = Answer(np.empty((300, 16), np.bool_), np.empty(300), np.empty(300, np.int8))
+    outcome = np.empty(300, np.int64)
+    if outward:
+        cells = Cells(second, second_target, usable)
+        criterion = SecondCriterion(branch, target, np.abs(second).sum(axis=1))
+    else:
+        cells = Cells(branch, target, usable)
+        criterion = SecondCriterion(second, second_target, window)
+    search_abreast(cells, criterion, outward, window, answer, outcome)
+    assert np.mean(outcome == SETTLED) > 0.98
+
+
+def test_the_search_over_totals_leaves_little_to_the_slow_one():
     branch, total, target, usable = pairs(300, 20, 7)
     full_scale = total.sum(axis=1)
     criterion = SecondCriterion(total, 0.5 * full_scale, 2.0**-13 * full_scale)
     answer = Answer(np.empty((300, 20), np.bool_), np.empty(300), np.empty(300, np.int8))
     outcome = np.empty(300, np.int64)
-    kernel(Cells(branch, target, usable), criterion, answer, outcome)
+    nearest_total_abreast(Cells(branch, target, usable), criterion, answer, outcome)
     assert np.mean(outcome == SETTLED) > 0.98

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration._subset_candidates import Spread
+from calibration.selection.candidates import Spread
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -5,7 +5,7 @@ range left to do.
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration._subset_candidates import FreeCells
+from calibration.selection.candidates import FreeCells
 
 Bools = NDArray[np.bool_]
 

@@ -7,10 +7,10 @@ import numpy as np
 from numba import config
 from numpy.typing import NDArray
 
-from calibration._bitonic import LANES
-from calibration._subset_candidates import FreeCells, Spread, best_states
-from calibration._subset_part import gathered, search_part
-from calibration._subset_sums import (
+from calibration.selection.bitonic import LANES
+from calibration.selection.candidates import FreeCells, Spread, best_states
+from calibration.selection.part import gathered, search_part
+from calibration.selection.sums import (
     OK,
     OUT_OF_RANGE,
     TOLERANCE_MISSED,
@@ -18,7 +18,7 @@ from calibration._subset_sums import (
     Cells,
     nearest_one_by_one,
 )
-from calibration._subset_sums_abreast import nearest_abreast
+from calibration.selection.sums_abreast import nearest_abreast
 
 Floats = NDArray[np.float64]
 
@@ -35,8 +35,8 @@ _SPARE_SWITCHES, _MORE_SWITCHES = 2, 4
 # Below this many switch states over all cells a thread costs more than it saves.
 _THREADED_WORK = 1 << 15
 
-# As many in one part: some milliseconds, so that all cores are done at about the same time.
-_PART_WORK = 1 << 21
+# As many in one part: about a millisecond, so that all cores are done at about the same time.
+_PART_WORK = 1 << 19
 
 
 def nearest(cells: Cells) -> Answer:
@@ -162,8 +162,18 @@ def in_parts(count: int, n: int, run: Callable[[slice], None]) -> None:
         parts = max(4 * threads, work // _PART_WORK)
         edges = np.linspace(0, count, parts + 1).astype(int) // LANES * LANES
         edges[-1] = count
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(run, map(slice, edges[:-1].tolist(), edges[1:].tolist())))
+        left = map(slice, edges[:-1].tolist(), edges[1:].tolist())
+
+        def take_parts() -> None:
+            for part in left:
+                run(part)
+
+        # This thread takes its share: it would cost to wake another one, and then to wait for it.
+        with ThreadPoolExecutor(threads - 1) as pool:
+            others = [pool.submit(take_parts) for _ in range(threads - 1)]
+            take_parts()
+            for other in others:
+                other.result()
     else:
         run(slice(0, count))
 

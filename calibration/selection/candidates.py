@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration._subset_sums import (
+from calibration.selection.sums import (
     NO_USABLE_BRANCH,
     OK,
     OUT_OF_RANGE,

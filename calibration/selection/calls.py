@@ -1,4 +1,4 @@
-"""Select: the subset of a cell's branches whose conductances add up nearest to a target."""
+"""The calls: cells checked, handed to the kernels in parts, and what came out."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration import _subset_sums
-from calibration._selection_arguments import (
+from calibration.selection import sums
+from calibration.selection.arguments import (
     Batch,
     checked_batch,
     checked_bound,
@@ -17,8 +17,8 @@ from calibration._selection_arguments import (
     real_array,
     refuse_overflow,
 )
-from calibration._subset_candidates import FreeCells, Spread
-from calibration._subset_search import (
+from calibration.selection.candidates import FreeCells, Spread
+from calibration.selection.search import (
     MOST_ABREAST,
     MOST_EXACT,
     in_parts,
@@ -27,16 +27,16 @@ from calibration._subset_search import (
     over_cores,
     set_free,
 )
-from calibration._subset_sums import Answer, Cells, answer_anew
-from calibration._subset_sums_prepared import (
+from calibration.selection.sums import Answer, Cells, answer_anew
+from calibration.selection.sums_prepared import (
     Halves,
     empty_halves,
     halves_bytes,
     nearest_prepared,
     prepare_halves,
 )
-from calibration._subset_window import SecondCriterion, nearest_second
-from calibration._two_criteria import nearest_in_window
+from calibration.selection.two_criteria import nearest_in_window
+from calibration.selection.window import SecondCriterion, nearest_second
 
 Floats = NDArray[np.float64]
 Objective = Literal["nearest", "least_square_error"]
@@ -48,10 +48,10 @@ _MOST_PREPARED = 30
 class Status(IntEnum):
     """What became of a cell."""
 
-    OK = _subset_sums.OK
-    OUT_OF_RANGE = _subset_sums.OUT_OF_RANGE
-    NO_USABLE_BRANCH = _subset_sums.NO_USABLE_BRANCH
-    TOLERANCE_MISSED = _subset_sums.TOLERANCE_MISSED
+    OK = sums.OK
+    OUT_OF_RANGE = sums.OUT_OF_RANGE
+    NO_USABLE_BRANCH = sums.NO_USABLE_BRANCH
+    TOLERANCE_MISSED = sums.TOLERANCE_MISSED
 
     @property
     def reason(self) -> str:

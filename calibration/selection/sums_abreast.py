@@ -1,6 +1,6 @@
 """The nearest sum of sixteen cells at once, by sorting networks instead of merges.
 
-Three things make up for the comparisons that a bitonic merge (`_bitonic`) takes more than one by
+Three things make up for the comparisons that a bitonic merge (`bitonic`) takes more than one by
 two pointers:
 
 - Subset sums are symmetric, s(rows - 1 - i) = total - s(i), so only the lower half of each list
@@ -16,8 +16,8 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from calibration._bitonic import LANES, sort_bitonic
-from calibration._subset_sums import Answer, Bools, Cells, Ints, fixed_point, write_answer
+from calibration.selection.bitonic import LANES, sort_bitonic
+from calibration.selection.sums import Answer, Bools, Cells, Ints, fixed_point, write_answer
 
 _TWO_ROWS = 2 * LANES
 _BLOCK = 8 * LANES  # rows looked at together when searching the merged list

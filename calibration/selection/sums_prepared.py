@@ -1,6 +1,6 @@
 """The nearest sum again: the sorted halves of cells, kept for many targets.
 
-Kept are the lower half of each half's sums (`_subset_sums_abreast`) and, beside each sum, the mask
+Kept are the lower half of each half's sums (`sums_abreast`) and, beside each sum, the mask
 of its subset. What is left to do for a target is to merge once and look two masks up.
 
 Up to 22 branches the sums are kept in 32 bits, which halves both memory and time. So rounded they
@@ -15,9 +15,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from calibration._bitonic import LANES, sort_bitonic
-from calibration._subset_sums import Answer, Bools, Cells, Floats, Ints, fixed_point, write_answer
-from calibration._subset_sums_abreast import (
+from calibration.selection.bitonic import LANES, sort_bitonic
+from calibration.selection.sums import Answer, Bools, Cells, Floats, Ints, fixed_point, write_answer
+from calibration.selection.sums_abreast import (
     closest_blocks,
     half_of,
     lower_levels,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from calibration._subset_sums import (
+from calibration.selection.sums import (
     OUT_OF_RANGE,
     SUM_BITS,
     Answer,
@@ -22,13 +22,14 @@ from calibration._subset_sums import (
     fixed_point,
     merge_levels,
     nearest_one_by_one,
-    power_of_two,
     write_answer,
 )
 
 # What became of a cell in a kernel which cannot do all: its answer is written; it is left to
 # another kernel; no subset lies in its window.
 SETTLED, UNSETTLED, EMPTY = 0, 1, 2
+
+_BEYOND_ALL = 2.0**SUM_BITS  # of half the fixed-point range
 
 
 class SecondCriterion(NamedTuple):
@@ -92,10 +93,13 @@ def _nearest_in_window(
 def second_weights(
     cells: Cells, c: int, weights: Ints, criterion: SecondCriterion, seconds: Floats
 ) -> float:
-    """Fill `seconds`, complemented like the weights; returns the second target to match them."""
+    """Fill `seconds`, complemented like the weights, none where a branch is not usable.
+
+    Returns the second target to match them.
+    """
     wanted = criterion.target[c]
     for k in range(weights.size):
-        seconds[k] = criterion.weight[c, k]
+        seconds[k] = criterion.weight[c, k] if cells.usable[c, k] else 0.0
         if complemented(cells.branch[c, k], weights[k]):
             wanted -= seconds[k]
             seconds[k] = -seconds[k]
@@ -103,7 +107,9 @@ def second_weights(
 
 
 @njit(cache=True, nogil=True)
-def window_reach(cells: Cells, c: int, window: float, exponent: int, status: int) -> int:
+def window_reach(
+    cells: Cells, c: int, window: float, scale: tuple[float, float], status: int
+) -> int:
     """The window around the clipped target, fixed point; negative where it misses the range.
 
     What the target lies beyond the reachable range is taken off the window.
@@ -117,9 +123,7 @@ def window_reach(cells: Cells, c: int, window: float, exponent: int, status: int
         window -= max(cells.target[c] - high, low - cells.target[c], 0.0)
         if window < 0.0:
             return -1
-    scale = power_of_two(exponent)
-    # No more than all of the range, which is less than 2^SUM_BITS.
-    return 2 * int(min(np.rint(window * scale[0] * scale[1]), 2.0**SUM_BITS))
+    return 2 * int(min(np.rint(window * scale[0] * scale[1]), _BEYOND_ALL))
 
 
 @njit(cache=True, nogil=True)
@@ -135,8 +139,8 @@ def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> 
     by_mask = np.empty(1 << most)
     sorted_seconds = np.empty((2, 1 << most))
     for c in range(cells.target.size):
-        target, exponent, answer.status[c] = fixed_point(cells, c, weights)
-        reach = window_reach(cells, c, criterion.window[c], exponent, answer.status[c])
+        target, scale, answer.status[c] = fixed_point(cells, c, weights)
+        reach = window_reach(cells, c, criterion.window[c], scale, answer.status[c])
         wanted = second_weights(cells, c, weights, criterion, seconds)
         # Unusable branches are left out: as zeros they would double the subsets to look at.
         used = np.flatnonzero(cells.usable[c])

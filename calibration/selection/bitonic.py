@@ -10,7 +10,7 @@ it cannot prove that two arrays do not overlap.
 
 from numba import njit
 
-from calibration._subset_sums import Ints, Ints32
+from calibration.selection.sums import Ints, Ints32
 
 LANES = 16
 _FAST_ROWS = 64  # stay in the fastest cache

@@ -4,24 +4,23 @@ Where the second sum is that of all conductances, G+ + G-, and the first one G+ 
 come apart: with u the sum of the plus side and v that of the minus side, u - v and u + v are near
 their targets only if u is near half their sum. So the sides are the halves, and the search starts
 at the u next to that and goes outward until no u can be better, which is a few steps. Sums are
-the exact integers of `_subset_sums`.
+the exact integers of `sums`.
 """
 
 import numpy as np
 from numba import njit
 
-from calibration._bitonic import LANES
-from calibration._subset_sums import (
+from calibration.selection.bitonic import LANES
+from calibration.selection.sums import (
     Answer,
     Cells,
     Ints,
     fixed_point,
-    power_of_two,
     to_fixed,
     write_answer,
 )
-from calibration._subset_sums_abreast import half_of, lower_levels, trace_back
-from calibration._subset_window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, window_reach
+from calibration.selection.sums_abreast import half_of, lower_levels, trace_back
+from calibration.selection.window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, window_reach
 
 _FAR = 1 << 62
 
@@ -152,11 +151,11 @@ def nearest_total_abreast(
         lanes = min(LANES, count - group)
         for lane in range(lanes):
             c = group + lane
-            target, exponent, answer.status[c] = fixed_point(cells, c, weights[lane])
-            reach[lane] = window_reach(cells, c, criterion.window[c], exponent, answer.status[c])
+            target, scale, answer.status[c] = fixed_point(cells, c, weights[lane])
+            reach[lane] = window_reach(cells, c, criterion.window[c], scale, answer.status[c])
             fits, total = _sides(cells, c, weights[lane], cell_sides, branches[lane])
             outcome[c] = EMPTY if reach[lane] < 0 else SETTLED if fits else UNSETTLED
-            second = to_fixed(min(max(criterion.target[c], 0.0), total), power_of_two(exponent))
+            second = to_fixed(min(max(criterion.target[c], 0.0), total), scale)
             wanted[lane, 0] = target
             wanted[lane, 1] = second - cell_sides[half:].sum()
             for i in range(2 * half):

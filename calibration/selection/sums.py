@@ -74,11 +74,11 @@ def to_fixed(siemens: float, scale: tuple[float, float]) -> int:
 
 
 @njit(cache=True, nogil=True)
-def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, int, int]:
+def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, float], int]:
     """Fill `weights` with the fixed-point magnitudes of cell c.
 
     Returns the fixed-point target, measured from the smallest reachable sum and clipped to the
-    reachable range; the exponent of the fixed point; the cell's status.
+    reachable range; the scale, for `to_fixed`; the cell's status.
     """
     branch, target, usable = cells.branch[c], cells.target[c], cells.usable[c]
     low = high = 0.0
@@ -97,9 +97,8 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, int, int]:
     elif target > high + rounding or target < low - rounding:
         status = OUT_OF_RANGE
     if span == 0.0:
-        return 0, 0, status
-    exponent = SUM_BITS - math.frexp(span)[1]
-    scale = power_of_two(exponent)
+        return 0, (1.0, 1.0), status
+    scale = power_of_two(SUM_BITS - math.frexp(span)[1])
     offset = total = 0
     for k in range(branch.size):
         if usable[k]:
@@ -108,7 +107,7 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, int, int]:
             if branch[k] < 0.0:
                 offset += weights[k]
     fixed = to_fixed(min(max(target, low), high), scale) + offset
-    return min(max(fixed, 0), total), exponent, status
+    return min(max(fixed, 0), total), scale, status
 
 
 @njit(cache=True, nogil=True)
