@@ -90,6 +90,8 @@ class BranchCalibration:
     """Peak to peak of the common drift of all conductances during the run, which was taken out."""
     reference_kelvin: float
     """The sensor's mean over the readings of the reference: where the values hold."""
+    reference_seconds: float
+    """The mean of when these were, on the board's clock."""
     kelvin_range: Floats
     """(2,): lowest and highest reading of the board's sensor during the run."""
     delay_seconds: float
@@ -233,6 +235,7 @@ def _calibration(
         wild_readings=wild,
         drift_ppm=1e6 * drift.peak_to_peak,
         reference_kelvin=float(drift.kelvin.mean()),
+        reference_seconds=float(drift.seconds.mean()),
         kelvin_range=np.array([drift.kelvin.min(), drift.kelvin.max()]),
         delay_seconds=delay_seconds,
     )

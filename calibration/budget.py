@@ -21,12 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ageing import AGEING_PER_DECADE
 from calibration.noise import NoiseSurvey
 from calibration.pairs import differences
 
 Floats = NDArray[np.float64]
-AGEING_PER_DECADE = 100e-6
-"""Of a branch, relative, in a decade of hours: the stability of thick film at constant load."""
 HEATING_KELVIN_PER_WATT = 200.0
 """Of a chip resistor above its board."""
 

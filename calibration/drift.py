@@ -110,7 +110,8 @@ def find_reference(
     board: Crossbar, nominal_siemens: Floats, volts: float, aperture_seconds: float
 ) -> Reference | None:
     """Return a reference on the strongest branch of the row nearest to the middle where every
-    column has a live one, the best of eight rows otherwise; None where even that has too few.
+    column has a live one, otherwise the best of eight rows: with the fewest that overload, and the
+    most live ones. None where even that has too few.
 
     Leaves a short aperture and a long delay set.
     """
@@ -122,12 +123,16 @@ def find_reference(
         amperes = board.scan(np.full(2, row), np.full(2, branch), np.array([volts, -volts]))[:, 0]
         share = (amperes[0] - amperes[1]) / (2 * volts * nominal_siemens[branch])
         live = (share > LIVE[0]) & (share < LIVE[1])
-        if best is None or live.sum() > best.columns.sum():
-            best = Reference(int(row), branch, live)
+        # Columns that overload do so in every row, or there is a short in this one: it draws the
+        # row's voltage down for all.
+        rank = -int(np.isnan(share).sum()), int(live.sum())
+        if best is None or rank > best[0]:
+            best = rank, Reference(int(row), branch, live)
         if live.all():
             break
     assert best is not None
-    return best if best.columns.mean() >= LEAST_LIVE_SHARE else None
+    reference = best[1]
+    return reference if reference.columns.mean() >= LEAST_LIVE_SHARE else None
 
 
 def robust_mean(values: Floats, axis: int) -> tuple[Floats, Floats, Floats]:
@@ -161,6 +166,7 @@ def track_drift(
     kelvin = np.array([bracket.kelvin for bracket in brackets])
     if columns is not None:
         siemens = np.array([bracket.siemens[columns] for bracket in brackets])
+        siemens = siemens[:, np.isfinite(siemens).any(axis=0)]
         ratio = siemens / np.nanmedian(siemens, axis=0) - 1
         good = np.nan_to_num(np.abs(np.nanmedian(ratio, axis=1)), nan=np.inf) < MOST_DRIFT
         if good.sum() >= 2:

@@ -69,9 +69,10 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
         probe = np.full(len(signs), row), np.full(len(signs), branch), volts * signs
         amperes = board.scan(*probe).mean(axis=1)[2:]
         halves[index] = (amperes[0::2] - amperes[1::2]) / 2
-    # Columns where the branch cannot be read say nothing.
+    # Columns where the branch cannot be read say nothing; some overload only while they settle.
     final = halves[-1].mean(axis=0)
-    live = np.isfinite(final) & (np.abs(final) > 0.25 * np.nanmedian(np.abs(final)))
+    live = np.isfinite(halves).all(axis=(0, 1))
+    live &= np.abs(final) > 0.25 * np.median(np.abs(final[live]))
     missing = np.median(1 - halves[:, :, live] / final[live], axis=2)
     mean = missing[:-1].mean(axis=1)
     # The noise of the row's DAC is in all columns, so that only repetition tells it.

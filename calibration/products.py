@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.ageing import decades
 from calibration.branches import BranchCalibration
 from calibration.budget import Products
 from calibration.converters import Converters
@@ -22,7 +23,6 @@ from calibration.warming import CHANGE_KELVIN, Warming
 
 Floats = NDArray[np.float64]
 TINY = 1e-300
-SECONDS_PER_HOUR = 3600.0
 
 
 def products_of(
@@ -87,7 +87,7 @@ def products_of(
         warmer_kelvin=_between(seconds, np.array(moments))[0] - transfer.middle[1],
         watched_square_kelvin=watched_square_kelvin,
         watched_warmer_kelvin=watched_warmer_kelvin,
-        aged_decades=_decades(seconds) - _decades(middle_seconds),
+        aged_decades=decades(seconds) - decades(middle_seconds),
     )
 
 
@@ -192,7 +192,3 @@ def _tied_square_kelvin(tied: ProductRange, warming: Warming) -> float:
         return 0.0
     unseen = warming.wander * tied.apart_seconds / 2
     return tied.warmer_kelvin**2 + CHANGE_KELVIN**2 + unseen
-
-
-def _decades(seconds: Floats | float) -> Floats:
-    return np.log10(1 + np.asarray(seconds) / SECONDS_PER_HOUR)

@@ -27,6 +27,8 @@ Moment = tuple[float, float]
 """The board's clock, seconds, and its temperature, kelvin."""
 VECTORS = 4
 """And as many negatives."""
+MOST_APART = 1e-4
+"""What gains of columns drift apart by in hours: 10 ppm/K of amplifiers, the age of branches."""
 WATCH_SECONDS = 60.0
 """How old a gain may become while products go on: a board moves by 10 ppm in a minute."""
 
@@ -93,8 +95,8 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
 def _steady(now: Floats, then: Floats, scatter: Floats) -> NDArray[np.bool_]:
     """Say which columns (columns,) have moved from `then` to `now` (vectors, columns) as most have.
 
-    A column's own gain against the median of all, in standard deviations of a usual one: those that
-    `scatter` (columns,) foresees, or those that the median shows.
+    A column's own gain against the median of all: within MOST_APART, or what `scatter` (columns,)
+    foresees, or SURPRISE standard deviations as the median shows them.
     """
     power = (then**2).sum(axis=0)
     tells = np.isfinite(now).all(axis=0) & (power > 0)
@@ -103,7 +105,7 @@ def _steady(now: Floats, then: Floats, scatter: Floats) -> NDArray[np.bool_]:
     variance = scatter[tells] ** 2 / power[tells]
     usual = max(1.0, float(np.median(off / variance)) / MEDIAN_OF_CHI_SQUARED) if len(own) else 1.0
     steady = np.zeros(len(tells), dtype=bool)
-    steady[tells] = off <= SURPRISE**2 * usual * variance
+    steady[tells] = off <= np.maximum(SURPRISE**2 * usual * variance, MOST_APART**2)
     return steady
 
 

@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration import branches, refinement
+from calibration.branches import BranchCalibration
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
 from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
+from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
@@ -91,6 +93,7 @@ class Bench:
             line_hertz=self.board.line_hertz,
         )
         noise = survey_noise(self.board, measured, settings)
+        measured, coefficients = with_earlier(measured, [], noise.warming)
         now = self.board.seconds()
         return Calibration(
             board=self.identity,
@@ -98,6 +101,7 @@ class Bench:
             converters=converters,
             ranges=gains,
             noise=noise,
+            temperature=coefficients,
             converter_seconds=converters_done - began + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
             bench_seconds=now - began,
@@ -129,7 +133,8 @@ class Bench:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
 
         One that is larger than the board is cut into tiles, which are programmed one after another
-        and take turns for products. `calibration` is measured first if none is given.
+        and take turns for products. `calibration` is measured first if none is given; its branches
+        are taken for what their temperature coefficients and their age make of them by then.
         `input_full_scale` is the largest |x| that will be asked for. `progress` hears of rounds;
         `keep` is given each tile as soon as it is programmed.
 
@@ -143,7 +148,8 @@ class Bench:
         matrix = check_matrix(weights)
         tiles = tiles_to_program(matrix, self.board.rows, self.board.columns // 2)
         # What cannot be programmed is refused before the first of many tiles is.
-        wanted = [_targets(matrix, tile, calibration) for tile in tiles]
+        branches_now = self._branches_now(calibration)
+        wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
         done: list[ProgrammedTile] = []
         for tile, targets in zip(tiles, wanted, strict=True):
@@ -151,7 +157,7 @@ class Bench:
                 require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
             programmed = refinement.program(
                 corrected,
-                calibration.branches,
+                self._branches_now(calibration),
                 targets,
                 progress=of_one_among(progress, len(done), len(tiles)),
             )
@@ -167,11 +173,16 @@ class Bench:
             keep(done[-1])
         return TiledMatrix(matrix, tuple(done))
 
+    def _branches_now(self, calibration: Calibration) -> BranchCalibration:
+        """Return the branches as they should be at the board's temperature and age of now."""
+        seconds, kelvin = self.board.moment()
+        return moved_to(Moment(kelvin, seconds), calibration.branches, calibration.temperature)
 
-def _targets(matrix: NDArray[np.float64], tile: Tile, calibration: Calibration) -> Targets:
+
+def _targets(matrix: NDArray[np.float64], tile: Tile, branches: BranchCalibration) -> Targets:
     """Choose the targets of a tile, at the scale that is its own."""
     try:
-        return choose_targets(matrix[tile.block], calibration.branches)
+        return choose_targets(matrix[tile.block], branches)
     except MatrixError as error:
         raise MatrixError(f"{tile}: {error}") from error
 

@@ -4,6 +4,7 @@ done.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,16 +67,19 @@ def run_pipeline(
     step: Step,
     calibration: Calibration | None = None,
     *,
+    earlier: Sequence[Calibration] = (),
     scope: Scope | None = None,
     allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
-    inputs, and check what else the scope asks for.
+    inputs, and check what else the scope asks for. Earlier calibrations make this one better.
 
     Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
     Raises MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
     """
     # Everything that can be refused is refused before the long measurement, not after it.
+    for one in earlier:
+        one.require(bench.identity)
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
@@ -87,6 +91,9 @@ def run_pipeline(
     else:
         calibration.require(bench.identity)
         expired = bench.why_expired(calibration)
+    if earlier:
+        calibration = calibration.with_earlier(earlier)
+        save_calibration(calibration, folder / CALIBRATION_FILE)
     with step("program") as progress:
         program = bench.program(
             matrix,

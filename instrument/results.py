@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from calibration.converters import ChannelStatus
 from calibration.noise import NoiseSurvey
 from calibration.refinement import Programmed
+from calibration.temperature import Coefficients
 from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
@@ -82,6 +83,7 @@ def result_document(
             "dead_crosspoints": np.argwhere(calibration.branches.dead_crosspoints).tolist(),
             "converters": _converters(calibration),
             "noise": _noise(calibration.noise),
+            "temperature": _temperature(calibration.temperature, calibration.branches.usable),
             "relative_to": "the board's own converters",
             "versions": calibration.versions,
             "expired": run.calibration_expired,
@@ -142,6 +144,16 @@ def _standing(programmed: Programmed) -> dict[str, Any]:
         "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
         "wire_ohms": asdict(programmed.wire.wire),
         "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
+    }
+
+
+def _temperature(coefficients: Coefficients, usable: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return what is known of the branches' temperature coefficients, 1/K."""
+    uncertainty = coefficients.uncertainty_per_kelvin[usable]
+    return {
+        "common_per_kelvin": asdict(coefficients.common_per_kelvin),
+        "own_per_kelvin": coefficients.own_per_kelvin,
+        "median_uncertainty_per_kelvin": float(np.median(uncertainty)) if usable.any() else None,
     }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -17,6 +17,7 @@ from calibration.branches import BranchCalibration
 from calibration.converters import Converters
 from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
+from calibration.temperature import Coefficients, with_earlier
 from calibration.tiles import Tile
 from instrument.errors import UsageError
 from instrument.reading import reading
@@ -29,6 +30,7 @@ MEASURED: dict[str, Any] = {
     "converters": Converters,
     "ranges": RangeGains,
     "noise": NoiseSurvey,
+    "temperature": Coefficients,
 }
 """What of a calibration is kept as arrays; the rest is kept as JSON."""
 
@@ -56,6 +58,8 @@ class Calibration:
     converters: Converters
     ranges: RangeGains
     noise: NoiseSurvey
+    temperature: Coefficients
+    """Of the branches, as far as the temperatures tell that this one and earlier ones saw."""
     bytes_moved: int
     bench_seconds: float
     converter_seconds: float
@@ -74,6 +78,21 @@ class Calibration:
         """Raise UsageError unless this is a calibration of that board."""
         if self.board != board:
             raise UsageError(f"{self.source}: of {self.board}, but on the bench is {board}")
+
+    def with_earlier(self, earlier: Sequence[Calibration]) -> Calibration:
+        """Return this calibration as others of the same board, at other temperatures, make it
+        better: branches are better known, and so are their temperature coefficients.
+
+        Raises UsageError where one is of another board, or is this one itself.
+        """
+        for number, one in enumerate(earlier):
+            one.require(self.board)
+            if one.made_at in [self.made_at, *(other.made_at for other in earlier[:number])]:
+                raise UsageError(f"{one.source}: is given twice, and would count twice")
+        branches, temperature = with_earlier(
+            self.branches, [one.branches for one in earlier], self.noise.warming
+        )
+        return replace(self, branches=branches, temperature=temperature)
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
@@ -122,6 +141,7 @@ def load_calibration(path: Path) -> Calibration:
             converters=_built(Converters, "converters", arrays),
             ranges=_built(RangeGains, "ranges", arrays),
             noise=_built(NoiseSurvey, "noise", arrays),
+            temperature=_built(Coefficients, "temperature", arrays),
             bytes_moved=int(about["bytes_moved"]),
             bench_seconds=float(about["bench_seconds"]),
             converter_seconds=float(about["converter_seconds"]),
@@ -180,6 +200,8 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None
         "branches.signal_covariance_siemens2": rows + unknowns,
         "branches.wild_readings": crosspoints,
         "branches.kelvin_range": (2,),
+        "temperature.per_kelvin": (*crosspoints, board.branches),
+        "temperature.uncertainty_per_kelvin": (*crosspoints, board.branches),
         "converters.rows.coefficients": rows + row_terms,
         "converters.rows.covariance": rows + 2 * row_terms,
         "converters.columns.coefficients": columns + column_terms,

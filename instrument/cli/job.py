@@ -46,6 +46,8 @@ class Job:
     labels: NDArray[np.int64] | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
+    earlier: tuple[Calibration, ...] = ()
+    """Others of the board, at other temperatures."""
     allow_expired: bool = False
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
@@ -78,6 +80,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                 step,
                 job.calibration,
                 scope=job.scope,
+                earlier=job.earlier,
                 allow_expired=job.allow_expired,
             )
         except MatrixError as error:

@@ -6,6 +6,7 @@ import hashlib
 import math
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ def plan(
     thorough: bool,
     hours: float,
     allow_expired: bool,
+    earlier: Sequence[Path],
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
@@ -60,10 +62,11 @@ def plan(
         matrix_name=matrix,
         inputs_name=str(inputs),
         calibration=None if calibration is None else load_calibration(calibration),
+        earlier=tuple(load_calibration(path) for path in earlier),
         allow_expired=allow_expired,
         specification=Specification(spec_bits),
         scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
-        name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours)),
+        name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours, *earlier)),
     )
 
 

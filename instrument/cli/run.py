@@ -37,6 +37,13 @@ def run(
             help="A calibration.npz of this board, measured before: nothing is measured anew."
         ),
     ] = None,
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A calibration.npz of this board from another temperature: what both saw tells "
+            "the temperature coefficients of the branches. May be given several times."
+        ),
+    ] = None,
     allow_expired: Annotated[
         bool,
         typer.Option(
@@ -93,5 +100,6 @@ def run(
         thorough=thorough,
         hours=hours,
         allow_expired=allow_expired,
+        earlier=earlier or (),
     )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

@@ -13,6 +13,7 @@ from calibration.noise import NoiseSurvey
 from calibration.noise_readings import Settings
 from calibration.ranges import RangeGains
 from calibration.settling import Settling
+from calibration.temperature import Coefficients
 from calibration.uncertainty import Estimate
 from calibration.warming import Warming
 
@@ -41,6 +42,7 @@ def calibration_of(
         wild_readings=np.zeros((rows, columns), dtype=np.int_),
         drift_ppm=0.0,
         reference_kelvin=296.15,
+        reference_seconds=30.0,
         kelvin_range=np.array([296.15, 296.15]),
         delay_seconds=5e-4,
     )
@@ -123,4 +125,15 @@ def survey_of() -> NoiseSurvey:
         readings=698,
         columns=32,
         **estimates,
+    )
+
+
+def coefficients_of(shape, seed=1):
+    """Return temperature coefficients of branches of a shape."""
+    random = np.random.default_rng(seed)
+    return Coefficients(
+        per_kelvin=random.normal(-1e-4, 3e-5, shape),
+        uncertainty_per_kelvin=random.uniform(3e-6, 1e-5, shape),
+        common_per_kelvin=Estimate(-1e-4, 2e-6),
+        own_per_kelvin=3e-5,
     )

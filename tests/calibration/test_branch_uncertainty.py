@@ -6,62 +6,22 @@ import pytest
 from calibration.branches import BranchCalibration, characterize
 from calibration.converters import measure_converters
 from calibration.corrected import CorrectedCrossbar
-from calibration.crossbar import measuring_volts
 from calibration.drift import find_reference
-from calibration.wire import without_wire_drop
-from kirchhoff import Wire
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
-from simulator.preset import load_preset
+from tests.calibration.branch_truth import EVERYTHING, errors, scores
 from tests.simulator.boards import NO_WIRE, small, switched_on
 
-EVERYTHING = load_preset("8x4")
-"""With all effects."""
+
+def middle(board):
+    """When a board was characterized that has done nothing else since power-on, seconds."""
+    return board.clock.seconds / 2
 
 
 def measured_with_its_converters(board) -> BranchCalibration:
     """Characterize through converters that the board has measured itself."""
     return characterize(CorrectedCrossbar(board, measure_converters(board)))
-
-
-def read_value(board, measured):
-    """What the board's converters make of every branch in the state the values hold for: at the
-    temperature of then, the DAC's gain at the measuring voltage, the gain of the range.
-    """
-    now = board.clock.seconds
-    sensor_off = board.moment()[1] - board.preset.environment.kelvin
-    sensor_off -= float(board.ambient.deviation_kelvin(np.array([now]))[0])
-    warm = measured.reference_kelvin - board.preset.environment.kelvin - sensor_off
-    drawn, age = board.faults.branches, float(np.log10(1 + now / 2 / 3600))
-    volts = measuring_volts(board.row_volts_limit)
-    held = board.dacs.held(np.full((1, board.rows), volts))
-    kelvin = np.array([warm])
-    rows = (board.dacs.output(held, kelvin) - board.dacs.output(-held, kelvin))[0] / (2 * volts)
-    readers = board.readers
-    columns = 1 + readers.tia_gain_error[board.range_index] + readers.tia_gain_per_kelvin * warm
-    columns = columns * (1 + readers.adc_gain_error + readers.adc_gain_per_kelvin * warm)
-    siemens = drawn.closed.at(warm, age) - drawn.open.at(warm, age)
-    siemens = siemens + drawn.closed.heating * volts**2
-    return siemens * rows[:, None, None] * columns[:, None]
-
-
-def errors(board, measured):
-    """What branches err by, the wires' drop and the mean gain of each column left out, siemens: the
-    slope of an ADC's curve is a gain like any other.
-    """
-    true = read_value(board, measured)
-    wire = Wire(**board.preset.wire.model_dump())
-    relative = without_wire_drop(measured, wire).branch_siemens / true - 1
-    stated = np.where(measured.usable, measured.uncertainty_siemens, np.inf)
-    weight = (true / stated) ** 2
-    gain = (weight * relative).sum(axis=(0, 2)) / weight.sum(axis=(0, 2))
-    return np.where(measured.usable, (relative - gain[:, None]) * true, 0.0)
-
-
-def scores(board, measured):
-    """Errors over stated uncertainties; 0 for what does not work."""
-    return errors(board, measured) / np.where(measured.usable, measured.uncertainty_siemens, np.inf)
 
 
 def sum_scores(board, measured, seed):
@@ -71,7 +31,7 @@ def sum_scores(board, measured, seed):
     w[:, :, 0] = True
     covariance = measured.covariance(*np.ogrid[: shape[0], : shape[1]])[:, :, 1:, 1:]
     variance = np.einsum("ijk,ijkl,ijl->ij", w.astype(float), covariance, w.astype(float))
-    return (w * errors(board, measured)).sum(axis=2) / np.sqrt(variance)
+    return (w * errors(board, measured, middle(board))).sum(axis=2) / np.sqrt(variance)
 
 
 @pytest.mark.slow
@@ -81,7 +41,7 @@ def test_95_per_cent_intervals_cover_the_truth():
     for seed in range(48):
         board = switched_on(EVERYTHING, seed)
         measured = measured_with_its_converters(board)
-        within = np.abs(scores(board, measured)) < 1.96
+        within = np.abs(scores(board, measured, middle(board))) < 1.96
         covered.append(within.mean())
         strongest.append(within[:, :, 0].mean())
         sums.append((np.abs(sum_scores(board, measured, seed)) < 1.96).mean())
@@ -129,7 +89,7 @@ def test_fast_drift_shows_and_is_taken_out(effects):
         board = switched_on(preset, 4)
         measured = measured_with_its_converters(board)
         drifts.append(measured.drift_ppm)
-        left.append(np.abs(scores(board, measured)) < 1.96)
+        left.append(np.abs(scores(board, measured, middle(board))) < 1.96)
     assert drifts[1] > 5 * drifts[0]
     assert left[1].mean() > 0.9
 
@@ -156,7 +116,7 @@ def test_a_window_opened_half_way_shows_and_is_taken_out():
     measured = measured_with_its_converters(board)
     assert measured.drift_ppm == pytest.approx(200, rel=0.3)  # 100 ppm/K
     assert np.ptp(measured.kelvin_range) == pytest.approx(2.0)
-    assert (np.abs(scores(board, measured)) < 1.96).mean() > 0.93
+    assert (np.abs(scores(board, measured, middle(board))) < 1.96).mean() > 0.93
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -169,7 +129,7 @@ def test_a_board_that_cools_all_the_while_is_measured_and_it_shows(seed):
     assert np.ptp(measured.kelvin_range) > 0.5
     coefficient = measured.drift_ppm / np.ptp(measured.kelvin_range)
     assert coefficient == pytest.approx(100, rel=0.3)
-    assert (np.abs(scores(board, measured)) < 1.96).mean() > 0.93
+    assert (np.abs(scores(board, measured, middle(board))) < 1.96).mean() > 0.93
 
 
 def test_a_reference_whose_row_dies_leaves_the_other_rows_good():
@@ -180,4 +140,4 @@ def test_a_reference_whose_row_dies_leaves_the_other_rows_good():
     measured = measured_with_its_converters(board)
     alive = np.arange(8) != row
     assert measured.usable[alive].all()
-    assert (np.abs(scores(board, measured)[alive]) < 1.96).mean() > 0.93
+    assert (np.abs(scores(board, measured, middle(board))[alive]) < 1.96).mean() > 0.93

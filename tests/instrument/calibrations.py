@@ -6,7 +6,7 @@ import numpy as np
 
 from calibration.branches import BranchCalibration
 from instrument.store import BoardIdentity, Calibration
-from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
 
 
 def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) -> Calibration:
@@ -32,12 +32,14 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
             wild_readings=np.zeros((shape[0], shape[1]), dtype=np.int_),
             drift_ppm=0.0,
             reference_kelvin=296.15,
+            reference_seconds=30.0,
             kelvin_range=np.array([296.15, 296.15]),
             delay_seconds=5e-4,
         ),
         converters=converters_of(*shape[:2], seed=seed),
         ranges=ranges_of(shape[1]),
         noise=survey_of(),
+        temperature=coefficients_of(shape, seed),
         bytes_moved=99,
         bench_seconds=1.5,
         converter_seconds=0.5,

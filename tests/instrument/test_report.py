@@ -51,7 +51,7 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
-from tests.calibration.calibrations import converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
 from tests.instrument.tiled import alone, changed, programmed_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
@@ -102,6 +102,7 @@ def make_run(
         wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
         drift_ppm=0.0,
         reference_kelvin=296.15,
+        reference_seconds=30.0,
         kelvin_range=np.array([296.15, 296.15]),
         delay_seconds=5e-4,
     )
@@ -116,6 +117,7 @@ def make_run(
             converters=converters_of(board.rows, board.columns),
             ranges=ranges_of(board.columns),
             noise=survey_of(),
+            temperature=coefficients_of(branch_shape),
             bytes_moved=444_921,
             bench_seconds=79.6,
             converter_seconds=11.4,
