@@ -69,26 +69,31 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
         probe = np.full(len(signs), row), np.full(len(signs), branch), volts * signs
         amperes = board.scan(*probe).mean(axis=1)[2:]
         halves[index] = (amperes[0::2] - amperes[1::2]) / 2
-    # Columns where the branch cannot be read say nothing; some overload only while they settle.
+    # Columns where the branch cannot be read say nothing, nor do delays that most overload after.
     final = halves[-1].mean(axis=0)
-    live = np.isfinite(halves).all(axis=(0, 1))
-    live &= np.abs(final) > 0.25 * np.median(np.abs(final[live]))
-    missing = np.median(1 - halves[:, :, live] / final[live], axis=2)
+    read = np.isfinite(final)
+    live = read & (np.abs(final) > 0.25 * np.median(np.abs(final[read]))) if read.any() else read
+    readable = np.isfinite(halves[:, :, live]).mean(axis=(1, 2)) > 0.5 if live.any() else read[:0]
+    if not readable.any():
+        return SettlingTail(float(DELAYS_SECONDS[-1]), LEAST_VISIBLE, 0.0, aperture)
+    first = 1 + int(np.flatnonzero(~readable).max(initial=-1))
+    delays = DELAYS_SECONDS[first:]
+    missing = np.nanmedian(1 - halves[first:, :, live] / final[live], axis=2)
     mean = missing[:-1].mean(axis=1)
     # The noise of the row's DAC is in all columns, so that only repetition tells it.
     spread = float(np.sqrt(missing.var(axis=1, ddof=1).mean()))
     limit = max(VISIBLE * spread * np.sqrt(2 / PAIRS), LEAST_VISIBLE)
     visible = mean > limit
     if not visible.any():
-        return SettlingTail(float(DELAYS_SECONDS[0]), limit, 0.0, aperture)
+        return SettlingTail(float(delays[0]), limit, 0.0, aperture)
     # Two residues well seen give the time constant, one and what could have been seen a limit.
     well = np.flatnonzero(mean > WELL_VISIBLE * limit)
     last = int(well[-1]) if len(well) else int(np.flatnonzero(visible)[-1])
     if last and mean[last - 1] > mean[last]:
-        decay, step = mean[last - 1] / mean[last], DELAYS_SECONDS[last] - DELAYS_SECONDS[last - 1]
+        decay, step = mean[last - 1] / mean[last], delays[last] - delays[last - 1]
     elif last + 1 < len(mean):
-        decay, step = mean[last] / limit, DELAYS_SECONDS[last + 1] - DELAYS_SECONDS[last]
+        decay, step = mean[last] / limit, delays[last + 1] - delays[last]
     else:
-        decay, step = np.e, DELAYS_SECONDS[-1]
+        decay, step = np.e, delays[-1]
     tau = step / np.log(max(decay, 1 + 1e-3))
-    return SettlingTail(float(DELAYS_SECONDS[last]), float(mean[last]), float(tau), aperture)
+    return SettlingTail(float(delays[last]), float(mean[last]), float(tau), aperture)

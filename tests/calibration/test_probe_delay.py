@@ -5,6 +5,8 @@ import pytest
 
 from calibration.branches import characterize
 from calibration.probe_delay import measure_tail
+from simulator.clock import Clock
+from simulator.crossbar import SimulatedCrossbar
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, small, switched_on
 
@@ -48,3 +50,37 @@ def test_a_slow_board_is_waited_for_longer():
     assert 3e-4 < fast.delay_seconds < 1e-3
     assert 3e-3 < slow.delay_seconds < 1e-2
     np.testing.assert_allclose(slow.branch_siemens, fast.branch_siemens, rtol=2e-5, atol=8e-11)
+
+
+class Overloading(SimulatedCrossbar):
+    """A board of which some columns overload, for some time after a move or always."""
+
+    until_seconds: dict[int, float]
+    """By the column's number."""
+
+    def scan(self, rows, branches, row_volts, readings=1):
+        amperes = super().scan(rows, branches, row_volts, readings)
+        for column, seconds in self.until_seconds.items():
+            if self.delay_seconds < seconds:
+                amperes[:, :, column] = np.nan
+        return amperes
+
+
+@pytest.mark.parametrize(
+    "until_seconds",
+    [{0: np.inf}, {0: 1e-4, 1: 3e-4, 2: np.inf}, dict.fromkeys(range(6), 2e-4)],
+)
+def test_columns_that_overload_change_nothing(until_seconds):
+    boards = [Overloading(MOVING, 1, Clock()) for _ in range(2)]
+    boards[0].until_seconds, boards[1].until_seconds = {}, until_seconds
+    for board in boards:
+        board.switch_outputs(True)
+    sound, struck = (measure(board).needed_seconds(0.02, 1e-6) for board in boards)
+    assert struck == pytest.approx(sound, rel=0.3)
+
+
+def test_where_nothing_can_be_read_it_waits_as_long_as_it_ever_would():
+    board = Overloading(MOVING, 1, Clock())
+    board.until_seconds = dict.fromkeys(range(8), np.inf)
+    board.switch_outputs(True)
+    assert measure(board).needed_seconds(0.02, 1e-6) == pytest.approx(20.48e-3)

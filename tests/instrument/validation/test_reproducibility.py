@@ -37,7 +37,7 @@ def test_watching_takes_off_what_all_products_have_in_common(program):
     for visit in seen:
         gain = visit.gain_from(seen[0]) + seen[0].watched_gain - 1
         assert visit.watched_gain - 1 == pytest.approx(gain, abs=1.5e-5)
-        assert visit.strayed_columns == ()
+        assert visit.strayed_columns == []
     square = [
         np.mean([getattr(visit, kind).relative_error ** 2 for visit in seen[1:]])
         for kind in ("validation", "watched")
