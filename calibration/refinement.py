@@ -199,7 +199,7 @@ class _Seen:
     @property
     def holds(self) -> Bools:
         """(columns,): which do not overload."""
-        return np.isfinite(self.transfer.siemens).all(axis=0)
+        return np.asarray(np.isfinite(self.transfer.siemens).all(axis=0))
 
 
 @dataclass(frozen=True)
@@ -318,7 +318,7 @@ def _measured(
 
 def _lost(transfer: TransferMeasurement, outputs: int) -> Bools:
     """Return the pairs (outputs,) one of whose columns overloads."""
-    return np.isnan(differences(transfer.siemens, outputs)).any(axis=0)
+    return np.asarray(np.isnan(differences(transfer.siemens, outputs)).any(axis=0))
 
 
 def _without(targets: Targets, lost: Bools) -> Targets:
