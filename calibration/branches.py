@@ -292,23 +292,25 @@ def _read_again_beside_shorts(board: Crossbar, passes: list[Pass], plan: Plan, v
 
     A short draws so much current that the row's voltage drops along its wire, and all columns of
     that probe read low. The probe is repeated with the shorted switches left open, as often as it
-    was read before, so that its uncertainty stays as it was.
+    was read before, so that its uncertainty stays as it was. What is shorted in a column that can
+    never be read, nobody sees: if there is one, every probe is repeated without it.
     """
     groups = plan.design.groups
     opened = int(np.flatnonzero(~groups.any(axis=1))[0])
     first = passes[0]
     readable = np.isfinite(first.amperes[:, opened : opened + 1])
     missing = np.isnan(first.amperes) & readable
+    unseen = ~readable[:, 0].any(axis=0)
     probes = [
         (index, branch)
         for index in range(len(first.rows))
         for branch in range(board.branches)
-        if missing[index, groups[:, branch]].any()
+        if unseen.any() or missing[index, groups[:, branch]].any()
     ]
     readings = 0
     for index, branch in probes:
         row, points = int(first.rows[index]), np.flatnonzero(groups[:, branch])
-        healthy = ~missing[index, points].any(axis=0)
+        healthy = ~missing[index, points].any(axis=0) & ~unseen
         pattern = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
         pattern[row, :, branch] = healthy
         board.apply(pattern)

@@ -49,20 +49,21 @@ def range_of_use(range_amperes: float, columns: int) -> ProductRange:
 def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> ProductRange:
     """Return a wider range, from transfer matrices of one pattern measured in both.
 
-    gain = Σ_i T_wide T / Σ_i T², least squares over the rows; 1 for a column that conducts nothing.
-    The offset is what the zeros differ by then: all that flows at 0 V flows in both.
+    gain = Σ_i T_wide T / Σ_i T², least squares over the rows; 1 for a column that conducts nothing
+    or overloads. The offset is what the zeros differ by then: all that flows at 0 V flows in both.
     """
     power = (used.siemens**2).sum(axis=0)
-    conducts = power > 0
-    gain = np.where(
-        conducts, (wide.siemens * used.siemens).sum(axis=0) / np.where(conducts, power, 1.0), 1.0
-    )
+    together = (wide.siemens * used.siemens).sum(axis=0)
+    conducts = (power > 0) & np.isfinite(together)
+    gain = np.where(conducts, together / np.where(conducts, power, 1.0), 1.0)
+    offset = wide.zero_amperes - gain * used.zero_amperes
+    uncertainty = np.hypot(wide.uncertainty_siemens, gain * used.uncertainty_siemens)
     (used_seconds, used_kelvin), (wide_seconds, wide_kelvin) = used.middle, wide.middle
     return ProductRange(
         range_amperes,
         gain,
-        offset_amperes=wide.zero_amperes - gain * used.zero_amperes,
-        uncertainty_siemens=np.hypot(wide.uncertainty_siemens, gain * used.uncertainty_siemens),
+        offset_amperes=np.nan_to_num(offset),
+        uncertainty_siemens=np.nan_to_num(uncertainty),
         apart_seconds=wide_seconds - used_seconds,
         warmer_kelvin=wide_kelvin - used_kelvin,
     )

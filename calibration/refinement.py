@@ -77,6 +77,10 @@ class Programmed:
     """(rows, outputs): pairs whose target lies beyond what their working branches reach, as far as
     these are known by now, or one of whose columns overloads every range.
     """
+    lost: Bools
+    """(outputs,): pairs one of whose columns overloads every range. They are left open, and the
+    transfer matrix is 0 there.
+    """
 
     @property
     def range_amperes(self) -> float:
@@ -118,8 +122,8 @@ def program(
     seen = rounds.measure(
         chosen, _foreseen_range(board, calibration, chosen, targets), targets, within_reach
     )
-    answers = np.isfinite(differences(seen.transfer.siemens, outputs))
-    if not answers.any():
+    lost = _lost(seen.transfer, outputs)
+    if lost.all():
         raise OverloadError("every output has a column that overloads the widest range")
 
     # Before anything is refined, because the board drifts while it takes its time.
@@ -128,24 +132,27 @@ def program(
     wire = identify_wire(calibration, seen.pattern, seen.transfer)
     estimate = _learned(first_estimate(calibration, wire.wire), seen)
     noise_siemens = float(np.nanmedian(seen.transfer.uncertainty_siemens[: 2 * outputs]))
-    targets = best_scale(estimate, targets, within_reach & answers, noise_siemens)
+    targets = best_scale(estimate, targets, within_reach & ~lost, noise_siemens)
     chosen, within_reach = _selected(estimate.branches, targets)
+    chosen.reshape(*within_reach.shape, -1)[:, lost] = False
 
     seen, estimate, within_reach = _refined(
-        rounds, seen.range_amperes, estimate, targets, chosen, within_reach & answers
+        rounds, seen.range_amperes, estimate, targets, chosen, within_reach & ~lost
     )
+    lost |= _lost(seen.transfer, outputs)
     if seen.range_amperes != ranges[0].range_amperes:
         ranges = _product_ranges(board, seen, outputs)
     progress(len(rounds.residuals), len(rounds.residuals))
     return Programmed(
         pattern=seen.pattern,
-        targets=_fitted(seen.transfer, targets, within_reach)[0],
-        transfer=seen.transfer,
+        targets=_without(_fitted(seen.transfer, targets, within_reach)[0], lost),
+        transfer=_silenced(seen.transfer, lost),
         ranges=ranges,
         round_residuals=tuple(rounds.residuals),
         wire=wire,
         estimate=estimate,
-        unreachable=~within_reach,
+        unreachable=~within_reach | lost,
+        lost=lost,
     )
 
 
@@ -167,15 +174,17 @@ def reprogram(
     seen, estimate, within_reach = _refined(
         rounds, seen.range_amperes, estimate, targets, chosen, within_reach
     )
+    lost = programmed.lost | _lost(seen.transfer, len(programmed.lost))
     progress(len(rounds.residuals), len(rounds.residuals))
     return replace(
         programmed,
         pattern=seen.pattern,
-        targets=_fitted(seen.transfer, targets, within_reach)[0],
-        transfer=seen.transfer,
+        targets=_without(_fitted(seen.transfer, targets, within_reach)[0], lost),
+        transfer=_silenced(seen.transfer, lost),
         round_residuals=tuple(rounds.residuals),
         estimate=estimate,
-        unreachable=~within_reach,
+        unreachable=~within_reach | lost,
+        lost=lost,
     )
 
 
@@ -186,6 +195,11 @@ class _Seen:
     pattern: Bools
     transfer: TransferMeasurement
     range_amperes: float
+
+    @property
+    def holds(self) -> Bools:
+        """(columns,): which do not overload."""
+        return np.asarray(np.isfinite(self.transfer.siemens).all(axis=0))
 
 
 @dataclass(frozen=True)
@@ -202,12 +216,14 @@ class _Rounds:
         self, chosen: Bools, least_amperes: float, targets: Targets, counts: Bools
     ) -> _Seen:
         """Apply patterns of cells and measure them, in `least_amperes` or the next range above that
-        holds them.
+        holds the columns of all outputs with a pair that counts (rows, outputs).
         """
         rows, outputs = targets.difference_siemens.shape
         pattern = board_pattern(chosen, (rows, outputs), self.board_shape)
         self.board.apply(pattern)
-        seen = _measured(self.board, pattern, (rows, outputs), least_amperes)
+        in_use = np.zeros(self.board_shape[1], dtype=bool)
+        in_use[: 2 * outputs] = np.repeat(counts.any(axis=0), 2)
+        seen = _measured(self.board, pattern, rows, in_use, least_amperes)
         self.residuals.append(_relative_rms(*_fitted(seen.transfer, targets, counts)))
         self.progress(len(self.residuals), MOST_ROUNDS)
         return seen
@@ -280,22 +296,46 @@ def _foreseen_range(
 
 
 def _measured(
-    board: Crossbar, pattern: Bools, used: tuple[int, int], least_amperes: float
+    board: Crossbar, pattern: Bools, rows: int, in_use: Bools, least_amperes: float
 ) -> _Seen:
     """Measure the transfer matrix of the pattern that is applied, in the smallest range from
-    `least_amperes` on that holds the vectors; in the widest with NaN for columns beyond it.
+    `least_amperes` on that holds the vectors in the columns in use (columns,); NaN where it does
+    not. What overloads the widest range has no say in it.
 
     A crosspoint that conducted too much to be characterized draws more than was foreseen.
     """
-    rows, outputs = used
     volts = measuring_volts(board.row_volts_limit)
-    ranges = board.ranges_amperes[board.ranges_amperes >= least_amperes].tolist()
-    for range_amperes in ranges:
+    seen: list[_Seen] = []
+    for range_amperes in board.ranges_amperes[board.ranges_amperes >= least_amperes].tolist():
         board.configure(range_amperes=range_amperes)
-        transfer = measure_transfer(board, rows, 0, volts)
-        if np.isfinite(transfer.siemens[:, : 2 * outputs]).all():
-            break
-    return _Seen(pattern, transfer, range_amperes)
+        seen.append(_Seen(pattern, measure_transfer(board, rows, 0, volts), range_amperes))
+        if seen[-1].holds[in_use].all():
+            return seen[-1]
+    smallest = next(one for one in seen if one.holds[in_use & seen[-1].holds].all())
+    board.configure(range_amperes=smallest.range_amperes)
+    return smallest
+
+
+def _lost(transfer: TransferMeasurement, outputs: int) -> Bools:
+    """Return the pairs (outputs,) one of whose columns overloads."""
+    return np.asarray(np.isnan(differences(transfer.siemens, outputs)).any(axis=0))
+
+
+def _without(targets: Targets, lost: Bools) -> Targets:
+    """Return targets that want nothing of lost outputs (outputs,)."""
+    return replace(targets, difference_siemens=np.where(lost, 0.0, targets.difference_siemens))
+
+
+def _silenced(transfer: TransferMeasurement, lost: Bools) -> TransferMeasurement:
+    """Return a transfer matrix in which lost outputs (outputs,) conduct nothing."""
+    silent = np.zeros(transfer.siemens.shape[1], dtype=bool)
+    silent[: 2 * len(lost)] = np.repeat(lost, 2)
+    return replace(
+        transfer,
+        siemens=np.where(silent, 0.0, transfer.siemens),
+        zero_amperes=np.where(silent, 0.0, transfer.zero_amperes),
+        uncertainty_siemens=np.where(silent, 0.0, transfer.uncertainty_siemens),
+    )
 
 
 def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[ProductRange, ...]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.descent import couple
 from calibration.estimate import BoardEstimate
-from calibration.pairs import pair_banks
+from calibration.pairs import PairBanks, pair_banks
 from calibration.selection import select_in_window
 from calibration.targets import Targets
 from calibration.transfer import weighing_signs
@@ -24,7 +24,7 @@ Bools = NDArray[np.bool_]
 FACTORS = tuple(k / 10 for k in range(5, 17))
 """Scales that are looked at, over the one to begin with."""
 SAMPLE = 256
-"""Pairs whose subsets are looked at."""
+"""Pairs whose subsets are looked at: so many of the nearest to their reach, and of the others."""
 WINDOWS = tuple(2.0**-bits for bits in (19, 17, 15, 13))
 """Half widths over the root mean square of the weights."""
 STEERED = 0.25
@@ -86,13 +86,17 @@ def _selection_square(estimate: BoardEstimate, targets: Targets, counts: Bools) 
         residual² + (c κ τ)²,
 
     is least at some window; κ is the root sum square of what one siemens of total does to the
-    others. A sample of the pairs is asked, each at its best window.
+    others. Each pair is asked at its best window: those that have the least left to their reach,
+    where subsets are thin, and a sample of the rest.
     """
     wanted = targets.difference_siemens
     rows, outputs = wanted.shape
-    those = np.flatnonzero(counts)
-    those = those[np.linspace(0, len(those) - 1, min(SAMPLE, len(those))).astype(int)]
     bank = pair_banks(estimate.branches, rows, outputs)
+    every = np.flatnonzero(counts)
+    nearest = np.argsort(_left_to_reach(bank, wanted.ravel())[every])
+    thin, others = every[nearest[:SAMPLE]], every[nearest[SAMPLE:]]
+    others = np.sort(others)[np.linspace(0, len(others) - 1, min(SAMPLE, len(others))).astype(int)]
+    those = np.concatenate([thin, others])
     magnitude = np.abs(bank.signed_siemens[those])
     coupling = couple(estimate.wire, len(estimate.row_gain), (rows, outputs))
     squares = np.where(counts, wanted**2, 0.0)
@@ -109,4 +113,16 @@ def _selection_square(estimate: BoardEstimate, targets: Targets, counts: Bools) 
         )
         astray = (found.pattern * magnitude).sum(axis=1) - targets.total_siemens
         costs.append(found.residual_siemens**2 + felt.ravel()[those] * (STEERED * astray) ** 2)
-    return float(np.min(costs, axis=0).mean())
+    cost = np.min(costs, axis=0)
+    rest = float(cost[len(thin) :].mean()) if len(others) else 0.0
+    return float(cost[: len(thin)].sum() + rest * (len(every) - len(thin))) / len(every)
+
+
+def _left_to_reach(bank: PairBanks, wanted_siemens: Floats) -> Floats:
+    """Return how far wanted differences (cells,) lie inside of what all good branches of either
+    side reach, siemens; negative outside.
+    """
+    signed = np.where(bank.usable, bank.signed_siemens, 0.0)
+    asked = wanted_siemens - bank.open_difference_siemens
+    most, least = np.maximum(signed, 0.0).sum(axis=1), np.minimum(signed, 0.0).sum(axis=1)
+    return np.asarray(np.minimum(most - asked, asked - least))

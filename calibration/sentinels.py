@@ -87,7 +87,7 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
         gain=gain,
         gain_uncertainty=float(np.sqrt((noise * then**2)[:, steady].sum())) / power,
         relative_drift=float(np.sqrt(max(moved, 0.0) / whole)),
-        strayed=tuple(np.flatnonzero(~steady).tolist()),
+        strayed=tuple(np.flatnonzero(~steady & ~np.repeat(programmed.lost, 2)).tolist()),
         moment=moment,
     )
 

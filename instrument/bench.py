@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -164,14 +164,15 @@ class Bench:
             one = ProgrammedMatrix(
                 board=self.board,
                 corrected=corrected,
-                weights=matrix[tile.block],
+                weights=np.where(programmed.lost, 0.0, matrix[tile.block]),
                 programmed=programmed,
                 volts_per_unit=self.row_volts / input_full_scale,
                 input_full_scale=input_full_scale,
             )
             done.append(ProgrammedTile(tile, one))
             keep(done[-1])
-        return TiledMatrix(matrix, tuple(done))
+        program = TiledMatrix(matrix, tuple(done))
+        return replace(program, weights=np.where(program.lost, 0.0, matrix))
 
     def _branches_now(self, calibration: Calibration) -> BranchCalibration:
         """Return the branches as they should be at the board's temperature and age of now."""

@@ -74,7 +74,8 @@ class ProgrammedMatrix:
         when the matrix was programmed, and the gain that sentinels showed last. Rows are driven
         with the codes whose output is nearest to what is wanted, and readings are freed from their
         ADCs' curves, both as calibrated. Nothing is fitted to products. Each vector is read in the
-        lowest range that holds its currents as the measured transfer matrix foresees them.
+        lowest range that holds its currents as the measured transfer matrix foresees them. Lost
+        outputs answer 0.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -84,6 +85,7 @@ class ProgrammedMatrix:
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
         amperes = self._read(volts)
+        amperes[:, : 2 * outputs][:, np.repeat(self.programmed.lost, 2)] = 0.0
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
             raise OverloadError(f"column {overloaded[0]} overloads its range during a product")

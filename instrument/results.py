@@ -40,7 +40,8 @@ class Specification:
             or classification is None
             or classification.agreement >= self.agreement
         )
-        return run.validation.meets(self.bits) and decisions
+        whole = not run.program.lost.any()
+        return run.validation.meets(self.bits) and decisions and whole
 
 
 def result_document(
@@ -112,6 +113,7 @@ def _program(run: Run) -> dict[str, Any]:
         "outputs": program.weights.shape[1],
         "cells": program.weights.size,
         "unreachable": int(program.unreachable.sum()),
+        "lost_outputs": np.flatnonzero(program.lost).tolist(),
         "rounds": len(residuals),
         "round_residuals": residuals,
         "residual_rms": program.residual_rms,

@@ -42,7 +42,7 @@ class TiledMatrix:
     """
 
     weights: Floats
-    """(rows, outputs): the matrix that was asked for."""
+    """(rows, outputs): the matrix that was asked for; 0 for lost outputs."""
     tiles: tuple[ProgrammedTile, ...]
     """In the order in which they were programmed; one at least."""
 
@@ -51,7 +51,7 @@ class TiledMatrix:
         (vectors, outputs).
 
         ŷ is the sum of the tiles' answers to their inputs, each of which is one-shot. Each tile is
-        set once, for all vectors.
+        set once, for all vectors. Lost outputs are NaN.
 
         Raises ValueError and OverloadError as `ProgrammedMatrix` does.
         """
@@ -61,7 +61,7 @@ class TiledMatrix:
         for part in self.tiles:
             self.turn_to(part)
             partial.append(part.matrix @ vectors[:, part.tile.of_rows])
-        answered = self.sum_of(partial)
+        answered = np.where(self.lost, np.nan, self.sum_of(partial))
         return answered.reshape(*inputs.shape[:-1], answered.shape[1])
 
     def partial_products(self, inputs: Floats, progress: Progress = no_progress) -> list[Floats]:
@@ -77,10 +77,13 @@ class TiledMatrix:
         return partial
 
     def sum_of(self, partial: Sequence[Floats]) -> Floats:
-        """Return the products (vectors, outputs) that partial products of the tiles add up to."""
+        """Return the products (vectors, outputs) that partial products of the tiles add up to; 0 of
+        outputs that are lost.
+        """
         total = np.zeros((len(partial[0]), self.weights.shape[1]))
         for part, answered in zip(self.tiles, partial, strict=True):
             total[:, part.tile.of_outputs] += answered
+        total[:, self.lost] = 0.0
         return total
 
     def turn_to(self, part: ProgrammedTile) -> None:
@@ -162,6 +165,14 @@ class TiledMatrix:
         for part in self.tiles:
             beyond[part.tile.block] = part.matrix.programmed.unreachable
         return beyond
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """(outputs,): outputs of which a tile has a column that overloads every range."""
+        lost = np.zeros(self.weights.shape[1], dtype=bool)
+        for part in self.tiles:
+            lost[part.tile.of_outputs] |= part.matrix.programmed.lost
+        return lost
 
     @property
     def residual_rms(self) -> float:

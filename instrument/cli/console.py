@@ -115,6 +115,12 @@ def _table(document: dict[str, Any]) -> Table:
             f"{len(bits)}, one after another; their partial products {_bits(min(bits))} to "
             f"{_bits(max(bits))} bits",
         )
+    if program["lost_outputs"]:
+        lost = ", ".join(map(str, program["lost_outputs"]))
+        table.add_row(
+            "",
+            f"LOST outputs {lost}: a column overloads every range; nothing is stated of them",
+        )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
     for name, said in _validated(validation):

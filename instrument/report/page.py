@@ -143,6 +143,7 @@ def render(
         measuring_noise=pictures.measuring_noise(run.program.tiles[0].matrix.programmed),
         tile_rows=tables.tile_rows(run),
         unreachable=_unreachable(run),
+        lost=_lost(run),
         fonts=pictures.READER_FONTS,
         pictures={
             name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
@@ -264,12 +265,19 @@ def _idle(converters: Converters) -> Listing:
 def _unreachable(run: Run) -> Listing:
     program, weights = run.program, run.program.weights
     has = weights + program.residual_siemens / program.scale_siemens
-    found = np.argwhere(program.unreachable)
+    found = np.argwhere(program.unreachable & ~program.lost)
     entries = [
         f"{row}, {output}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
         for row, output in found[:MOST_LISTED].tolist()
     ]
     return Listing(entries, len(found) - len(entries))
+
+
+def _lost(run: Run) -> Listing:
+    found = np.flatnonzero(run.program.lost)
+    return Listing(
+        [str(output) for output in found[:MOST_LISTED]], max(len(found) - MOST_LISTED, 0)
+    )
 
 
 def _rounds(run: Run) -> list[Round]:

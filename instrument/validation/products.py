@@ -91,11 +91,13 @@ def compare(
     *,
     sampled: bool = True,
 ) -> Validation:
-    """Put what was answered (vectors, outputs) to inputs (vectors, rows) beside float64."""
+    """Put what was answered (vectors, outputs) to inputs (vectors, rows) beside float64; outputs
+    that are lost have no part in it.
+    """
     return Validation(
         inputs=inputs,
         exact=inputs @ program.weights,
-        answered=answered,
+        answered=np.where(program.lost, 0.0, answered),
         full_scale=full_scale(program),
         sampled=sampled,
     )

@@ -242,7 +242,27 @@ def test_a_column_that_saturates_in_every_range_costs_nothing_but_itself(faults)
     np.testing.assert_allclose(measured.branch_siemens[:, beside], healthy, rtol=5e-3)
     assert not programmed.unreachable[:, [0, 2, 3]].any()
     assert programmed.unreachable[:, 1].any()
+    # The others still read something in a range that products can use.
+    short = faults[0]["kind"] == "short"
+    assert programmed.lost.tolist() == [False, short, False, False]
+    assert programmed.range_amperes < 10e-3
     assert programmed.residual_rms < 2.0**-12
+
+
+def test_shorts_in_a_column_that_can_never_be_read_bias_nobody():
+    """They draw the voltage of their own rows down, by half a per cent, and nobody sees them."""
+    stuck = [{"kind": kind, "row": 2, "column": 3, "branch": 1} for kind in ("short", "stuck_on")]
+    unseen = [
+        {"kind": "short", "row": row, "column": 3, "branch": branch}
+        for row, branch in ((4, 2), (7, 10))
+    ]
+    without, measured = (
+        characterize(CorrectedCrossbar(board, measure_converters(board)))
+        for board in (with_faults(*stuck), with_faults(*stuck, *unseen))
+    )
+    beside = np.arange(8) != 2
+    off = measured.branch_siemens[:, beside] / without.branch_siemens[:, beside] - 1
+    assert np.abs(off).max() < 3e-4
 
 
 def test_a_crosspoint_with_all_branches_dead_is_named_and_the_rest_calibrated():

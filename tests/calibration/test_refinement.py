@@ -274,3 +274,40 @@ def test_programming_anew_what_has_not_moved_is_no_worse():
     again = reprogram(board, programmed)
     assert again.residual_rms < max(1.5 * programmed.residual_rms, 2.0**-16)
     assert rms(true_error(small(), 1, again)) < 2.0**-16
+
+
+class Saturating:
+    """A board of which one column overloads, whatever the range."""
+
+    def __init__(self, board, column):
+        self.board, self.column = board, column
+
+    def __getattr__(self, name):
+        return getattr(self.board, name)
+
+    def column_currents(self, row_volts):
+        amperes = self.board.column_currents(row_volts)
+        amperes[:, self.column] = np.nan
+        return amperes
+
+
+@pytest.mark.parametrize("column", [0, 5])
+def test_a_column_that_overloads_costs_its_output_and_no_other(column):
+    weights = weights_of(4)
+    sound, whole = run(weights, calibration=calibrated())
+    board = Saturating(switched_on(small(), 1), column)
+    programmed = program(board, calibrated(), choose_targets(weights, calibrated()))
+    lost = np.arange(4) == column // 2
+    np.testing.assert_array_equal(programmed.lost, lost)
+    assert programmed.range_amperes == whole.range_amperes == board.range_amperes
+    assert programmed.unreachable[:, lost].all()
+    assert not programmed.unreachable[:, ~lost].any()
+    assert not programmed.pattern[:, 2 * (column // 2) : 2 * (column // 2) + 2].any()
+    for values in (programmed.transfer.siemens, programmed.residual_siemens):
+        assert np.isfinite(values).all()
+        assert not values[:, column // 2 * (1 if values.shape[1] == 4 else 2)].any()
+    assert rms(programmed.residual_siemens[:, ~lost]) < 2 * rms(whole.residual_siemens)
+    again = reprogram(board, programmed)
+    np.testing.assert_array_equal(again.lost, lost)
+    assert rms(again.residual_siemens[:, ~lost]) < 3 * rms(whole.residual_siemens)
+    assert sound.range_amperes == board.range_amperes

@@ -95,3 +95,21 @@ def test_nothing_that_counts():
     estimate, start, counts = job(8)
     assert predicted_error(estimate, start, ~counts, 1e-10) == 0
     assert best_scale(estimate, start, ~counts, 1e-10).scale_siemens > 0
+
+
+def test_a_few_pairs_with_few_branches_hold_the_scale_down():
+    """Three of a thousand, which a sample may miss: near the end of what they reach, subsets are
+    thin.
+    """
+    estimate, start, counts = job(6, 50, 20)
+    siemens = estimate.branches.branch_siemens.copy()
+    for row, output in ((3, 2), (11, 7), (17, 4)):
+        start.difference_siemens[row, output] = np.abs(start.difference_siemens).max()
+        strongest = np.argsort(siemens[row, 2 * output])[-2:]
+        siemens[row, 2 * output, strongest] = 0.0  # as if they were open
+    weak = replace(estimate, branches=replace(estimate.branches, branch_siemens=siemens))
+    noise = 1e-8
+    free, held = (best_scale(one, start, counts, noise) for one in (estimate, weak))
+    assert held.scale_siemens < free.scale_siemens
+    reach = siemens[[3, 11, 17], [4, 14, 8]].sum(axis=1)
+    assert (held.difference_siemens[[3, 11, 17], [2, 7, 4]] < 0.98 * reach).all()

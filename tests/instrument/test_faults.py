@@ -354,6 +354,29 @@ def test_rows_and_columns_that_are_dead_are_named_and_the_others_used(ohmsum, tm
     assert "<li>column 7: dead</li>" in report
 
 
+def test_an_output_that_is_lost_is_named_and_the_others_are_stated(ohmsum, tmp_path):
+    faults = plan_of({"kind": "short", "row": 2, "column": 3}, {"kind": "stuck_on", "column": 3})
+    with serve_bench(load_preset("8x4"), 2, ("socket",), faults=faults) as simulated:
+        (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
+        run = ("run", "--bench", "bench.toml", "--matrix", "random", "--hours", "0.1", "--thorough")
+        outcome = ohmsum(*run, "--out", "first", "--json")
+        with open_bench(tmp_path / "bench.toml") as bench:
+            program = bench.program(np.full((8, 4), 0.5))
+            answered = program @ np.full(8, 0.5)
+    # Not what was asked for, even if the rest is as precise as it must be.
+    assert outcome.status == 1, outcome.err
+    document = json.loads(outcome.out)
+    assert document["program"]["lost_outputs"] == [1]
+    assert document["calibration"]["converters"]["saturated_columns"] == [2]
+    assert document["validation"]["bits"] > 12
+    assert document["budget"]["predicted_bits"] > 12
+    report = (tmp_path / "first" / "report.html").read_text("utf-8")
+    assert "Outputs lost" in report
+    assert not document["ok"]
+    assert np.isnan(answered).tolist() == [False, True, False, False]
+    np.testing.assert_allclose(answered[[0, 2, 3]], 2.0, rtol=1e-3)
+
+
 # the command line
 
 

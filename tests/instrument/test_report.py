@@ -145,6 +145,7 @@ def make_run(
                     wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
                     estimate=first_estimate(branches, wire),
                     unreachable=np.zeros(shape, dtype=bool),
+                    lost=np.zeros(shape[1], dtype=bool),
                 ),
                 volts_per_unit=0.9375,
                 input_full_scale=1.0,
