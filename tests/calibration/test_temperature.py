@@ -222,9 +222,11 @@ def test_a_room_that_stays_as_it_is_tells_little_and_says_so():
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_intervals_of_200_boards_cover_what_they_say():
-    """From board to board the shares scatter by 0.04, their means by 0.003."""
-    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0)])[:2] for seed in range(200)]
+def test_intervals_cover_what_they_say_from_board_to_board():
+    """On 40 boards; the shares scatter by 0.03, their means by 0.005. Of conductances it is more:
+    what parts of a class age by at most is taken for their standard deviation.
+    """
+    shares = [over_a_day(seed, [(0, 0.0), (2, 1.0), (5, -0.7)])[:2] for seed in range(40)]
     covered, own = np.mean(shares, axis=0)
-    assert 0.93 < covered < 0.97
+    assert 0.93 < covered < 0.995
     assert 0.93 < own < 0.97
