@@ -59,7 +59,9 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> ND
         )
     if not np.isfinite(vectors).all():
         vector, row = np.argwhere(~np.isfinite(vectors))[0]
-        raise UsageError(f"{name}: vector {vector}, row {row} is {vectors[vector, row]}")
+        raise UsageError(
+            f"{name}: vector {vector}, row {row} is {vectors[vector, row]} (counted from 0)"
+        )
     if not vectors.any():
         raise UsageError(f"{name}: all inputs are zero: no product to validate")
     least, most = SQUARABLE
