@@ -52,7 +52,7 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
     matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix).all():
         row, output = np.argwhere(~np.isfinite(matrix))[0]
-        raise MatrixError(f"row {row}, output {output} is {matrix[row, output]}")
+        raise MatrixError(f"row {row}, output {output} is {matrix[row, output]} (counted from 0)")
     if not matrix.any():
         raise MatrixError("all weights are zero: nothing to scale by")
     largest = float(np.abs(matrix).max())

@@ -63,6 +63,10 @@ def load_bench_config(path: Path) -> BenchConfig:
     """Read and check a bench.toml. Raises UsageError that names the file and the key."""
     try:
         text = path.read_text("utf-8-sig")  # an editor may put a byte order mark in front
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path}: no such file; `ohmsum sim` writes one, and sim:64x16 does without"
+        ) from error
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:

@@ -11,6 +11,15 @@ from instrument.errors import UsageError
 from instrument.reading import reading
 
 RANDOM_VECTORS = 256
+SQUARABLE = 1e-60, 1e60
+"""Weights and inputs whose products float64 can square: their norms are stated."""
+
+
+_UNREADABLE = {
+    ".npy": "cannot be read as numbers",
+    ".npz": "cannot be read as numbers",
+    ".csv": "cannot be read as lines of numbers with commas between them",
+}
 
 
 def load_array(path: Path) -> NDArray[np.generic]:
@@ -19,7 +28,7 @@ def load_array(path: Path) -> NDArray[np.generic]:
     if kind not in {".npy", ".npz", ".csv"}:
         raise UsageError(f"{path}: an array file ends in .npy, .npz or .csv")
     # Opened here, because numpy forgets to close what it cannot read.
-    with reading(path, "cannot be read as numbers"), path.open("rb") as file:
+    with reading(path, _UNREADABLE[kind]), path.open("rb") as file:
         if kind == ".csv":
             # Spreadsheets put a byte order mark in front.
             return np.loadtxt(file, delimiter=",", ndmin=2, comments="#", encoding="utf-8-sig")
@@ -50,9 +59,17 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> ND
         )
     if not np.isfinite(vectors).all():
         vector, row = np.argwhere(~np.isfinite(vectors))[0]
-        raise UsageError(f"{name}: vector {vector}, row {row} is {vectors[vector, row]}")
+        raise UsageError(
+            f"{name}: vector {vector}, row {row} is {vectors[vector, row]} (counted from 0)"
+        )
     if not vectors.any():
         raise UsageError(f"{name}: all inputs are zero: no product to validate")
+    least, most = SQUARABLE
+    largest = float(np.abs(vectors).max())
+    if not least <= largest <= most:
+        raise UsageError(
+            f"{name}: the largest input is {largest:g}: between {least:g} and {most:g} is computed"
+        )
     return vectors
 
 

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from calibration.budget import Budget
 from calibration.coverage import Coverage, bits_against_branches
-from calibration.targets import check_matrix
+from calibration.targets import MatrixError, check_matrix
 from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
 from instrument.budget import budgets_of
 from instrument.errors import UsageError
+from instrument.inputs import SQUARABLE
 from instrument.store import (
     BoardIdentity,
     Calibration,
@@ -31,9 +32,6 @@ from instrument.tiled import TiledMatrix
 from instrument.validation import Checks, Scope, Step, Validation, check, compare, compare_tiles
 
 CALIBRATION_FILE, PRODUCTS_FILE = "calibration.npz", "products.npz"
-
-SQUARABLE = 1e-60, 1e60
-"""Weights and inputs whose products float64 can square: their norms are stated."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +146,12 @@ def run_pipeline(
 
 
 def _check_products(matrix: NDArray[np.float64], inputs: NDArray[np.float64]) -> None:
-    """Raise UsageError where the precision of these products could not be stated."""
+    """Raise MatrixError or UsageError where the precision of these products could not be stated."""
     least, most = SQUARABLE
-    for name, values in (("weight", matrix), ("input", inputs)):
-        largest = float(np.abs(values).max())
-        if not least <= largest <= most:
-            raise UsageError(
-                f"the largest {name} is {largest:g}: between {least:g} and {most:g} is computed"
-            )
+    largest = float(np.abs(matrix).max())
+    if not least <= largest <= most:
+        raise MatrixError(
+            f"the largest weight is {largest:g}: between {least:g} and {most:g} is computed"
+        )
     if not (inputs @ matrix).any():
         raise UsageError("every product of these inputs is zero: no relative error to state")

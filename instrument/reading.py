@@ -46,4 +46,16 @@ def reading(path: Path, complaint: str) -> Iterator[None]:
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error
     except _UNREADABLE as error:
-        raise UsageError(f"{path}: {complaint} ({str(error) or type(error).__name__})") from error
+        raise UsageError(f"{path}: {complaint} ({_cause(error)})") from error
+
+
+def _cause(error: Exception) -> str:
+    """Return what went wrong, without numpy's advice to programmers."""
+    if isinstance(error, KeyError):
+        # Its text is quoted: of a .npz, or of JSON.
+        missing = str(error.args[0]).removesuffix(" is not a file in the archive")
+        return f"nothing in it is called {missing}"
+    text = str(error) or type(error).__name__
+    if "allow_pickle" in text:
+        return "it holds Python objects, or is not of its ending's kind at all"
+    return text.split("; use `usecols`")[0]

@@ -71,6 +71,8 @@ class Calibration:
     """When the measurement ended, by the host's clock; with its time zone."""
     versions: dict[str, str]
     """Of what took part: ohmsum, the board's firmware."""
+    joined: tuple[datetime, ...] = ()
+    """When the earlier ones ended that have made this one better."""
     source: str = "the calibration"
     """What a complaint about it begins with: the file it was read from."""
 
@@ -83,16 +85,24 @@ class Calibration:
         """Return this calibration as others of the same board, at other temperatures, make it
         better: branches are better known, and so are their temperature coefficients.
 
-        Raises UsageError where one is of another board, or is this one itself.
+        Raises UsageError where one is of another board, or counts already: by itself, or within
+        one that it has made better.
         """
-        for number, one in enumerate(earlier):
+        counted = {self.made_at, *self.joined}
+        for one in earlier:
             one.require(self.board)
-            if one.made_at in [self.made_at, *(other.made_at for other in earlier[:number])]:
-                raise UsageError(f"{one.source}: is given twice, and would count twice")
+            again = counted & {one.made_at, *one.joined}
+            if again:
+                raise UsageError(
+                    f"{one.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC is given "
+                    "twice, by itself or within another file, and would count twice"
+                )
+            counted |= {one.made_at, *one.joined}
         branches, temperature = with_earlier(
             self.branches, [one.branches for one in earlier], self.noise.warming
         )
-        return replace(self, branches=branches, temperature=temperature)
+        joined = tuple(sorted(counted - {self.made_at}))
+        return replace(self, branches=branches, temperature=temperature, joined=joined)
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
@@ -105,8 +115,9 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "converter_seconds": calibration.converter_seconds,
         "board_kelvin": calibration.board_kelvin,
         "wall_seconds": calibration.wall_seconds,
-        "made_at": calibration.made_at.astimezone(UTC).isoformat(),
+        "made_at": _iso(calibration.made_at),
         "versions": calibration.versions,
+        "joined": [_iso(moment) for moment in calibration.joined],
     }
     arrays: dict[str, Any] = {}
     for name in _leaves(MEASURED):
@@ -147,10 +158,19 @@ def load_calibration(path: Path) -> Calibration:
             converter_seconds=float(about["converter_seconds"]),
             board_kelvin=float(about["board_kelvin"]),
             wall_seconds=float(about["wall_seconds"]),
-            made_at=datetime.fromisoformat(about["made_at"]).astimezone(UTC),
+            made_at=_moment(about["made_at"]),
             versions={str(part): str(version) for part, version in about["versions"].items()},
+            joined=tuple(_moment(text) for text in about.get("joined", ())),
             source=str(path),
         )
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _leaves(kinds: dict[str, Any], path: str = "") -> Iterator[str]:

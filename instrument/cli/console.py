@@ -61,7 +61,8 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     for name in ("relative error", "bits"):
         table.add_column(name, justify="right")
     for row in budget["rows"]:
-        table.add_row(row["cause"], f"{row['relative_error']:.2e}", _bits(row["bits"]))
+        error = row["relative_error"]
+        table.add_row(row["cause"], f"{error:.2e}", _as_bits(error))
     table.add_section()
     for name, kind in (("sum in squares", "predicted"), ("measured", "measured")):
         error = budget[f"{kind}_relative_error"]

@@ -37,17 +37,22 @@ def run_to_exit_status(app: Callable[[], Any]) -> int:
         app()
     except SystemExit as leave:
         return int(leave.code or 0)
-    except Interrupted:
-        _say("interrupted; the outputs are off")
+    except Interrupted as interrupted:
+        _say("; ".join(["interrupted", "the outputs are off", *_notes(interrupted)]))
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the last stop: told apart below)
         status = _status_of(error)
         if status is None:
             traceback.print_exc()
             return BUG
-        _say(str(error))
+        _say("; ".join([str(error), *_notes(error)]))
         return status
     return 0
+
+
+def _notes(error: BaseException) -> list[str]:
+    """Return what was added to an error on its way here."""
+    return getattr(error, "__notes__", [])
 
 
 def _endings() -> list[signal.Signals]:

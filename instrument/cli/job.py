@@ -71,6 +71,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             inputs = random_inputs(len(weights), job.seed)
         inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
+        before = _files(folder)
         try:
             run = run_pipeline(
                 bench,
@@ -85,6 +86,10 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             )
         except MatrixError as error:
             raise UsageError(f"{job.matrix_name}: {error}") from error
+        except BaseException as error:
+            if _files(folder) != before:
+                error.add_note(f"what was measured so far is in {folder}")
+            raise
     # The bench is closed and safe: what follows takes its time without it.
     decided = None
     if job.labels is not None:
@@ -118,6 +123,11 @@ def _keep(document: dict[str, Any], began: float, folder: Path) -> None:
     """Note the time so far in a result document and write it."""
     document["wall_seconds"] = time.perf_counter() - began
     (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+
+
+def _files(folder: Path) -> dict[Path, int]:
+    """Return the files of a folder and when each was written, to see whether one was since."""
+    return {path: path.stat().st_mtime_ns for path in folder.iterdir()}
 
 
 def _make(folder: Path) -> None:

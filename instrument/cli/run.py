@@ -34,14 +34,15 @@ def run(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            help="A calibration.npz of this board, measured before: nothing is measured anew."
+            help="A calibration.npz of this board, measured before: no branch is measured anew."
         ),
     ] = None,
     earlier: Annotated[
         list[Path] | None,
         typer.Option(
+            metavar="<path>",
             help="A calibration.npz of this board from another temperature: what both saw tells "
-            "the temperature coefficients of the branches. May be given several times."
+            "the temperature coefficients of the branches. May be given several times.",
         ),
     ] = None,
     allow_expired: Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from calibration.noise import NoiseSurvey
@@ -28,54 +27,45 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
     warming, settling = survey.warming, survey.settling
     johnson = survey.johnson.scaled(1 / survey.johnson_expected)
     return [
-        NoiseRow("ADC, of the range", _root(survey.adc_noise, wording.ppm)),
-        NoiseRow("Johnson noise, of √(4kTG)", _root(johnson, _plain)),
-        NoiseRow("Amplifier, 1/√Hz", _root(survey.amplifier.scaled(density), _volts)),
-        NoiseRow("Amplifier at 1 Hz, falling as 1/√f, 1/√Hz", _root(survey.flicker, _volts)),
-        NoiseRow("DACs, 1/√Hz", _root(survey.dac_noise.scaled(density), _volts)),
+        NoiseRow("ADC, of the range", _root(survey.adc_noise, "ppm")),
+        NoiseRow("Johnson noise, of √(4kTG)", _root(johnson, "")),
+        NoiseRow("Amplifier, 1/√Hz", _root(survey.amplifier.scaled(density), "V")),
+        NoiseRow("Amplifier at 1 Hz, falling as 1/√f, 1/√Hz", _root(survey.flicker, "V")),
+        NoiseRow("DACs, 1/√Hz", _root(survey.dac_noise.scaled(density), "V")),
         NoiseRow(
             "Excess noise of a branch, in a decade of frequency",
-            _root(survey.excess.scaled(math.log(10)), wording.ppm),
+            _root(survey.excess.scaled(math.log(10)), "ppm"),
         ),
-        NoiseRow("Mains in series with a column, amplitude", _root(survey.mains, _volts)),
-        NoiseRow("Line frequency", _said(survey.line_hertz, _hertz)),
-        NoiseRow("Missing in a reading without delay", _said(settling.at_once, wording.ppm)),
-        NoiseRow("… with the delay in use, as read", _said(settling.left_seen, wording.ppm)),
-        NoiseRow("Temperature coefficient, all together, 1/K", _signed(warming.gain_per_kelvin)),
-        NoiseRow("… of columns apart, rms, 1/K", _root(warming.column_square, wording.ppm)),
-        NoiseRow("… of branches apart, rms, 1/K", _root(warming.branch_square, wording.ppm)),
+        NoiseRow("Mains in series with a column, amplitude", _root(survey.mains, "V")),
+        NoiseRow("Line frequency", _said(survey.line_hertz, "Hz")),
+        NoiseRow("Missing in a reading without delay", _said(settling.at_once, "ppm")),
+        NoiseRow("… with the delay in use, as read", _said(settling.left_seen, "ppm")),
+        NoiseRow(
+            "Temperature coefficient, all together, 1/K", _both(warming.gain_per_kelvin, "ppm")
+        ),
+        NoiseRow("… of columns apart, rms, 1/K", _root(warming.column_square, "ppm")),
+        NoiseRow("… of branches apart, rms, 1/K", _root(warming.branch_square, "ppm")),
     ]
 
 
-def _root(square: Estimate, write: Callable[[float], str]) -> str:
+def _root(square: Estimate, unit: str) -> str:
     """Write the root of a square that was measured."""
     if not square.resolved:
-        return f"at most {write(math.sqrt(square.most))}"
+        return f"at most {_alone(math.sqrt(square.most), unit)}"
     root = math.sqrt(square.value)
-    return _both(root, square.uncertainty / (2 * root), write)
+    return _both(Estimate(root, square.uncertainty / (2 * root)), unit)
 
 
-def _said(estimate: Estimate, write: Callable[[float], str]) -> str:
-    if not estimate.resolved:
-        return f"at most {write(estimate.most)}"
-    return _both(estimate.value, estimate.uncertainty, write)
+def _said(estimate: Estimate, unit: str) -> str:
+    return _both(estimate, unit) if estimate.resolved else f"at most {_alone(estimate.most, unit)}"
 
 
-def _signed(estimate: Estimate) -> str:
-    return _both(estimate.value, estimate.uncertainty, wording.ppm)
+def _both(estimate: Estimate, unit: str) -> str:
+    times = 1e6 if unit == "ppm" else 1.0
+    return wording.measured(estimate.value * times, estimate.uncertainty * times, unit)
 
 
-def _both(value: float, uncertainty: float, write: Callable[[float], str]) -> str:
-    return f"{write(value)} ± {write(uncertainty)}"
-
-
-def _volts(value: float) -> str:
-    return wording.quantity(value, "V")
-
-
-def _hertz(value: float) -> str:
-    return f"{value:.4f}{wording.SPACE}Hz"
-
-
-def _plain(value: float) -> str:
-    return f"{value:.3f}"
+def _alone(value: float, unit: str) -> str:
+    if unit == "ppm":
+        return wording.ppm(value)
+    return wording.quantity(value, unit) if unit else wording.significant(value)

@@ -114,6 +114,7 @@ def render(
         bits=wording.bits,
         count=wording.count,
         duration=wording.duration,
+        measured=wording.measured,
         percent=wording.percent,
         ppm=wording.ppm,
         quantity=wording.quantity,

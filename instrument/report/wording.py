@@ -7,6 +7,7 @@ import math
 SPACE, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 """Before a unit; between thousands."""
 NONE = "–"
+UNPREFIXED = {"", "ppm", "ppm/K", "steps", "Hz", "mΩ"}
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 
 
@@ -40,6 +41,28 @@ def quantity(value: float, unit: str) -> str:
     exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
     number = f"{rounded / 10.0**exponent:.4g}".replace("-", "−")
     return f"{number}{SPACE}{_PREFIXES[exponent]}{unit}"
+
+
+def measured(value: float, uncertainty: float, unit: str = "") -> str:
+    """Write a value with its uncertainty: this with two significant digits at least, both to the
+    same digit
+    (JCGM 100:2008, 7.2.6), with one prefix for both: (5.834 ± 0.059) nV.
+    """
+    if not (math.isfinite(value) and math.isfinite(uncertainty)):
+        return NONE
+    larger = max(abs(value), uncertainty)
+    exponent = 0
+    if larger and unit not in UNPREFIXED:
+        exponent = 3 * math.floor(math.log10(larger) / 3)
+        exponent = min(max(exponent, min(_PREFIXES)), max(_PREFIXES))
+    value, uncertainty = value / 10.0**exponent, uncertainty / 10.0**exponent
+    # Rounded first: 0.0996 is 0.10 with two digits.
+    rounded = float(f"{uncertainty:.1e}")
+    decimals = max(1 - math.floor(math.log10(rounded)), 0) if rounded else 2
+    both = f"{value:,.{decimals}f} ± {uncertainty:,.{decimals}f}"
+    both = both.replace(",", THIN).replace("-", "−")
+    named = f"{_PREFIXES[exponent]}{unit}"
+    return f"({both}){SPACE}{named}" if named else both
 
 
 def ppm(fraction: float) -> str:

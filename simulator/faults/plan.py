@@ -193,6 +193,7 @@ def load_plan(path: Path, shape: Shape, adc_bits: int) -> FaultPlan:
     except ValidationError as error:
         first = error.errors()[0]
         said = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower()
+        said = said.removeprefix("value error, ")  # of pydantic
         raise PlanError(f"{path}: {_key(first['loc'])}: {said}") from error
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error

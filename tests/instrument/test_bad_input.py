@@ -103,10 +103,11 @@ def test_products_that_are_all_zero(one_line, tmp_path):
 @pytest.mark.parametrize(
     ("weight", "x", "complaint"),
     [
-        (1e300, 1, "the largest weight is 1e+300"),
-        (1e-310, 1, "the largest weight is 1e-310"),
-        (1, 1e305, "the largest input is 1e+305"),
-        (1, 1e-320, "the largest input is"),
+        (1e300, 1, "W.npy: the largest weight is 1e+300"),
+        (1e-310, 1, "W.npy: the largest weight is 1e-310"),
+        (1e100, 1, "W.npy: the largest weight is 1e+100"),
+        (1, 1e305, "X.npy: the largest input is 1e+305"),
+        (1, 1e-320, "X.npy: the largest input is"),
     ],
 )
 def test_numbers_that_cannot_be_squared(one_line, tmp_path, weight, x, complaint):
@@ -231,7 +232,9 @@ def test_bench_files(one_line, tmp_path, text, complaint):
 
 
 def test_a_bench_file_that_is_not_there(one_line, tmp_path):
-    assert "absent.toml: No such file" in one_line(2, "run", "--bench", "absent.toml", *RANDOM)
+    assert "absent.toml: no such file; `ohmsum sim` writes one" in one_line(
+        2, "run", "--bench", "absent.toml", *RANDOM
+    )
     (tmp_path / "folder.toml").mkdir()
     assert "folder.toml: " in one_line(2, "run", "--bench", "folder.toml", *RANDOM)
 

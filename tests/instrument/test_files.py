@@ -71,6 +71,25 @@ def test_any_bytes_are_an_array_or_one_error(folder, data, start, name):
         load_calibration(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("c.npy", b"1 2 3", r"c\.npy: cannot be read as numbers \(it holds Python objects, or is "),
+        ("c.csv", b"1,2\n3\n", r"with commas between them \(.* from 2 to 1 at row 2\)$"),
+    ],
+)
+def test_what_is_wrong_is_said_without_advice_to_programmers(tmp_path, name, data, said):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(UsageError, match=said):
+        load_array(tmp_path / name)
+
+
+def test_an_array_file_that_is_no_calibration_says_what_it_lacks(tmp_path):
+    np.savez(tmp_path / "w.npz", np.eye(2))
+    with pytest.raises(UsageError, match=r"\(nothing in it is called about\)$"):
+        load_calibration(tmp_path / "w.npz")
+
+
 HEADERS = st.text("{}()[]'\"descr fortran_order:shape,<f8TrueFalse0123456789\\- \n", max_size=80)
 
 

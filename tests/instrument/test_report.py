@@ -413,11 +413,11 @@ def test_noise_is_told_in_the_units_of_data_sheets() -> None:
     )
     said = said_of_noise(survey)
     space = "\N{NO-BREAK SPACE}"
-    assert said["Amplifier, 1/√Hz"].startswith(f"5.8{space}nV ± ")
+    assert re.fullmatch(rf"\(5\.8\d* ± .*\){space}nV", said["Amplifier, 1/√Hz"])
     assert said["Amplifier at 1 Hz, falling as 1/√f, 1/√Hz"] == f"at most 1.814{space}nV"
     assert said["Johnson noise, of √(4kTG)"] == "1.000 ± 0.010"
-    assert said["Line frequency"] == f"50.0200{space}Hz ± 0.0010{space}Hz"
-    assert said["Temperature coefficient, all together, 1/K"].startswith(f"−100{space}ppm ± ")
+    assert said["Line frequency"] == f"(50.0200 ± 0.0010){space}Hz"
+    assert said["Temperature coefficient, all together, 1/K"].startswith("(−100")
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -465,7 +465,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "9 µS for a weight of one",
         "20 ms",
         "rows at ±937.5 mV, range 30 µA",
-        f"{abs(largest.deviation) / step:.2f} ± {largest.uncertainty / step:.3f} steps "
+        f"({abs(largest.deviation) / step:.4f} ± {largest.uncertainty / step:.4f}) steps "
         f"(row {largest.channel}; standard)",
         "11.4 s on the bench, part of the calibration’s",
     ]
@@ -594,6 +594,26 @@ def test_a_date_and_a_seed_stand_there_only_if_given(pages: Callable[[str], str]
 )
 def test_a_percentage_is_all_or_nothing_only_if_it_is(fraction: float, written: str) -> None:
     assert wording.percent(fraction) == written.replace(" ", wording.SPACE)
+
+
+@pytest.mark.parametrize(
+    ("value", "uncertainty", "unit", "written"),
+    [
+        (5.834e-9, 58.66e-12, "V", "(5.834 ± 0.059) nV"),
+        (20e-6, 20.35e-9, "V", "(20.000 ± 0.020) µV"),
+        (-99.4, 4.19, "ppm/K", "(−99.4 ± 4.2) ppm/K"),
+        (0.0, 403.7, "mΩ", "(0 ± 404) mΩ"),
+        (3e-12, 2e-9, "V", "(0.0 ± 2.0) nV"),
+        (1.007, 0.0996, "", "1.01 ± 0.10"),
+        (20.0, 0.0, "mΩ", "(20.00 ± 0.00) mΩ"),
+        (float("nan"), 1.0, "V", "–"),
+    ],
+)
+def test_value_and_uncertainty_end_at_the_same_digit(
+    value: float, uncertainty: float, unit: str, written: str
+) -> None:
+    said = wording.measured(value, uncertainty, unit)
+    assert said.replace(wording.SPACE, " ") == written
 
 
 @settings(deadline=None)

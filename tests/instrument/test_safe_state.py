@@ -199,6 +199,7 @@ def test_signal_while_programming_keeps_the_calibration(
     assert is_safe(served)
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
     assert kept == ["calibration.npz"]
+    assert outcome.err.splitlines()[-1].endswith("; what was measured so far is in kept")
     again = ended(run_of(start, "--calibration", "kept/calibration.npz", "--json"))
     assert again.status == 0
     assert json.loads(again.out)["validation"]["bits"] >= 11

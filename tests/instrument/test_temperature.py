@@ -44,13 +44,24 @@ def test_several_tell_coefficients_that_one_does_not(day):
 
 def test_what_cannot_count_is_refused(day):
     first, second, _ = (load_calibration(path) for path in day)
-    with pytest.raises(UsageError, match=r"0\.npz: is given twice"):
+    with pytest.raises(UsageError, match=r"0\.npz: the measurement of .* is given twice"):
         second.with_earlier([first, first])
-    with pytest.raises(UsageError, match=r"1\.npz: is given twice"):
+    with pytest.raises(UsageError, match=r"1\.npz: the measurement of .* is given twice"):
         second.with_earlier([second])
     other = made_up_calibration(shape=(8, 8, 10))
     with pytest.raises(UsageError, match="but on the bench is"):
         first.with_earlier([other])
+
+
+def test_what_counts_within_another_is_refused(day, tmp_path):
+    first, second, third = (load_calibration(path) for path in day)
+    save_calibration(second.with_earlier([first]), tmp_path / "joined.npz")
+    joined = load_calibration(tmp_path / "joined.npz")
+    assert joined.joined == (first.made_at,)
+    assert third.with_earlier([joined]).joined == (first.made_at, second.made_at)
+    for given, earlier in ((joined, [first]), (third, [joined, first]), (first, [joined])):
+        with pytest.raises(UsageError, match=r"npz: the measurement of .* is given twice"):
+            given.with_earlier(earlier)
 
 
 def test_the_command_line_takes_them(ohmsum, day, tmp_path):
