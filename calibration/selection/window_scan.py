@@ -22,10 +22,10 @@ BEYOND = 5 << 28  # an upper word farther above every entry's than any window is
 TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below
 NO_KEY = -(1 << 31) + 1
 
-# Six rows with three rows further and further on: so much fits into 32 vector registers, and so
+# Eight rows with three rows further and further on: so much fits into 32 vector registers, and so
 # far the compiler unrolls the loops over rows to make vectors of that over lanes. What a scan does
 # with each block's key is written out in each, because a function for it, even inlined, takes long.
-ROWS, _LATER = 6, 3
+ROWS, _LATER = 8, 3
 BLOCK = ROWS * LANES
 
 
@@ -78,7 +78,7 @@ def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     return (other, one) if one & 1 else (one, other)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
     """Key: the score, of pairs whose main sums differ by at most `widest` (lanes,)."""
     upper, lower = words
@@ -119,7 +119,7 @@ def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
             key[i] = max(key[i], here)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best: Best) -> None:
     """Key: the main sums' difference, negative, of pairs that score at least `least` (lanes,).
 
@@ -141,17 +141,18 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
             farthest = np.int32(-1)
             for i in range(LANES):
                 enough = least[i]
+                breadth = np.uint32(-2 * enough)
                 high = keys[i]
                 far = np.int32(NO_KEY)
                 for row in range(ROWS):
                     x_main = x_upper[i + row * LANES]
-                    x = x_lower[i + row * LANES]
+                    x = np.int32(x_lower[i + row * LANES] + enough)
                     nearer = np.int32(0)
                     for k in range(_LATER):
                         j = i + (row + k) * LANES
-                        score = np.int32(abs(np.int32(y_lower[j] - x)))
+                        beyond = np.uint32(y_lower[j] - x)
                         nearer = np.int32(x_main - y_upper[j])
-                        high = max(high, nearer if score >= enough else np.int32(NO_KEY))
+                        high = max(high, nearer if beyond <= breadth else np.int32(NO_KEY))
                     far = max(far, nearer)
                 keys[i] = high
                 farthest = max(farthest, np.int32(far + widest[i]))
@@ -166,7 +167,7 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
             widest[i] = min(widest[i], margin - key[i])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def nearest_neighbours(words: Words, best: Best) -> None:
     """Key: the main sums' difference, negative, of neighbours of two kinds."""
     upper, lower = words
