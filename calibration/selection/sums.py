@@ -61,19 +61,19 @@ def answer_anew(
         answer.status[some] = redone.status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def power_of_two(exponent: int) -> tuple[float, float]:
     """2^exponent as two factors, because one alone may overflow or underflow."""
     return math.ldexp(1.0, exponent // 2), math.ldexp(1.0, exponent - exponent // 2)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def to_fixed(siemens: float, scale: tuple[float, float]) -> int:
     """2 x round(siemens x scale): always even, the lowest bit is for the kernels to mark."""
     return 2 * int(np.rint(siemens * scale[0] * scale[1]))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, float], int]:
     """Fill `weights` with the fixed-point magnitudes of cell c.
 
@@ -110,12 +110,12 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, 
     return min(max(fixed, 0), total), scale, status
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def complemented(branch: float, weight: int) -> bool:
     return branch < 0.0 and weight > 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def write_answer(cells: Cells, c: int, weights: Ints, chosen: Bools, answer: Answer) -> None:
     """Undo the complement of the negative branches and sum what is switched on in float64."""
     achieved = 0.0

@@ -23,7 +23,7 @@ _PLENTY = 4.0
 # cell in 400 has none. That pays where it looks at a few times fewer subsets, since sixteen cells
 # wait for the last of them.
 _SURE = 6.0
-_WORTH = 3.5
+_WORTH = 1.8
 
 # More than subset sums are anywhere denser than evenly spread ones.
 _DENSEST = 4.0
@@ -79,6 +79,7 @@ def _plan(
     reach: how far to go outward by the second sum. rounding: how far a window's edge is from sharp.
     """
     count, n = cells.branch.shape
+    least = _WORTH * _SURE
     for c in range(count):
         span = 0.0
         first = -cells.target[c]
@@ -106,7 +107,7 @@ def _plan(
             plan[c] = _NEAREST
         elif total and evenly >= _PLENTY:
             plan[c] = _TOTAL
-        elif abs(first) <= 0.5 * span and evenly * window * _DENSEST**2 > 0.25 * _SURE * span:
+        elif abs(first) <= 0.5 * span and evenly * window * _DENSEST**2 > 0.25 * least * span:
             # Sums of both criteria have a joint normal distribution, more or less.
             variance = first_variance
             slope = 0.0
@@ -116,7 +117,7 @@ def _plan(
             if second_variance > 0.0 and variance > 1e-6 * first_variance:
                 inside = min(1.0, 2.0 * window * _density(first - slope * second, variance))
                 by_first = subsets * 2.0 * window * _density(first, first_variance)
-                if by_first * inside > _WORTH * _SURE:
+                if by_first * inside > least:
                     plan[c] = _SECOND
                     density = subsets * inside * _density(second, second_variance)
                     reach[c] = 0.5 * _SURE / density if density > 0.0 else np.inf

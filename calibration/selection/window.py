@@ -89,7 +89,7 @@ def _nearest_in_window(
     return best_i, best_j
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def second_weights(
     cells: Cells, c: int, weights: Ints, criterion: SecondCriterion, seconds: Floats
 ) -> float:
@@ -106,7 +106,7 @@ def second_weights(
     return float(wanted)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def window_reach(
     cells: Cells, c: int, window: float, scale: tuple[float, float], status: int
 ) -> int:

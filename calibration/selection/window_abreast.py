@@ -69,7 +69,7 @@ class _Packed(NamedTuple):
     outcome: int
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _pack(
     cells: Cells, c: int, criterion: SecondCriterion, weights: Ints, riders: Floats, packed: Ints
 ) -> _Packed:
@@ -121,7 +121,7 @@ def _packed(main: int, drop: int, rider: float) -> int:
     return 2 * ((rounded << _RIDER_BITS) + int(np.rint(rider)))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits:
     """What a pair's words must not exceed to be inside the window, perhaps and surely.
 
@@ -140,7 +140,7 @@ def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits
     return Limits(widest + margin, widest + margin, least, surely_least, margin)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _settle(
     words: Words, start: int, key: int, next_key: int, limits: Limits, outward: bool
 ) -> tuple[int, bool, int, int]:
@@ -173,7 +173,7 @@ def _settle(
     return SETTLED, surely, a, rest
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def _settle_nearest(
     words: Words, start: int, key: int, next_key: int, slack: int
 ) -> tuple[int, int, int]:

@@ -70,7 +70,7 @@ def pair_key(words: Words, i: int, j: int, least: int, outward: bool) -> int:
     return key if score >= least else NO_KEY
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, _nrt=False)
 def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     """Of a pair of two kinds, the entry that is a sum, and the one that is a remainder."""
     one = (int(words.upper[i]) << 32) + (int(words.lower[i]) & 0xFFFFFFFF)
@@ -89,7 +89,8 @@ def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
     for start in range(0, end, BLOCK):
         x_upper, x_lower = upper[start : start + BLOCK], lower[start : start + BLOCK]
         keys = block_keys(blocks, start)
-        keys[:] = -1
+        for i in range(LANES):
+            keys[i] = -1
         for later in range(start + LANES, end, _LATER * LANES):
             y_upper = upper[later : later + 2 * BLOCK]
             y_lower = lower[later : later + 2 * BLOCK]
@@ -134,7 +135,8 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
     for start in range(0, end, BLOCK):
         x_upper, x_lower = upper[start : start + BLOCK], lower[start : start + BLOCK]
         keys = block_keys(blocks, start)
-        keys[:] = NO_KEY
+        for i in range(LANES):
+            keys[i] = NO_KEY
         for later in range(start + LANES, end, _LATER * LANES):
             y_upper = upper[later : later + 2 * BLOCK]
             y_lower = lower[later : later + 2 * BLOCK]
