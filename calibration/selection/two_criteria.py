@@ -6,7 +6,16 @@ from collections.abc import Callable
 import numpy as np
 from numba import njit
 
-from calibration.selection.sums import OK, Answer, Bools, Cells, Floats, Ints, answer_anew
+from calibration.selection.sums import (
+    OK,
+    Answer,
+    Bools,
+    Cells,
+    Floats,
+    Ints,
+    answer_anew,
+    uncounted,
+)
 from calibration.selection.sums_abreast import nearest_abreast
 from calibration.selection.window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, nearest_second
 from calibration.selection.window_abreast import search_abreast
@@ -64,13 +73,13 @@ def nearest_in_window(cells: Cells, criterion: SecondCriterion, answer: Answer) 
     _search(plan == _FIRST, cells, criterion, answer, _by_first)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _density(deviation: float, variance: float) -> float:
     """Of a normal distribution: the sums of a subset drawn at random."""
     return math.exp(-(deviation**2) / (2.0 * variance)) / math.sqrt(2.0 * math.pi * variance)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _plan(
     cells: Cells, criterion: SecondCriterion, plan: Ints, reach: Floats, rounding: Floats
 ) -> None:

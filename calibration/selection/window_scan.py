@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from calibration.selection.bitonic import LANES
-from calibration.selection.sums import Ints, Ints32
+from calibration.selection.sums import Ints, Ints32, uncounted
 
 BEYOND = 5 << 28  # an upper word farther above every entry's than any window is wide
 TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below
@@ -70,7 +70,7 @@ def pair_key(words: Words, i: int, j: int, least: int, outward: bool) -> int:
     return key if score >= least else NO_KEY
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@uncounted
 def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     """Of a pair of two kinds, the entry that is a sum, and the one that is a remainder."""
     one = (int(words.upper[i]) << 32) + (int(words.lower[i]) & 0xFFFFFFFF)
@@ -78,7 +78,7 @@ def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     return (other, one) if one & 1 else (one, other)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@uncounted
 def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
     """Key: the score, of pairs whose main sums differ by at most `widest` (lanes,)."""
     upper, lower = words
@@ -120,7 +120,7 @@ def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
             key[i] = max(key[i], here)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@uncounted
 def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best: Best) -> None:
     """Key: the main sums' difference, negative, of pairs that score at least `least` (lanes,).
 
@@ -169,7 +169,7 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
             widest[i] = min(widest[i], margin - key[i])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@uncounted
 def nearest_neighbours(words: Words, best: Best) -> None:
     """Key: the main sums' difference, negative, of neighbours of two kinds."""
     upper, lower = words
