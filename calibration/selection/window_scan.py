@@ -22,9 +22,9 @@ BEYOND = 5 << 28  # an upper word farther above every entry's than any window is
 TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below
 NO_KEY = -(1 << 31) + 1
 
-# Eight rows with three rows further and further on: so much fits into 32 vector registers, and so
-# far the compiler unrolls the loops over rows to make vectors of that over lanes. What a scan does
-# with each block's key is written out in each, because a function for it, even inlined, takes long.
+# Eight rows with three rows further and further on: so far the compiler unrolls the loops over rows
+# to make vectors of that over lanes. What a scan does with each block's key is written out in each,
+# because a function for it, even inlined, takes long.
 ROWS, _LATER = 8, 3
 BLOCK = ROWS * LANES
 
@@ -152,6 +152,7 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
                     nearer = np.int32(0)
                     for k in range(_LATER):
                         j = i + (row + k) * LANES
+                        # At least `enough` or at most its negative, in one comparison.
                         beyond = np.uint32(y_lower[j] - x)
                         nearer = np.int32(x_main - y_upper[j])
                         high = max(high, nearer if beyond <= breadth else np.int32(NO_KEY))
