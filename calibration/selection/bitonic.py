@@ -10,13 +10,13 @@ it cannot prove that two arrays do not overlap.
 
 from numba import njit
 
-from calibration.selection.sums import Ints, Ints32
+from calibration.selection.sums import Ints, Ints32, uncounted
 
 LANES = 16
 _FAST_ROWS = 64  # stay in the fastest cache
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve(rows: Ints, span: int) -> None:
     """One network stage: split every bitonic run of `span` rows into its lower and upper half."""
     run = span // 2 * LANES
@@ -58,22 +58,22 @@ def _halve_thrice(rows: Ints, run: int) -> None:
 
 
 # The compiler vectorizes three stages at once only where it knows their stride.
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve_8(rows: Ints) -> None:
     _halve_thrice(rows, LANES)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve_64(rows: Ints) -> None:
     _halve_thrice(rows, 8 * LANES)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve_512(rows: Ints) -> None:
     _halve_thrice(rows, 64 * LANES)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve_until(rows: Ints, span: int, last: int) -> int:
     while span > last:
         if span == 512:
@@ -91,7 +91,7 @@ def _halve_until(rows: Ints, span: int, last: int) -> int:
     return span
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def sort_bitonic(rows: Ints) -> None:
     """Make one bitonic run ascending, the last stages piece by piece inside the fast cache."""
     span = _halve_until(rows, rows.size // LANES, _FAST_ROWS)
@@ -99,7 +99,7 @@ def sort_bitonic(rows: Ints) -> None:
         _halve_until(rows[start : start + span * LANES], span, 1)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def sort_bitonic_to_words(rows: Ints, high: Ints32, low: Ints32) -> None:
     """Sort as `sort_bitonic` does at least 8 rows, into the upper and lower 32 bits of each entry.
 
@@ -112,7 +112,7 @@ def sort_bitonic_to_words(rows: Ints, high: Ints32, low: Ints32) -> None:
         _halve_8_to_words(piece, high[start:], low[start:])
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _halve_8_to_words(rows: Ints, high: Ints32, low: Ints32) -> None:
     for start in range(0, rows.size, 8 * LANES):
         x = rows[start : start + 8 * LANES]

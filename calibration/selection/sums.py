@@ -19,6 +19,11 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Ints32 = NDArray[np.int32]
 
+# For functions that make no arrays and return none. Numba counts the references to every slice, and
+# in the loops over rows and in what is done for every cell that takes up to a third of the time.
+# Its option not to is not in its manual: should it go, nothing but time is lost with it.
+uncounted = njit(cache=True, nogil=True, _nrt=False)
+
 OK, OUT_OF_RANGE, NO_USABLE_BRANCH, TOLERANCE_MISSED = 0, 1, 2, 3
 
 # A sum of all weights, each rounded up by less than one unit, stays below 2^62.
@@ -61,19 +66,19 @@ def answer_anew(
         answer.status[some] = redone.status
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def power_of_two(exponent: int) -> tuple[float, float]:
     """2^exponent as two factors, because one alone may overflow or underflow."""
     return math.ldexp(1.0, exponent // 2), math.ldexp(1.0, exponent - exponent // 2)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def to_fixed(siemens: float, scale: tuple[float, float]) -> int:
     """2 x round(siemens x scale): always even, the lowest bit is for the kernels to mark."""
     return 2 * int(np.rint(siemens * scale[0] * scale[1]))
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, float], int]:
     """Fill `weights` with the fixed-point magnitudes of cell c.
 
@@ -110,12 +115,12 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, 
     return min(max(fixed, 0), total), scale, status
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def complemented(branch: float, weight: int) -> bool:
     return branch < 0.0 and weight > 0
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def write_answer(cells: Cells, c: int, weights: Ints, chosen: Bools, answer: Answer) -> None:
     """Undo the complement of the negative branches and sum what is switched on in float64."""
     achieved = 0.0

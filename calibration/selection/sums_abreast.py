@@ -17,7 +17,15 @@ from numba import njit
 from numba.extending import register_jitable
 
 from calibration.selection.bitonic import LANES, sort_bitonic
-from calibration.selection.sums import Answer, Bools, Cells, Ints, fixed_point, write_answer
+from calibration.selection.sums import (
+    Answer,
+    Bools,
+    Cells,
+    Ints,
+    fixed_point,
+    uncounted,
+    write_answer,
+)
 
 _TWO_ROWS = 2 * LANES
 _BLOCK = 8 * LANES  # rows looked at together when searching the merged list
@@ -30,7 +38,7 @@ def half_of(branches: int) -> int:
     return max(2, (branches + 1) // 2)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _shift_two_rows(plain: Ints, mirror: Ints, offsets: Ints, low: Ints, high: Ints) -> None:
     total_and_weight = offsets
     for i in range(LANES):
@@ -47,7 +55,7 @@ def _shift_two_rows(plain: Ints, mirror: Ints, offsets: Ints, low: Ints, high: I
         high[j] = max(b, d)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def lower_levels(weights: Ints, levels: Ints, totals: Ints, offsets: Ints) -> None:
     """Lower halves of the sorted subset sums of the first k weights, k = 1..m.
 
@@ -87,7 +95,7 @@ def lower_levels(weights: Ints, levels: Ints, totals: Ints, offsets: Ints) -> No
         sort_bitonic(high)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _meet_upper_rows(first: Ints, second: Ints, offsets: Ints, low: Ints, high: Ints) -> None:
     integer = low.dtype.type
     for i in range(LANES):
@@ -102,7 +110,7 @@ def _meet_upper_rows(first: Ints, second: Ints, offsets: Ints, low: Ints, high: 
         high[j] = max(b, d)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def meet_remainders(
     first: Ints, second: Ints, target: Ints, totals: tuple[Ints, Ints], offsets: Ints, merged: Ints
 ) -> None:
@@ -143,7 +151,7 @@ def _odd_step(entries: Ints, i: int, far: np.int64) -> np.int64:
     return step if step & 1 else far
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def closest_blocks(merged: Ints, step: Ints, next_step: Ints, where: Ints, far: Ints) -> None:
     """The smallest odd step of each lane, the block of 8 rows it starts in, the next best block's.
 
@@ -166,7 +174,7 @@ def closest_blocks(merged: Ints, step: Ints, next_step: Ints, where: Ints, far: 
             step[i] = min(a, step[i])
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def trace_back(left: Ints, levels: Ints, totals: Ints, at: Ints, chosen: Bools) -> None:
     """Which weights add up to `left`, in all lanes at once: each level is asked in turn.
 

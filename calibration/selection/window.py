@@ -22,6 +22,7 @@ from calibration.selection.sums import (
     fixed_point,
     merge_levels,
     nearest_one_by_one,
+    uncounted,
     write_answer,
 )
 
@@ -89,7 +90,7 @@ def _nearest_in_window(
     return best_i, best_j
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def second_weights(
     cells: Cells, c: int, weights: Ints, criterion: SecondCriterion, seconds: Floats
 ) -> float:
@@ -106,7 +107,7 @@ def second_weights(
     return float(wanted)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def window_reach(
     cells: Cells, c: int, window: float, scale: tuple[float, float], status: int
 ) -> int:

@@ -25,6 +25,7 @@ from calibration.selection.sums import (
     Ints,
     Ints32,
     fixed_point,
+    uncounted,
     write_answer,
 )
 from calibration.selection.sums_abreast import lower_levels, meet_remainders, trace_back
@@ -69,7 +70,7 @@ class _Packed(NamedTuple):
     outcome: int
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _pack(
     cells: Cells, c: int, criterion: SecondCriterion, weights: Ints, riders: Floats, packed: Ints
 ) -> _Packed:
@@ -121,7 +122,7 @@ def _packed(main: int, drop: int, rider: float) -> int:
     return 2 * ((rounded << _RIDER_BITS) + int(np.rint(rider)))
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits:
     """What a pair's words must not exceed to be inside the window, perhaps and surely.
 
@@ -140,7 +141,7 @@ def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits
     return Limits(widest + margin, widest + margin, least, surely_least, margin)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _settle(
     words: Words, start: int, key: int, next_key: int, limits: Limits, outward: bool
 ) -> tuple[int, bool, int, int]:
@@ -173,7 +174,7 @@ def _settle(
     return SETTLED, surely, a, rest
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _settle_nearest(
     words: Words, start: int, key: int, next_key: int, slack: int
 ) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from calibration.selection.bitonic import LANES
-from calibration.selection.sums import Bools, Floats, Ints, Ints32
+from calibration.selection.sums import Bools, Floats, Ints, Ints32, uncounted
 from calibration.selection.window import EMPTY, SETTLED, UNSETTLED
 from calibration.selection.window_scan import (
     BLOCK,
@@ -40,7 +40,7 @@ class Sides(NamedTuple):
     second_totals: Ints
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _trace_lane(left: int, levels: Ints, totals: Ints, lane: int, chosen: Bools) -> None:
     """Which weights add up to `left` in one lane: `trace_back` of it alone."""
     for k in range(chosen.size - 1, 0, -1):
@@ -56,7 +56,7 @@ def _trace_lane(left: int, levels: Ints, totals: Ints, lane: int, chosen: Bools)
     chosen[0] = left != 0
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _residuals(exact: Exact, weights: tuple[Ints, Floats], chosen: Bools) -> tuple[int, float]:
     main = -exact.target
     rider = -exact.rider
@@ -67,7 +67,7 @@ def _residuals(exact: Exact, weights: tuple[Ints, Floats], chosen: Bools) -> tup
     return abs(main), abs(rider)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def _best_sure(words: Words, blocks: Ints32, lane: int, limits: Limits) -> int:
     """The best score of a pair that is surely inside the window, NO_KEY where there is none."""
     best = NO_KEY

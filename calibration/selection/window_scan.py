@@ -16,16 +16,16 @@ import numpy as np
 from numba import njit
 
 from calibration.selection.bitonic import LANES
-from calibration.selection.sums import Ints, Ints32
+from calibration.selection.sums import Ints, Ints32, uncounted
 
 BEYOND = 5 << 28  # an upper word farther above every entry's than any window is wide
 TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below
 NO_KEY = -(1 << 31) + 1
 
-# Six rows with three rows further and further on: so much fits into 32 vector registers, and so
-# far the compiler unrolls the loops over rows to make vectors of that over lanes. What a scan does
-# with each block's key is written out in each, because a function for it, even inlined, takes long.
-ROWS, _LATER = 6, 3
+# Eight rows with three rows further and further on: so far the compiler unrolls the loops over rows
+# to make vectors of that over lanes. What a scan does with each block's key is written out in each,
+# because a function for it, even inlined, takes long.
+ROWS, _LATER = 8, 3
 BLOCK = ROWS * LANES
 
 
@@ -70,7 +70,7 @@ def pair_key(words: Words, i: int, j: int, least: int, outward: bool) -> int:
     return key if score >= least else NO_KEY
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     """Of a pair of two kinds, the entry that is a sum, and the one that is a remainder."""
     one = (int(words.upper[i]) << 32) + (int(words.lower[i]) & 0xFFFFFFFF)
@@ -78,7 +78,7 @@ def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     return (other, one) if one & 1 else (one, other)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
     """Key: the score, of pairs whose main sums differ by at most `widest` (lanes,)."""
     upper, lower = words
@@ -89,7 +89,8 @@ def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
     for start in range(0, end, BLOCK):
         x_upper, x_lower = upper[start : start + BLOCK], lower[start : start + BLOCK]
         keys = block_keys(blocks, start)
-        keys[:] = -1
+        for i in range(LANES):
+            keys[i] = -1
         for later in range(start + LANES, end, _LATER * LANES):
             y_upper = upper[later : later + 2 * BLOCK]
             y_lower = lower[later : later + 2 * BLOCK]
@@ -119,7 +120,7 @@ def nearest_riders(words: Words, widest: Ints32, best: Best) -> None:
             key[i] = max(key[i], here)
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best: Best) -> None:
     """Key: the main sums' difference, negative, of pairs that score at least `least` (lanes,).
 
@@ -134,24 +135,27 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
     for start in range(0, end, BLOCK):
         x_upper, x_lower = upper[start : start + BLOCK], lower[start : start + BLOCK]
         keys = block_keys(blocks, start)
-        keys[:] = NO_KEY
+        for i in range(LANES):
+            keys[i] = NO_KEY
         for later in range(start + LANES, end, _LATER * LANES):
             y_upper = upper[later : later + 2 * BLOCK]
             y_lower = lower[later : later + 2 * BLOCK]
             farthest = np.int32(-1)
             for i in range(LANES):
                 enough = least[i]
+                breadth = np.uint32(-2 * enough)
                 high = keys[i]
                 far = np.int32(NO_KEY)
                 for row in range(ROWS):
                     x_main = x_upper[i + row * LANES]
-                    x = x_lower[i + row * LANES]
+                    x = np.int32(x_lower[i + row * LANES] + enough)
                     nearer = np.int32(0)
                     for k in range(_LATER):
                         j = i + (row + k) * LANES
-                        score = np.int32(abs(np.int32(y_lower[j] - x)))
+                        # At least `enough` or at most its negative, in one comparison.
+                        beyond = np.uint32(y_lower[j] - x)
                         nearer = np.int32(x_main - y_upper[j])
-                        high = max(high, nearer if score >= enough else np.int32(NO_KEY))
+                        high = max(high, nearer if beyond <= breadth else np.int32(NO_KEY))
                     far = max(far, nearer)
                 keys[i] = high
                 farthest = max(farthest, np.int32(far + widest[i]))
@@ -166,7 +170,7 @@ def nearest_mains(words: Words, widest: Ints32, least: Ints32, margin: int, best
             widest[i] = min(widest[i], margin - key[i])
 
 
-@njit(cache=True, nogil=True)
+@uncounted
 def nearest_neighbours(words: Words, best: Best) -> None:
     """Key: the main sums' difference, negative, of neighbours of two kinds."""
     upper, lower = words
