@@ -201,14 +201,17 @@ def conductances_at(
     wanted = np.einsum("mb,im,mb->bi", weights, basis, np.log(siemens) - last)
 
     information, projected, lever = _of_the_coefficient(normal, wanted, weights, basis)
-    common, own = _population(information, projected, common, own_per_kelvin)
-    # An error of the temperatures makes one of all coefficients together.
-    by_sensor = abs(common.value) * float(np.linalg.norm(lever * unsure))
+    own = own_per_kelvin
+    if (information > 0).any():
+        seen, own = _population(information, projected, own_per_kelvin)
+        # An error of the temperatures makes one of all coefficients together.
+        by_sensor = abs(seen.value) * float(np.linalg.norm(lever * unsure))
+        common = _both(common, Estimate(seen.value, float(np.hypot(seen.uncertainty, by_sensor))))
+        wanted -= normal[:, :, 1] * (seen.value - common.value)
     normal[:, 1, 1] += own**-2
     wanted[:, 1] += common.value / own**2
     covariance = np.linalg.inv(normal)
     found = np.einsum("bij,bj->bi", covariance, wanted)
-    share = own**-2 / (information + own**-2)
 
     def everywhere(values: Floats) -> Floats:
         whole = np.zeros(known.shape)
@@ -220,10 +223,8 @@ def conductances_at(
         siemens=everywhere(at_moment),
         uncertainty_siemens=everywhere(at_moment * np.sqrt(covariance[:, 0, 0])),
         per_kelvin=everywhere(found[:, 1]),
-        uncertainty_per_kelvin=everywhere(
-            np.sqrt(covariance[:, 1, 1] + (share * common.uncertainty) ** 2 + by_sensor**2)
-        ),
-        common_per_kelvin=Estimate(common.value, float(np.hypot(common.uncertainty, by_sensor))),
+        uncertainty_per_kelvin=everywhere(np.sqrt(covariance[:, 1, 1] + common.uncertainty**2)),
+        common_per_kelvin=common,
         own_per_kelvin=own,
     )
 
@@ -254,10 +255,10 @@ def _of_the_coefficient(
 
 
 def _population(
-    information: Floats, projected: Floats, common: Estimate, own_per_kelvin: float
+    information: Floats, projected: Floats, own_per_kelvin: float
 ) -> tuple[Estimate, float]:
-    """Return the coefficient that branches have in common, and the standard deviation of what each
-    has beside it, from what is known of each and what was supposed.
+    """Return the coefficient that branches are seen to have in common, and the standard deviation
+    of what each has beside it, of which `own_per_kelvin` was supposed.
 
     α̂ scatter about the common coefficient by v = 1/information + own². The mean is that of least
     squares; the variance beside it is (α̂ − mean)² − 1/information on average, which is weighed
@@ -266,16 +267,13 @@ def _population(
     STANDS_OUT standard deviations are not what they were, whatever the temperature.
     """
     told = information > 0
-    if not told.any():
-        return common, own_per_kelvin
     value, noise = projected[told] / information[told], 1 / information[told]
     middle = float(np.median(value))
     supposed = own_square = own_per_kelvin**2
     for _ in range(ROUNDS):
         spread = noise + own_square
         alike = np.where((value - middle) ** 2 <= STANDS_OUT**2 * spread, 1 / spread, 0.0)
-        total = float(alike.sum()) + common.uncertainty**-2
-        middle = (float(alike @ value) + common.value * common.uncertainty**-2) / total
+        middle = float(np.average(value, weights=alike))
         precise = alike**2 / 2
         seen = float(np.average((value - middle) ** 2 - noise, weights=precise))
         misstated = float(np.average(noise, weights=precise))
@@ -283,7 +281,15 @@ def _population(
         prior = max(supposed, own_square) ** -2
         both = certain + prior
         own_square = _positive_mean((certain * seen + prior * supposed) / both, both**-0.5)
-    return Estimate(middle, total**-0.5), float(np.sqrt(own_square))
+    return Estimate(middle, float(alike.sum()) ** -0.5), float(np.sqrt(own_square))
+
+
+def _both(one: Estimate, other: Estimate) -> Estimate:
+    """Return the mean of two independent estimates, weighted by what they are uncertain by."""
+    weights = one.uncertainty**-2, other.uncertainty**-2
+    total = sum(weights)
+    value = (weights[0] * one.value + weights[1] * other.value) / total
+    return Estimate(value, total**-0.5)
 
 
 def _positive_mean(mean: float, deviation: float) -> float:

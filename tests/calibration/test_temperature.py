@@ -107,6 +107,17 @@ def test_more_temperatures_tell_more_and_ageing_tells_less():
     assert uncertainty(late) > 3 * uncertainty(two)
 
 
+@pytest.mark.parametrize("kelvin", [0.0, 0.01, 0.1, 1.0])
+@pytest.mark.parametrize("supposed", [4e-6, 5e-4])
+def test_another_measurement_never_makes_the_common_coefficient_less_certain(kelvin, supposed):
+    lot = Lot(7)
+    measured = [lot.measured(300), lot.measured(300 + kelvin, 0.5)]
+    before = Estimate(-1e-4, supposed)
+    after = conductances_at(Moment(300, 0), measured, before, OWN).common_per_kelvin
+    assert after.uncertainty <= before.uncertainty
+    assert abs(after.value + 1e-4) < 4 * after.uncertainty
+
+
 def test_a_branch_that_broke_does_not_spoil_the_others():
     lot = Lot(4)
     two = [lot.measured(300), lot.measured(301, 0.1)]
