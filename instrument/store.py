@@ -198,6 +198,7 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None
         "branches.noise_covariance": rows + unknowns,
         "branches.noise_variance_siemens2": columns,
         "branches.signal_covariance_siemens2": rows + unknowns,
+        "branches.drift_covariance": rows + rows,
         "branches.wild_readings": crosspoints,
         "branches.kelvin_range": (2,),
         "temperature.per_kelvin": (*crosspoints, board.branches),
