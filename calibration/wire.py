@@ -56,8 +56,8 @@ def identify_wire(
     of the rows that were read meanwhile, and a column's wire is told by how its rows differ: so ρ
     has the covariance D + σ²·1, D that of the drift (`drift_covariance`), σ what the DACs have
     moved by since and what drift has left in the transfer matrix, by restricted maximum likelihood
-    (Patterson & Thompson 1971). ε is the scatter of single elements, the same for all, found from
-    what rows and columns leave. Both are type A; the covariance is that of generalized least
+    (Patterson & Thompson 1971). ε is the scatter of single elements, in the proportions of what is
+    stated of branches and measurement, its size from what rows and columns leave. Both are type A; the covariance is that of generalized least
     squares (JCGM 100:2008, H.3; Henderson 1975 for unknowns with a covariance of their own).
     """
     rows = len(measured.siemens)
@@ -65,16 +65,18 @@ def identify_wire(
     seen &= np.abs(measured.siemens) > LEAST_SHARE * np.median(np.abs(measured.siemens[seen]))
     freedom = int(seen.sum() - seen.any(axis=0).sum())
     drift = calibration.drift_covariance[:rows, :rows]
+    weight = np.where(seen, 1 / _variance(calibration, pattern, measured), 0.0)
+    weight /= np.median(weight[seen])
     gains = np.eye(rows)[:, None, :] * np.ones((1, seen.shape[1], 1))
-    gains = _without_columns(gains, seen)
+    gains = _without_columns(gains, weight)
 
     def misfit(ohms: Floats) -> Floats:
-        """Return log ratios, column means removed, of the elements that are seen."""
+        """Return weighed log ratios, column means removed, of the elements that are seen."""
         wire = Wire(*ohms.tolist())
         predicted = _predict(calibration, pattern, wire)[:rows]
         ratio = np.zeros(seen.shape)
         ratio[seen] = np.log(measured.siemens[seen] / predicted[seen])
-        return _without_columns(ratio[:, :, None], seen)[:, 0]
+        return _without_columns(ratio[:, :, None], weight)[:, 0]
 
     ohms = np.zeros(4)
     for _ in range(ROUNDS):
@@ -88,13 +90,26 @@ def identify_wire(
     return WireEstimate(Wire(*ohms.tolist()), Wire(*spread.tolist()))
 
 
-def _without_columns(values: Floats, seen: NDArray[np.bool_]) -> Floats:
-    """Return values (rows, columns, kinds) of the elements that are seen, (elements, kinds), each
-    less the mean of its column.
+def _variance(
+    calibration: BranchCalibration, pattern: NDArray[np.bool_], measured: TransferMeasurement
+) -> Floats:
+    """Return the relative variance (rows, columns) that is stated of measured / predicted."""
+    rows, columns = measured.siemens.shape
+    closed = np.concatenate([np.ones((rows, columns, 1)), pattern[:rows]], axis=2)
+    covariance = calibration.covariance(*np.ogrid[:rows, :columns])
+    of_sums = np.einsum("ijk,ijkl,ijl->ij", closed, covariance, closed, optimize=True)
+    variance = of_sums + measured.uncertainty_siemens**2
+    return np.asarray(variance / measured.siemens**2 + BEST_RATIO**2)
+
+
+def _without_columns(values: Floats, weight: Floats) -> Floats:
+    """Return values (rows, columns, kinds) of the elements that have a weight (rows, columns), each
+    less the mean of its column, times the root of its weight: (elements, kinds).
     """
-    values = np.where(seen[:, :, None], values, 0.0)
-    count = np.maximum(seen.sum(axis=0), 1)[:, None]
-    return np.asarray((values - values.sum(axis=0) / count)[seen])
+    weight = weight[:, :, None]
+    whole = np.where(weight.sum(axis=0) > 0, weight.sum(axis=0), 1.0)
+    left = values - (weight * values).sum(axis=0) / whole
+    return np.asarray((np.sqrt(weight) * left)[weight[:, :, 0] > 0])
 
 
 def _least_squares(
@@ -103,28 +118,30 @@ def _least_squares(
     """Return R (4,) and its covariance, y (elements,) being `slopes` R + `gains` ρ + ε.
 
     `slopes` (elements, 4) and `gains` (elements, rows), the column means removed from all; `drift`
-    (rows, rows) is the covariance of ρ but for what is white. Everything that y tells of R and ρ is
-    in the normal equations, so that the likelihood of each σ costs no more than a matrix of the
-    rows.
+    (rows, rows) is the covariance of ρ but for what is white, `freedom` that of y. Unknowns are
+    solved for in units of their prior; y is reduced to its share along them first, so that each σ
+    costs no more than matrices of the rows.
     """
     unknowns = np.concatenate([slopes, gains], axis=1)
-    normal, told = unknowns.T @ unknowns, unknowns.T @ y
-    left = y - unknowns @ np.linalg.lstsq(unknowns, y)[0]
-    freedom = max(1, freedom - np.linalg.matrix_rank(unknowns))
-    noise = max(float(left @ left) / freedom, BEST_RATIO**2)
+    basis, triangle = np.linalg.qr(unknowns)
+    along = basis.T @ y
+    left = float(y @ y - along @ along)
+    noise = np.sqrt(max(left / max(1, freedom - len(along) + 1), BEST_RATIO**2))
     variances, directions = np.linalg.eigh(drift)
+    rhs = np.concatenate([along / noise, np.zeros(len(triangle.T))])
 
     def given(sigma: float) -> tuple[float, Floats, Floats]:
         """Return the log likelihood, but for a constant, R and its covariance."""
         size = np.sqrt(np.maximum(variances, 0.0) + sigma**2)
-        root = np.zeros_like(normal)
-        root[:4, :4] = PRIOR_OHMS * np.eye(4)
-        root[4:, 4:] = (directions * size) @ directions.T
-        whole = np.eye(len(normal)) + root @ normal @ root / noise
-        inverse = np.linalg.inv(whole)
-        seen = root @ told / noise
-        likelihood = (seen @ inverse @ seen - np.linalg.slogdet(whole)[1]) / 2
-        return likelihood, (root @ inverse @ seen)[:4], (root @ inverse @ root)[:4, :4]
+        prior = np.zeros((unknowns.shape[1],) * 2)
+        prior[:4, :4] = PRIOR_OHMS * np.eye(4)
+        prior[4:, 4:] = directions * size
+        stacked = np.concatenate([triangle @ prior / noise, np.eye(len(prior))])
+        q, r = np.linalg.qr(stacked)
+        explained = q.T @ rhs
+        to_ohms = np.linalg.solve(r.T, prior[:4].T).T
+        likelihood = (explained @ explained) / 2 - np.log(np.abs(np.diag(r))).sum()
+        return float(likelihood), to_ohms @ explained, to_ohms @ to_ohms.T
 
     _, ohms, covariance = max((given(sigma) for sigma in ROW_GAINS), key=lambda one: one[0])
     return ohms, covariance
