@@ -57,8 +57,9 @@ def identify_wire(
     has the covariance D + σ²·1, D that of the drift (`drift_covariance`), σ what the DACs have
     moved by since and what drift has left in the transfer matrix, by restricted maximum likelihood
     (Patterson & Thompson 1971). ε is the scatter of single elements, in the proportions of what is
-    stated of branches and measurement, its size from what rows and columns leave. Both are type A; the covariance is that of generalized least
-    squares (JCGM 100:2008, H.3; Henderson 1975 for unknowns with a covariance of their own).
+    stated of branches and measurement, its size from what rows and columns leave. The covariance is
+    that of generalized least squares (JCGM 100:2008, H.3; Henderson 1975 for unknowns with a
+    covariance of their own).
     """
     rows = len(measured.siemens)
     seen = np.isfinite(measured.siemens) & pattern[:rows].any(axis=2)
