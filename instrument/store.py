@@ -23,8 +23,8 @@ from instrument.errors import UsageError
 from instrument.reading import reading
 from instrument.tiled import ProgrammedTile
 
-FORMAT = "ohmsum calibration 4"
-EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3))
+FORMAT = "ohmsum calibration 5"
+EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3, 4))
 MEASURED: dict[str, Any] = {
     "branches": BranchCalibration,
     "converters": Converters,
