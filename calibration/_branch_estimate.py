@@ -115,7 +115,7 @@ def estimate_unknowns(
             weight[row] += 1
         shares.append(share)
 
-    inverse = np.linalg.inv(information)
+    inverse = np.asarray(np.linalg.inv(information), np.float64)
     theta = np.moveaxis(inverse @ vector, 1, 2)
     return Unknowns(
         theta=np.where(undefined, np.nan, theta),
