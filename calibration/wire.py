@@ -66,7 +66,8 @@ def identify_wire(
     seen &= np.abs(measured.siemens) > LEAST_SHARE * np.median(np.abs(measured.siemens[seen]))
     freedom = int(seen.sum() - seen.any(axis=0).sum())
     drift = calibration.drift_covariance[:rows, :rows]
-    weight = np.where(seen, 1 / _variance(calibration, pattern, measured), 0.0)
+    weight = np.zeros(seen.shape)
+    weight[seen] = 1 / _variance(calibration, pattern, measured, seen)
     weight /= np.median(weight[seen])
     gains = np.eye(rows)[:, None, :] * np.ones((1, seen.shape[1], 1))
     gains = _without_columns(gains, weight)
@@ -92,15 +93,20 @@ def identify_wire(
 
 
 def _variance(
-    calibration: BranchCalibration, pattern: NDArray[np.bool_], measured: TransferMeasurement
+    calibration: BranchCalibration,
+    pattern: NDArray[np.bool_],
+    measured: TransferMeasurement,
+    seen: NDArray[np.bool_],
 ) -> Floats:
-    """Return the relative variance (rows, columns) that is stated of measured / predicted."""
+    """Return the relative variance (elements,) that is stated of measured / predicted, of the
+    elements that are `seen` (rows, columns).
+    """
     rows, columns = measured.siemens.shape
     closed = np.concatenate([np.ones((rows, columns, 1)), pattern[:rows]], axis=2)
     covariance = calibration.covariance(*np.ogrid[:rows, :columns])
     of_sums = np.einsum("ijk,ijkl,ijl->ij", closed, covariance, closed, optimize=True)
     variance = of_sums + measured.uncertainty_siemens**2
-    return np.asarray(variance / measured.siemens**2 + BEST_RATIO**2)
+    return np.asarray(variance[seen] / measured.siemens[seen] ** 2 + BEST_RATIO**2)
 
 
 def _without_columns(values: Floats, weight: Floats) -> Floats:
