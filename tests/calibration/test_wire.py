@@ -40,7 +40,7 @@ def half_closed(board, seed=0):
 
 def scores(preset, seed):
     """Errors over standard uncertainties of the four resistances, of a board that is measured as
-    the bench does it.
+    the bench does it, but for the pattern: half of the branches at random, not those selected.
     """
     board = switched_on(preset, seed)
     converters = measure_converters(board)
