@@ -28,6 +28,10 @@ class Unknowns:
     """(rows, 1 + branches, 1 + branches): of what grows with the signal, siemens²."""
     own_covariance: Floats
     """The same, of what no repetition makes less: branches drift apart."""
+    drift_covariance: Floats
+    """(rows, rows), relative: of the common drift by which rows were read; part of the signal
+    covariance.
+    """
 
     def uncertainty(self) -> tuple[Floats, Floats]:
         """Return the largest standard uncertainty (rows,) of a branch or a mean sum in the columns
@@ -85,12 +89,14 @@ def estimate_unknowns(
     vector = np.zeros((rows, unknowns, columns))
     noise_part, signal_part = np.zeros_like(information), np.zeros_like(information)
     own, weight = np.zeros(rows), np.zeros(rows)
+    shares = []
     undefined = np.zeros((rows, columns, unknowns), dtype=bool)
     for each in passes:
         level, _ = drift.common_at(each.seconds.ravel())
         middles = np.median(each.seconds, axis=1)
         _, level_variance = drift.common_at(middles)
         apart = drift.own_at(middles)
+        share = np.zeros((len(each.rows), unknowns))
         siemens = each.amperes / volts / (1 + level.reshape(each.seconds.shape))[:, :, None]
         missing = np.isnan(siemens)
         siemens = np.where(missing, 0.0, siemens)
@@ -102,13 +108,14 @@ def estimate_unknowns(
             information[row] += w @ matrix
             vector[row] += w @ siemens[index]
             noise_part[row] += w @ w.T
-            drifted = w @ signal
+            drifted = share[index] = w @ signal
             signal_part[row] += (w * relative_variance) @ w.T
             signal_part[row] += level_variance[index] * np.outer(drifted, drifted)
             own[row] += apart[index] ** 2
             weight[row] += 1
+        shares.append(share)
 
-    inverse = np.linalg.inv(information)
+    inverse = np.asarray(np.linalg.inv(information), np.float64)
     theta = np.moveaxis(inverse @ vector, 1, 2)
     return Unknowns(
         theta=np.where(undefined, np.nan, theta),
@@ -116,7 +123,34 @@ def estimate_unknowns(
         noise_variance=additive * scale,
         signal_covariance=inverse @ signal_part @ inverse,
         own_covariance=(own / weight)[:, None, None] * np.diag(theta_nominal**2),
+        drift_covariance=_drift_covariance(passes, shares, drift, inverse, theta_nominal),
     )
+
+
+def _drift_covariance(
+    passes: list[Pass],
+    shares: list[Floats],
+    drift: DriftTrack,
+    inverse: Floats,
+    theta_nominal: Floats,
+) -> Floats:
+    """Return the covariance (rows, rows) of the relative errors that drift leaves in the sums of
+    all branches of nominal crosspoints.
+
+    An error d of the common drift while a pass reads a row moves θ by `inverse · share · d`, share
+    (rows of the pass, unknowns) being Ws. Rows that are read between the same two readings of the
+    reference share what the board did meanwhile.
+    """
+    rows = len(inverse)
+    by_brackets = np.zeros((rows, len(drift.seconds)))
+    covariance = np.zeros((rows, rows))
+    for each, share in zip(passes, shares, strict=True):
+        weights, bridges = drift.errors_at(np.median(each.seconds, axis=1))
+        moved = np.einsum("rkl,rl->rk", inverse[each.rows], share)
+        relative = moved.sum(axis=1) / theta_nominal.sum()
+        by_brackets[each.rows] += relative[:, None] * weights
+        covariance[np.ix_(each.rows, each.rows)] += np.outer(relative, relative) * bridges
+    return np.asarray(covariance + by_brackets @ drift.common_covariance @ by_brackets.T)
 
 
 def _undefined(missing: NDArray[np.bool_], groups: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -84,6 +84,10 @@ class BranchCalibration:
     """(columns,): of one half difference over the row voltage, what does not grow with it."""
     signal_covariance_siemens2: Floats
     """(rows, 1 + branches, 1 + branches): of what grows with the signal, and of drift."""
+    drift_covariance: Floats
+    """(rows, rows), relative: what the uncertainty of the common drift, part of the covariances of
+    crosspoints, is between rows. All columns of a row share it.
+    """
     wild_readings: NDArray[np.int_]
     """(rows, columns): pairs of readings that were wild and were not used."""
     drift_ppm: float
@@ -232,6 +236,7 @@ def _calibration(
         noise_covariance=found.noise_covariance,
         noise_variance_siemens2=found.noise_variance,
         signal_covariance_siemens2=signal_covariance,
+        drift_covariance=found.drift_covariance,
         wild_readings=wild,
         drift_ppm=1e6 * drift.peak_to_peak,
         reference_kelvin=float(drift.kelvin.mean()),

@@ -83,7 +83,17 @@ class DriftTrack:
 
         Linear between two brackets, as the conditional mean of a random walk is; between them the
         walk itself adds `s(1 − s)·Δ²`, s the position and Δ² what a step has to be expected to be:
-        by the rate of all steps, or, if larger, by the step seen just there.
+        by the rate of all steps, or by the step seen just there if that stands out of them.
+        """
+        weights, bridges = self.errors_at(seconds)
+        variance = np.einsum("ti,ij,tj->t", weights, self.common_covariance, weights)
+        return weights @ self.common, variance + np.diagonal(bridges)
+
+    def errors_at(self, seconds: Floats) -> tuple[Floats, Floats]:
+        """Return what the common drift at some times (times,) is uncertain by: the weights (times,
+        brackets) with which the errors of `common` enter, and the covariance (times, times) of what
+        the walk does between two brackets (Brownian bridge): `min(s, t)(1 − max(s, t))·Δ²` for two
+        times at the shares s and t of the same interval.
         """
         last = max(0, len(self.seconds) - 2)
         before = np.clip(np.searchsorted(self.seconds, seconds) - 1, 0, last)
@@ -96,9 +106,11 @@ class DriftTrack:
         index = np.arange(len(seconds))
         np.add.at(weights, (index, before), 1 - share)
         np.add.at(weights, (index, after), share)
-        step = np.maximum(self.walk * length, (self.common[after] - self.common[before]) ** 2)
-        variance = np.einsum("ti,ij,tj->t", weights, self.common_covariance, weights)
-        return weights @ self.common, variance + share * (1 - share) * step
+        usual, seen = self.walk * length, (self.common[after] - self.common[before]) ** 2
+        step = np.where(seen > STANDS_OUT**2 * usual, seen, usual)
+        together = np.equal.outer(before, before) * step
+        bridges = np.minimum.outer(share, share) * (1 - np.maximum.outer(share, share))
+        return weights, together * bridges
 
     def own_at(self, seconds: Floats) -> Floats:
         """Return the standard deviation (times,) of what a branch drifts for itself."""

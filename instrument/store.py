@@ -23,8 +23,8 @@ from instrument.errors import UsageError
 from instrument.reading import reading
 from instrument.tiled import ProgrammedTile
 
-FORMAT = "ohmsum calibration 4"
-EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3))
+FORMAT = "ohmsum calibration 5"
+EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3, 4))
 MEASURED: dict[str, Any] = {
     "branches": BranchCalibration,
     "converters": Converters,
@@ -218,6 +218,7 @@ def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None
         "branches.noise_covariance": rows + unknowns,
         "branches.noise_variance_siemens2": columns,
         "branches.signal_covariance_siemens2": rows + unknowns,
+        "branches.drift_covariance": rows + rows,
         "branches.wild_readings": crosspoints,
         "branches.kelvin_range": (2,),
         "temperature.per_kelvin": (*crosspoints, board.branches),

@@ -39,6 +39,7 @@ def calibration_of(
         noise_covariance=np.broadcast_to(np.eye(1 + branches), (rows, 1 + branches, 1 + branches)),
         noise_variance_siemens2=np.full(columns, 1e-24),
         signal_covariance_siemens2=np.zeros((rows, 1 + branches, 1 + branches)),
+        drift_covariance=np.zeros((rows, rows)),
         wild_readings=np.zeros((rows, columns), dtype=np.int_),
         drift_ppm=0.0,
         reference_kelvin=296.15,

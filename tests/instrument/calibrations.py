@@ -29,6 +29,7 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
             ),
             noise_variance_siemens2=np.full(shape[1], 1e-24),
             signal_covariance_siemens2=np.zeros((shape[0], 1 + shape[2], 1 + shape[2])),
+            drift_covariance=np.zeros((shape[0], shape[0])),
             wild_readings=np.zeros((shape[0], shape[1]), dtype=np.int_),
             drift_ppm=0.0,
             reference_kelvin=296.15,

@@ -202,8 +202,8 @@ def test_a_damaged_calibration_is_one_error_or_the_same_calibration(folder, data
         ("about", '{"format": "ohmsum calibration 1"}', "calibrate again"),
         ("about", '{"format": "ohmsum calibration 2"}', "calibrate again"),
         ("about", '{"format": "ohmsum calibration 3"}', "calibrate again"),
-        ("about", '{"format": "ohmsum calibration 4"}', "not a calibration file"),
-        ("about", '{"format": "ohmsum calibration 4", "board": {"colour": 3}}', "not a calib"),
+        ("about", '{"format": "ohmsum calibration 5"}', "not a calibration file"),
+        ("about", '{"format": "ohmsum calibration 5", "board": {"colour": 3}}', "not a calib"),
     ],
 )
 def test_a_calibration_that_does_not_hold_together(folder, name, array, complaint):

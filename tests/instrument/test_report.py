@@ -99,6 +99,7 @@ def make_run(
         noise_covariance=np.zeros((board.rows, *unknowns)),
         noise_variance_siemens2=np.full(board.columns, 1e-24),
         signal_covariance_siemens2=np.zeros((board.rows, *unknowns)),
+        drift_covariance=np.zeros((board.rows, board.rows)),
         wild_readings=np.zeros((board.rows, board.columns), dtype=np.int_),
         drift_ppm=0.0,
         reference_kelvin=296.15,
