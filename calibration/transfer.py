@@ -82,7 +82,9 @@ def measure_transfer(
     amperes, scatter_left = _without_drift(readings)
     overloaded = np.flatnonzero(np.isnan(amperes[:, :used_columns]).any(axis=0))
     if len(overloaded):
-        raise OverloadError(f"column {overloaded[0]} overloads its range with rows at ±{volts:g} V")
+        raise OverloadError(
+            f"column {overloaded[0]} (counted from 0) overloads its range with rows at ±{volts:g} V"
+        )
     plus, minus = amperes[:order], amperes[order:]
     common = (plus + minus) / 2
     return TransferMeasurement(

@@ -88,7 +88,9 @@ class ProgrammedMatrix:
         amperes[:, : 2 * outputs][:, np.repeat(self.programmed.lost, 2)] = 0.0
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
-            raise OverloadError(f"column {overloaded[0]} overloads its range during a product")
+            raise OverloadError(
+                f"column {overloaded[0]} (counted from 0) overloads its range during a product"
+            )
         pairs = differences(amperes, outputs)
         scale = self.programmed.targets.scale_siemens * self.gain
         products = pairs / (self.volts_per_unit * scale)

@@ -103,7 +103,7 @@ def _table(document: dict[str, Any]) -> Table:
         if converters[kind]
     ]
     if idle:
-        table.add_row("", "; ".join(idle))
+        table.add_row("", "; ".join(idle) + " (counted from 0)")
     table.add_row(
         "program",
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, residual "
@@ -120,7 +120,8 @@ def _table(document: dict[str, Any]) -> Table:
         lost = ", ".join(map(str, program["lost_outputs"]))
         table.add_row(
             "",
-            f"LOST outputs {lost}: a column overloads every range; nothing is stated of them",
+            f"LOST outputs {lost} (counted from 0): a column overloads every range; nothing is "
+            "stated of them",
         )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")

@@ -63,10 +63,8 @@ def serve(
         # Being stopped is how a server ends.
         return
     except OSError as error:
-        written = f"{bench}" if truth is None else f"{bench} or {truth}"
-        raise UsageError(
-            f"cannot serve on port {port} or write {written}: {error.strerror or error}"
-        ) from error
+        what = f"write {error.filename}" if error.filename else f"serve on port {port}"
+        raise UsageError(f"cannot {what}: {error.strerror or error}") from error
 
 
 def _check_replaceable(bench: Path) -> None:
