@@ -55,6 +55,10 @@ class SpentSeconds(NamedTuple):
         """What was spent since then."""
         return SpentSeconds(*(now - then for now, then in zip(self, earlier, strict=True)))
 
+    def plus(self, other: "SpentSeconds") -> "SpentSeconds":
+        """Return what was spent on both."""
+        return SpentSeconds(*(one + more for one, more in zip(self, other, strict=True)))
+
 
 class CrossbarBoard:
     """A crossbar board on a link.

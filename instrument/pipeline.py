@@ -4,8 +4,8 @@ done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,16 @@ from instrument.store import (
     save_program,
 )
 from instrument.tiled import TiledMatrix
-from instrument.validation import Checks, Scope, Step, Validation, check, compare, compare_tiles
+from instrument.validation import (
+    Checks,
+    Scope,
+    Step,
+    Validation,
+    check,
+    check_hours,
+    compare,
+    compare_tiles,
+)
 
 CALIBRATION_FILE, PRODUCTS_FILE = "calibration.npz", "products.npz"
 
@@ -66,11 +75,13 @@ def run_pipeline(
     calibration: Calibration | None = None,
     *,
     earlier: Sequence[Calibration] = (),
+    so_far: Callable[[Run], None] = lambda _run: None,
     scope: Scope | None = None,
     allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
     inputs, and check what else the scope asks for. Earlier calibrations make this one better.
+    `so_far` is given the run before hours are watched, if they are.
 
     Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
     Raises MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
@@ -127,7 +138,7 @@ def run_pipeline(
         part.replace(folder / f"{name}.npz")
 
     checks = check(program, validation, spent.since(programmed_at), scope or Scope(), step, keep)
-    return Run(
+    run = Run(
         board=bench.identity,
         resource=bench.config.board.resource,
         calibration=calibration,
@@ -143,6 +154,10 @@ def run_pipeline(
         calibration_expired=expired,
         spent=spent,
     )
+    if not checks.scope.hours:
+        return run
+    so_far(run)
+    return replace(run, checks=check_hours(program, inputs, checks, step, keep))
 
 
 def _check_products(matrix: NDArray[np.float64], inputs: NDArray[np.float64]) -> None:

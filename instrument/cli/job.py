@@ -19,7 +19,7 @@ from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, random_inputs, random_matrix
-from instrument.pipeline import run_pipeline
+from instrument.pipeline import Run, run_pipeline
 from instrument.results import Specification, result_document
 from instrument.store import Calibration
 from instrument.validation import Scope
@@ -72,6 +72,12 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         inputs = check_inputs(inputs, len(weights), job.inputs_name)
         _make(folder)
         before = _files(folder)
+        report = folder / "report.html"
+
+        def keep(run: Run) -> None:
+            # Whatever ends the hours to come, what is known before them is there.
+            _keep(result_document(run, job.specification, None, report=report), began, folder)
+
         try:
             run = run_pipeline(
                 bench,
@@ -82,6 +88,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                 job.calibration,
                 scope=job.scope,
                 earlier=job.earlier,
+                so_far=keep,
                 allow_expired=job.allow_expired,
             )
         except MatrixError as error:
@@ -94,7 +101,6 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
     decided = None
     if job.labels is not None:
         decided = classify(run.validation.exact, run.validation.answered, job.labels)
-    report = folder / "report.html"
     document = result_document(run, job.specification, decided, report=report)
     _keep(document, began, folder)
     # Late: matplotlib takes longer to load than most errors take to show.

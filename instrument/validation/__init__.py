@@ -1,6 +1,16 @@
 """Validate: state the precision of a programmed matrix, and what it is made of."""
 
-from instrument.validation.checks import Checks, Scope, Step, check
+from instrument.validation.checks import Checks, Scope, Step, check, check_hours
 from instrument.validation.products import Validation, compare, compare_tiles, validate
 
-__all__ = ["Checks", "Scope", "Step", "Validation", "check", "compare", "compare_tiles", "validate"]
+__all__ = [
+    "Checks",
+    "Scope",
+    "Step",
+    "Validation",
+    "check",
+    "check_hours",
+    "compare",
+    "compare_tiles",
+    "validate",
+]

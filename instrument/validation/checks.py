@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -86,18 +86,17 @@ def check(
     step: Step,
     keep: Keep,
 ) -> Checks:
-    """Validate what the scope asks for, beside the job's own products, which `spent` was spent on.
+    """Validate what the scope asks for, but for hours, beside the job's own products, which `spent`
+    was spent on.
 
     Everything that was measured is kept as soon as it is. The board is left with the programmed
-    pattern, which after hours is a new one. Raises OverloadError and InstrumentError as products
-    do.
+    pattern. Raises OverloadError and InstrumentError as products do.
     """
     inputs, began = validation.inputs, program.board.spent_seconds()
     kinds = _kinds(program, scope, step, keep)
     repeated = _repeated(program, inputs, scope, step, keep)
     linearity = _linearity(program, scope, step, keep) if scope.thorough else None
     hysteresis = _hysteresis(program, inputs, step, keep) if scope.thorough else None
-    over_hours = _over_hours(program, inputs, scope.hours, step, keep) if scope.hours else None
     return Checks(
         scope=scope,
         kinds=kinds,
@@ -108,9 +107,22 @@ def check(
         cost=cost_of(program, inputs, spent),
         linearity=linearity,
         hysteresis=hysteresis,
-        reproducibility=over_hours,
+        reproducibility=None,
         spent=program.board.spent_seconds().since(began),
     )
+
+
+def check_hours(
+    program: TiledMatrix, inputs: NDArray[np.float64], checks: Checks, step: Step, keep: Keep
+) -> Checks:
+    """Return checks with what became of the products over the hours that their scope asks for.
+
+    The board is left with a new pattern. Raises OverloadError and InstrumentError as products do.
+    """
+    began = program.board.spent_seconds()
+    over_hours = _over_hours(program, inputs, checks.scope.hours, step, keep)
+    spent = program.board.spent_seconds().since(began)
+    return replace(checks, reproducibility=over_hours, spent=checks.spent.plus(spent))
 
 
 def _kinds(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> dict[str, Validation]:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instrument.cli.exits import Interrupted
+
 RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")
 # Only these may differ between two runs of one seed.
 TIMES_AND_WIRES = {"talking", "wall_seconds", "links", "report"}
@@ -272,3 +274,17 @@ def test_a_persons_own_matrix_and_inputs(ohmsum, run_json, tmp_path, kind):
     assert document["program"]["cells"] == 18
     assert document["validation"]["vectors"] == 20
     assert document["validation"]["bits"] >= 11
+
+
+def test_what_ends_the_hours_leaves_the_result_so_far(ohmsum, tmp_path, monkeypatch):
+    def cut_short(*_):
+        raise Interrupted
+
+    monkeypatch.setattr("instrument.validation.checks.visits", cut_short)
+    ended = ohmsum(*RANDOM_RUN, "--hours", "8", "--out", "results")
+    assert ended.status == 130
+    assert "what was measured so far is in results" in ended.err
+    document = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))
+    assert document["validation"]["bits"] > 12
+    assert "reproducibility" not in document["validation"]
+    assert document["budget"]["predicted_bits"] > 12
