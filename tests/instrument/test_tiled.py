@@ -255,12 +255,13 @@ def test_outputs_that_only_one_tile_of_several_feeds():
 
 
 def test_products_on_boards_whose_temperature_moves_ten_times_as_much(tmp_path):
-    """Over boards, because the few columns and branches of a single one are what they are; with
-    inputs and weights of one sign, so that whatever tiles have in common adds up.
+    """Over boards, because a single one's few columns and branches, and its day's temperature, are
+    what they are (five scatter from 0.68 to 0.89, sixteen are at 0.80); with inputs and weights of
+    one sign, so that whatever tiles have in common adds up.
     """
     restless = load_preset("8x4").with_effects(ambient=10.0)
     measured, predicted = [], []
-    for seed in range(1, 6):
+    for seed in range(1, 17):
         random = np.random.default_rng(seed)
         weights, inputs = random.uniform(0.2, 1, (32, 4)), random.uniform(0.2, 1, (128, 32))
         with ExitStack() as stack:
