@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 
 import numpy as np
@@ -22,6 +22,7 @@ from instrument.report.budget import waterfall
 from instrument.report.noise import noise_rows
 from instrument.results import Specification
 from instrument.store import Calibration
+from instrument.validation import Validation
 from instrument.validation.interval import CONFIDENCE_LEVEL
 
 MOST_LISTED = 60
@@ -154,10 +155,10 @@ def render(
 
 
 def _pictures(run: Run) -> dict[str, str]:
-    checks = run.checks
+    checks, stated = run.checks, _of_outputs_left(run)
     drawn = {
-        "predicted": pictures.predicted_against_measured(run.validation),
-        "histogram": pictures.error_histogram(run.validation),
+        "predicted": pictures.predicted_against_measured(stated),
+        "histogram": pictures.error_histogram(stated),
         "map": pictures.error_map(run.program),
         "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
         "convergence": pictures.convergence(run.program),
@@ -170,8 +171,14 @@ def _pictures(run: Run) -> dict[str, str]:
     return drawn
 
 
+def _of_outputs_left(run: Run) -> Validation:
+    """Return the products of outputs that are not lost."""
+    left, products = ~run.program.lost, run.validation
+    return replace(products, exact=products.exact[:, left], answered=products.answered[:, left])
+
+
 def _precision(run: Run) -> Precision:
-    validation = run.validation
+    validation = _of_outputs_left(run)
     of_full_scale = validation.error / validation.full_scale
     return Precision(
         relative_error=validation.relative_error,
@@ -194,6 +201,8 @@ def _criteria(
             run.validation.meets(specification.bits),
         )
     ]
+    if lost := int(run.program.lost.sum()):
+        criteria.append(Criterion("Outputs lost", "none", str(lost), met=False))
     if specification.agreement is not None and classification is not None:
         criteria.append(
             Criterion(

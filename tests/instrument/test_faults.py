@@ -372,6 +372,7 @@ def test_an_output_that_is_lost_is_named_and_the_others_are_stated(ohmsum, tmp_p
     assert document["budget"]["predicted_bits"] > 12
     report = (tmp_path / "first" / "report.html").read_text("utf-8")
     assert "Outputs lost" in report
+    assert "4 outputs, 1 of them lost" in report
     assert not document["ok"]
     assert np.isnan(answered).tolist() == [False, True, False, False]
     np.testing.assert_allclose(answered[[0, 2, 3]], 2.0, rtol=1e-3)
