@@ -263,6 +263,7 @@ def save_program(part: ProgrammedTile, path: Path) -> None:
         first_output=part.tile.first_output,
         weights=matrix.weights,
         pattern=programmed.pattern,
+        lost=programmed.lost,
         transfer_siemens=programmed.transfer.siemens,
         transfer_uncertainty_siemens=programmed.transfer.uncertainty_siemens,
         zero_amperes=programmed.transfer.zero_amperes,
