@@ -39,26 +39,40 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
     """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is
     wrong with it.
     """
-    try:
-        matrix = np.asarray(weights)
-    except ValueError as error:
-        raise MatrixError(f"no matrix: {error}") from error
-    if matrix.dtype.kind not in "biuf":
-        raise MatrixError(f"a matrix holds real numbers, not {matrix.dtype}")
+    matrix = real_array(weights, "a matrix")
     if matrix.ndim != 2:
         raise MatrixError(f"a matrix has 2 dimensions (rows, outputs), not {matrix.ndim}")
     if 0 in matrix.shape:
         raise MatrixError(f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} is empty")
-    matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix).all():
         row, output = np.argwhere(~np.isfinite(matrix))[0]
-        raise MatrixError(f"row {row}, output {output} is {matrix[row, output]} (counted from 0)")
+        raise MatrixError(f"row {row + 1}, output {output + 1} is {matrix[row, output]}")
     if not matrix.any():
         raise MatrixError("all weights are zero: nothing to scale by")
     largest = float(np.abs(matrix).max())
     if not SMALLEST_SCALABLE <= largest <= 1 / SMALLEST_SCALABLE:
         raise MatrixError(f"the largest weight is {largest:g}: too far from 1 to scale by")
     return matrix
+
+
+def real_array(values: object, name: str) -> NDArray[np.float64]:
+    """Return a copy of real numbers of any shape as float64, or raise MatrixError that begins with
+    `name`: complex numbers, text, objects, and what is masked are none.
+    """
+    if not isinstance(values, np.ndarray) and hasattr(values, "toarray"):
+        raise MatrixError(f"{name} is a dense array, not a {type(values).__name__}: .toarray()")
+    if np.ma.is_masked(values):
+        raise MatrixError(f"{name} holds masked values: fill them first")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise MatrixError(f"{name} is a regular array of numbers ({error})") from error
+    if array.dtype == object and array.size:
+        raise MatrixError(f"{name} holds real numbers, not {type(array.flat[0]).__name__}")
+    if array.dtype.kind not in "biuf":
+        raise MatrixError(f"{name} holds real numbers, not {array.dtype}")
+    with np.errstate(over="ignore"):  # infinity then, which is refused in words
+        return array.astype(np.float64)
 
 
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:

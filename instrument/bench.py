@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,7 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +30,12 @@ from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
+from instrument.arguments import one_of, positive_number, whole_number
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
 from instrument.store import BoardIdentity, Calibration
+from instrument.summary import as_html, as_text
 from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.validity import require_valid, why_expired
 
@@ -37,9 +43,14 @@ SIMULATED = "sim:"
 Wire = Literal["socket", "serial"]
 
 
-@dataclass(frozen=True)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Bench:
-    """An open bench. Made by `open_bench`, usable until its context ends."""
+    """An open bench. Made by `open_bench`, usable until it is closed: at the end of `with`, by
+    `close()`, or when Python ends.
+    """
 
     board: CrossbarBoard
     config: BenchConfig
@@ -47,6 +58,50 @@ class Bench:
     """What the person called it: a file, or sim:PRESET."""
     opened_at: SpentSeconds
     """Where the board's time had gone before."""
+    way_out: ExitStack
+    """Makes the board safe and takes down what was set up to reach it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        atexit.unregister(self.close_at_exit)
+        self.way_out.__exit__(kind, error, traceback)
+
+    def close(self) -> None:
+        """Switch the outputs off, open every switch, close what was opened. May be called again.
+
+        Raises InstrumentError where the board could not be brought into its safe state.
+        """
+        self.__exit__(None, None, None)
+
+    def close_at_exit(self) -> None:
+        """Close a bench that was left open when Python ends."""
+        try:
+            self.close()
+        except InstrumentError as error:
+            _log.error("while closing the bench %s: %s", self.name, error)
+
+    def __repr__(self) -> str:
+        return as_text(f"Bench {self.name}", self._figures())
+
+    def _repr_html_(self) -> str:
+        return as_html(f"Bench {self.name}", self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        board = self.board
+        return {
+            "board": f"{board.type} {board.identity.serial}",
+            "rows": str(board.rows),
+            "columns": f"{board.columns} ({board.columns // 2} outputs)",
+            "branches a crosspoint": str(board.branches),
+            "at": self.config.board.resource,
+        }
 
     @property
     def identity(self) -> BoardIdentity:
@@ -113,6 +168,7 @@ class Bench:
 
     def why_expired(self, calibration: Calibration) -> str | None:
         """Return why a calibration no longer holds for this board, None while it does."""
+        _require_calibration(calibration)
         return why_expired(
             calibration,
             datetime.now(UTC),
@@ -142,12 +198,15 @@ class Bench:
         allowed), at whichever tile; MatrixError where the matrix would take too many tiles, or
         cannot be programmed.
         """
-        if calibration is None:
-            calibration = self.calibrate()
-        calibration.require(self.identity)
+        # What cannot be programmed is refused before anything is measured, and before the first of
+        # many tiles is.
         matrix = check_matrix(weights)
         tiles = tiles_to_program(matrix, self.board.rows, self.board.columns // 2)
-        # What cannot be programmed is refused before the first of many tiles is.
+        input_full_scale = positive_number(input_full_scale, "input_full_scale")
+        if calibration is None:
+            calibration = self.calibrate()
+        _require_calibration(calibration)
+        calibration.require(self.identity)
         branches_now = self._branches_now(calibration)
         wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
@@ -180,6 +239,15 @@ class Bench:
         return moved_to(Moment(kelvin, seconds), calibration.branches, calibration.temperature)
 
 
+def _require_calibration(calibration: object) -> None:
+    """Raise UsageError for what is no calibration."""
+    if not isinstance(calibration, Calibration):
+        raise UsageError(
+            "a calibration is what bench.calibrate() or Calibration.load(path) returns, not a "
+            f"{type(calibration).__name__}"
+        )
+
+
 def _targets(matrix: NDArray[np.float64], tile: Tile, branches: BranchCalibration) -> Targets:
     """Choose the targets of a tile, at the scale that is its own."""
     try:
@@ -188,27 +256,34 @@ def _targets(matrix: NDArray[np.float64], tile: Tile, branches: BranchCalibratio
         raise MatrixError(f"{tile}: {error}") from error
 
 
-@contextmanager
-def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Iterator[Bench]:
+def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Bench:
     """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
     wire.
 
-    On the way out, by whichever way, the outputs are off and every switch is open. `seed` and
-    `link` are those of the simulated bench.
+    Use it in a `with` statement, or close it by `close()`: on the way out, by whichever way, the
+    outputs are off and every switch is open. One that is left open is closed when Python ends.
+    `seed` and `link` are those of the simulated bench.
 
-    Raises UsageError for what is wrong with the file, InstrumentError where the board does not
-    answer as one.
+    Raises UsageError for what is wrong with the file or an argument, InstrumentError where the
+    board does not answer as one.
     """
-    with ExitStack() as stack:
-        name = str(bench)
+    if not isinstance(bench, str | os.PathLike):
+        raise UsageError(
+            f"a bench is the path of a bench.toml or sim:PRESET, not a {type(bench).__name__}"
+        )
+    name = str(bench)
+    seed = whole_number(seed, "seed", minimum=0)
+    one_of(link, "link", get_args(Wire))
+    way_out = ExitStack()
+    try:
         if name.startswith(SIMULATED):
-            resource = stack.enter_context(_simulated(name.removeprefix(SIMULATED), seed, link))
+            resource = way_out.enter_context(_simulated(name.removeprefix(SIMULATED), seed, link))
             config = BenchConfig(board=BoardConfig(resource=resource))
         else:
             config = load_bench_config(Path(bench))
         settings = config.board
         board = CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds)
-        stack.callback(_close, board, settings)
+        way_out.callback(_close, board, settings)
         if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
             raise UsageError(
                 f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "
@@ -219,7 +294,12 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> It
             delay_seconds=settings.settle_seconds,
         )
         board.outputs_on(watchdog_seconds=settings.watchdog_seconds)
-        yield Bench(board, config, name, board.spent_seconds())
+        opened = Bench(board, config, name, board.spent_seconds(), way_out)
+        atexit.register(opened.close_at_exit)
+        return opened
+    except BaseException:
+        way_out.close()
+        raise
 
 
 def _close(board: CrossbarBoard, settings: BoardConfig) -> None:

@@ -15,6 +15,7 @@ from calibration.refinement import Programmed, reprogram
 from calibration.sentinels import Watch, watch
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
+from instrument.arguments import input_vectors
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class ProgrammedMatrix:
         OverloadError where a column reads beyond its range.
         """
         rows, outputs = self.weights.shape
-        inputs = check_product_inputs(x, rows, self.input_full_scale)
+        inputs = input_vectors(x, rows, self.input_full_scale)
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
         amperes = self._read(volts)
@@ -117,22 +118,3 @@ class ProgrammedMatrix:
         if which.any():
             self.board.configure(range_amperes=ranges[0].range_amperes)
         return amperes - transfer.zero_amperes
-
-
-def check_product_inputs(x: ArrayLike, rows: int, input_full_scale: float) -> NDArray[np.float64]:
-    """Return inputs (rows,) or (vectors, rows) of a product as float64.
-
-    Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale.
-    """
-    inputs = np.asarray(x, dtype=np.float64)
-    if inputs.ndim not in (1, 2) or inputs.shape[-1] != rows:
-        raise ValueError(f"inputs of shape {inputs.shape} do not end with the matrix's {rows} rows")
-    if not np.isfinite(inputs).all():
-        raise ValueError("inputs hold NaN or infinities")
-    largest = float(np.abs(inputs).max(initial=0.0))
-    if largest > input_full_scale * (1 + 1e-12):
-        raise ValueError(
-            f"an input of {largest:g} is beyond the full scale of {input_full_scale:g} that the "
-            "matrix was programmed for"
-        )
-    return inputs

@@ -17,7 +17,8 @@ from calibration.crossbar import Progress, no_progress
 from calibration.sentinels import WATCH_SECONDS, Watch
 from calibration.tiles import Tile
 from drivers.crossbar_board import CrossbarBoard
-from instrument.mvm import ProgrammedMatrix, check_product_inputs
+from instrument.arguments import input_vectors
+from instrument.mvm import ProgrammedMatrix
 
 Floats = NDArray[np.float64]
 BATCH_VECTORS = 64
@@ -55,7 +56,7 @@ class TiledMatrix:
 
         Raises ValueError and OverloadError as `ProgrammedMatrix` does.
         """
-        inputs = check_product_inputs(x, len(self.weights), self.input_full_scale)
+        inputs = input_vectors(x, len(self.weights), self.input_full_scale)
         vectors = np.atleast_2d(inputs)
         partial = []
         for part in self.tiles:

@@ -136,8 +136,8 @@ def test_nothing_works():
 @pytest.mark.parametrize(
     ("matrix", "complaint"),
     [
-        ([[1.0, np.nan]], "row 0, output 1 is nan"),
-        ([[1.0, 2.0], [np.inf, 0.0]], "row 1, output 0 is inf"),
+        ([[1.0, np.nan]], "row 1, output 2 is nan"),
+        ([[1.0, 2.0], [np.inf, 0.0]], "row 2, output 1 is inf"),
         ([1.0, 2.0], "2 dimensions"),
         (np.ones((2, 2, 2)), "2 dimensions"),
         (3.0, "2 dimensions"),
@@ -146,9 +146,9 @@ def test_nothing_works():
         (np.zeros((3, 3)), "all weights are zero"),
         ([[1j, 2.0]], "real numbers, not complex128"),
         ([["1", "2"]], "real numbers"),
-        ([[None, 2.0]], "real numbers, not object"),
+        ([[None, 2.0]], "real numbers, not NoneType"),
         (np.array([["2026-01-01"]], dtype="datetime64[D]"), "real numbers"),
-        ([[1.0], [1.0, 2.0]], "no matrix"),
+        ([[1.0], [1.0, 2.0]], "regular array"),
         (np.full((2, 2), 1e-300), "too far from 1"),
         (np.full((2, 2), -1e300), "too far from 1"),
         (np.full((2, 2), 5e-324), "too far from 1"),

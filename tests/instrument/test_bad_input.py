@@ -38,7 +38,7 @@ def one_line(ohmsum):
 # matrices and inputs
 
 ARRAYS = {
-    "nan": ([[1, np.nan], [0, 1]], "row 0, output 1 is nan"),
+    "nan": ([[1, np.nan], [0, 1]], "row 1, output 2 is nan"),
     "infinite": ([[1, 2], [-np.inf, 1]], "row 1, output 0 is -inf"),
     "text": ([["a", "b"]], "real numbers"),
     "complex": ([[1j]], "real numbers, not complex128"),

@@ -116,7 +116,7 @@ def test_a_smaller_matrix_uses_a_part_of_the_board(bench, calibration):
         (np.ones(8), "2 dimensions"),
         (np.zeros((8, 4)), "zero"),
         ([["a"]], "real numbers"),
-        ([[1, np.nan]], "row 0, output 1 is nan"),
+        ([[1, np.nan]], "row 1, output 2 is nan"),
     ],
 )
 def test_matrices_that_are_refused(bench, calibration, weights, complaint):

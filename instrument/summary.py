@@ -1,0 +1,26 @@
+"""How results show themselves in a prompt and in a notebook: the figures that matter, in a few
+lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+Figures = Mapping[str, str]
+"""What a figure is called, and the figure with its unit."""
+
+
+def as_text(title: str, figures: Figures) -> str:
+    """Return one line: <title: name figure, name figure>."""
+    return f"<{title}: {', '.join(f'{name} {figure}' for name, figure in figures.items())}>"
+
+
+def as_html(title: str, figures: Figures) -> str:
+    """Return a small HTML table."""
+    rows = "".join(
+        f'<tr><th style="text-align:left">{escape(name)}</th>'
+        f'<td style="text-align:left">{escape(figure)}</td></tr>'
+        for name, figure in figures.items()
+    )
+    return f"<table><caption>{escape(title)}</caption><tbody>{rows}</tbody></table>"
