@@ -46,6 +46,10 @@ STRAY = 32.0
 """Windows that a pair may be off by after its turn and still have a say: one that cannot be helped
 must not bend its whole row.
 """
+MOST_SEARCHED = 24
+"""Branches of a pair of which all subsets are searched. That is 2^-24 of what the pair reaches,
+some 200 times finer than a converter of 16 bits; each two more would take twice as long.
+"""
 MOST_STEER = 0.05
 """Of a pair's total, the most that it is asked to change by for the others' sake."""
 
@@ -98,6 +102,7 @@ def choose(
         np.full(difference_siemens.size, total_siemens),
         window_siemens,
         usable=bank.usable,
+        most_searched=MOST_SEARCHED,
     )
 
 
@@ -183,6 +188,7 @@ def _sweep(
             total + steer,
             window_siemens,
             usable=bank.usable[which],
+            most_searched=MOST_SEARCHED,
         )
         # Whoever is far off moves whatever is known of where to: that is how one gets to know.
         riskier = uncertain.of_patterns(which, new.pattern) - now.variance[at]

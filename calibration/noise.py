@@ -18,6 +18,9 @@ not scatter:
 - *steps*: voltages that grow by less than a step of the DACs;
 - *gain*: all rows driven alike, after several delays, early and late in the survey: what has not
   settled, and what a change of temperature does.
+
+Rows are driven with half the voltage, a quarter … where the widest range would not hold the
+currents of a board with everything closed.
 """
 
 from __future__ import annotations

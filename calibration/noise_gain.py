@@ -150,7 +150,7 @@ class SurveyGains:
 
     def _branch_shares(self) -> Floats:
         """Return the root sum square (columns,) of a column's branches, over their sum."""
-        chopped, volts = self.chopped[0], self.read.early[0].volts
+        chopped, volts = self.chopped[0], np.abs(self.read.chopped[0].row_volts).max()
         assert chopped.branch_amperes is not None
         return np.asarray(chopped.branch_amperes / (volts * self.early))
 

@@ -109,19 +109,22 @@ def take_readings(
     half_cycle = 0.5 / settings.line_hertz
     to_quarters = _to_quarter_cycles(half_cycle + settings.delay_seconds, settings.line_hertz)
     growing = STEP_SHARE * DAC_STEP * board.row_volts_limit * np.arange(STEP_READINGS)
-    against = volts * np.outer(alternating(CHOPPED_READINGS), alternating(board.rows))
     delays = np.array(SETTLING_DELAYS) * max(settings.delay_seconds, settings.aperture_seconds / 20)
 
     def still(count: int) -> Floats:
         return np.zeros((count, board.rows))
 
-    total = (usable * calibration.branch_siemens).sum(axis=(0, 2)) + calibration.open_siemens.sum(
-        axis=0
+    closed = (usable * calibration.branch_siemens).sum(axis=2) + calibration.open_siemens
+    gain_siemens = closed.sum(axis=0)
+    gain_volts = _held_volts(board, volts, gain_siemens)
+    gain_range = smallest_range(
+        board.ranges_amperes, GAIN_HEADROOM * gain_volts * float(gain_siemens.max())
     )
-    gain_range = smallest_range(board.ranges_amperes, GAIN_HEADROOM * volts * float(total.max()))
+    chopped_volts = _held_volts(board, volts, np.abs(alternating(board.rows) @ closed))
+    against = chopped_volts * np.outer(alternating(CHOPPED_READINGS), alternating(board.rows))
 
     def gain(*delays: float) -> tuple[GainReading, ...]:
-        return tuple(bench.read_gain(volts, gain_range, delay) for delay in delays)
+        return tuple(bench.read_gain(gain_volts, gain_range, delay) for delay in delays)
 
     bench.apply(usable)
     early = gain(delays[-1])
@@ -164,6 +167,18 @@ def take_readings(
 def alternating(count: int) -> Floats:
     """Return the signs (count,) 1, −1, 1, −1 …"""
     return np.where(np.arange(count) % 2, -1.0, 1.0)
+
+
+def _held_volts(board: Crossbar, volts: float, siemens: Floats) -> float:
+    """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
+    much conductance. Halves of an exact code of a DAC are exact codes as well.
+
+    A column that conducts many times as much as the others has no say.
+    """
+    usual = siemens[siemens <= OUTLIER * np.median(siemens)]
+    most_amperes = GAIN_HEADROOM * volts * float(usual.max(initial=0.0))
+    halvings = np.ceil(np.log2(max(most_amperes / float(board.ranges_amperes[-1]), 1.0)))
+    return float(volts * 2.0**-halvings)
 
 
 def _few(board: Crossbar) -> Bools:
@@ -239,11 +254,15 @@ class _CountingBench:
         that give many times as much as the others.
         """
         timing = aperture_seconds, delay_seconds
-        tried = self.read(row_volts[-TRIED:], self._settings.range_amperes, *timing).amperes
+        ranges = self._board.ranges_amperes
+        for range_amperes in ranges[ranges >= self._settings.range_amperes].tolist():
+            tried = self.read(row_volts[-TRIED:], range_amperes, *timing).amperes
+            if np.isfinite(tried).all():
+                break
         largest = np.abs(tried[:, np.isfinite(tried).all(axis=0)]).max(axis=0)
         usual = largest[largest <= OUTLIER * np.median(largest)] if largest.size else largest
         wanted = HEADROOM * float(usual.max(initial=0.0))
-        return self.read(row_volts, smallest_range(self._board.ranges_amperes, wanted), *timing)
+        return self.read(row_volts, smallest_range(ranges, wanted), *timing)
 
     def read_gain(self, volts: float, range_amperes: float, delay_seconds: float) -> GainReading:
         vectors = volts * np.outer(GAIN_SIGNS, np.ones(self._board.rows))

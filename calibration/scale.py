@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.descent import couple
+from calibration.descent import MOST_SEARCHED, couple
 from calibration.estimate import BoardEstimate
 from calibration.pairs import PairBanks, pair_banks
 from calibration.selection import select_in_window
@@ -110,6 +110,7 @@ def _selection_square(estimate: BoardEstimate, targets: Targets, counts: Bools) 
             np.full(len(those), targets.total_siemens),
             window * float(np.sqrt((wanted[counts] ** 2).mean())),
             usable=bank.usable[those],
+            most_searched=MOST_SEARCHED,
         )
         astray = (found.pattern * magnitude).sum(axis=1) - targets.total_siemens
         costs.append(found.residual_siemens**2 + felt.ravel()[those] * (STEERED * astray) ** 2)

@@ -18,6 +18,7 @@ from calibration.selection.arguments import (
     refuse_overflow,
 )
 from calibration.selection.candidates import FreeCells, Spread
+from calibration.selection.part import TwoSums, preset_for_two_sums
 from calibration.selection.search import (
     MOST_ABREAST,
     MOST_EXACT,
@@ -25,6 +26,7 @@ from calibration.selection.search import (
     nearest,
     nearest_kernel,
     over_cores,
+    reached,
     set_free,
 )
 from calibration.selection.sums import Answer, Cells, answer_anew
@@ -211,13 +213,17 @@ def select_in_window(
     window_siemens: ArrayLike,
     *,
     usable: ArrayLike | None = None,
+    most_searched: int = MOST_EXACT[2],
 ) -> Selection:
     """Choose the subset of nearest second sum among those whose sum is near enough the target.
 
-    branch_siemens, target_siemens, usable: as in `select`, 1 to 40 branches.
+    branch_siemens, target_siemens, usable: as in `select`, 1 to 64 branches.
     second_siemens: (cells, branches), the branches' weights in the second sum, of either sign.
     second_target_siemens: (cells,).
     window_siemens: (cells,) or one number, at least 0: half width of the window.
+    most_searched: 2 to 40. Of more usable branches so many are searched, spread evenly over the
+        magnitudes; the others are set beforehand so that both sums left are in the middle of what
+        the searched ones reach. 28 are searched side by side, more take much longer.
 
     Minimizes |Σ x_k s_k − second target| subject to |Σ x_k g_k − target| ≤ window; where no
     subset lies in the window, the nearest sum of `select`. Work grows with the number of subsets
@@ -225,21 +231,54 @@ def select_in_window(
 
     Raises ValueError as `select` does, and on a negative window.
     """
-    batch = checked_batch(branch_siemens, target_siemens, usable, most_branches=MOST_EXACT[2])
+    if not 2 <= most_searched <= MOST_EXACT[2]:
+        raise ValueError(f"most_searched is from 2 to {MOST_EXACT[2]}, not {most_searched}")
+    batch = checked_batch(branch_siemens, target_siemens, usable)
     cells = Cells(batch.branch, batch.target, batch.free)
     second = real_array(second_siemens, "second_siemens", cells.branch.shape)
     refuse_overflow(second, "second_siemens")
     second_target = real_array(second_target_siemens, "second_target_siemens", cells.target.shape)
     window = checked_bound(window_siemens, "window_siemens", len(cells.target))
     criterion = SecondCriterion(second, second_target, window)
+    if cells.branch.shape[1] > most_searched:
+        return _selection(
+            batch, _some_in_window(cells, criterion, most_searched), None, three_way=False
+        )
+    return _selection(batch, _in_window(cells, criterion), None, three_way=False)
 
+
+def _in_window(cells: Cells, criterion: SecondCriterion) -> Answer:
     kernel = nearest_in_window if cells.branch.shape[1] <= MOST_ABREAST else nearest_second
-    answer = over_cores(
+    return over_cores(
         lambda part, answer: kernel(cells.part(part), criterion.part(part), answer),
         cells.branch.shape,
         np.bool_,
     )
-    return _selection(batch, answer, None, three_way=False)
+
+
+def _some_in_window(cells: Cells, criterion: SecondCriterion, most: int) -> Answer:
+    """Search so many branches of each cell, the others being set for both sums beforehand."""
+    sums_of = TwoSums(cells.branch, criterion.weight, cells.target, criterion.target)
+    searched, on = preset_for_two_sums(sums_of, cells.usable, most)
+    columns = np.argsort(~searched, axis=1, kind="stable")[:, :most]
+    left = Cells(
+        np.take_along_axis(cells.branch, columns, axis=1),
+        cells.target - (on * cells.branch).sum(axis=1),
+        np.take_along_axis(searched, columns, axis=1),
+    )
+    found = _in_window(
+        left,
+        SecondCriterion(
+            np.take_along_axis(criterion.weight, columns, axis=1),
+            criterion.target - (on * criterion.weight).sum(axis=1),
+            criterion.window,
+        ),
+    )
+    pattern = on.copy()
+    np.put_along_axis(pattern, columns, found.pattern & left.usable, axis=1)
+    status = reached(FreeCells(*cells, state=np.zeros(pattern.shape, np.int8)), 2)
+    status[~cells.usable.any(axis=1)] = Status.NO_USABLE_BRANCH
+    return Answer(pattern, (pattern * cells.branch).sum(axis=1), status)
 
 
 def _selection(

@@ -2,11 +2,14 @@
 range left to do.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration.selection.candidates import FreeCells
 
+Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
@@ -64,3 +67,64 @@ def gathered(cells: FreeCells) -> tuple[FreeCells, NDArray[np.int64]]:
         np.take_along_axis(cells.state, columns, axis=1),
     )
     return part, columns
+
+
+class TwoSums(NamedTuple):
+    """Switches that count in two sums, each with a target of its own."""
+
+    first: Floats  # (cells, branches)
+    second: Floats  # (cells, branches)
+    target: Floats  # (cells,)
+    second_target: Floats  # (cells,)
+
+
+def preset_for_two_sums(sums: TwoSums, usable: Bools, most: int) -> tuple[Bools, Bools]:
+    """Return which switches to search, at most `most` of each cell, and which of the others are on,
+    both (cells, branches).
+
+    The searched switches are taken evenly over the usable ones in order of magnitude, as many of
+    either sign of the first sum as there are of it. The rest is set from the largest down. With r
+    and r' what is left to do of the two sums, less the middle of the searched switches' range, and
+    S and S' the sums of all magnitudes, a switch is on where that makes (r/S)² + (r'/S')² smaller.
+    """
+    negative, magnitude = sums.first < 0.0, np.abs(sums.first)
+    count = usable.sum(axis=1)
+    some = np.minimum(most, count)
+    of_negative = (usable & negative).sum(axis=1)
+    quota = np.rint(some * of_negative / np.maximum(count, 1)).astype(np.int64)
+    searched = _evenly(magnitude, usable & negative, quota)
+    searched |= _evenly(magnitude, usable & ~negative, some - quota)
+
+    def left_to_do(values: Floats, target: Floats) -> tuple[Floats, Floats]:
+        whole = np.where(usable, np.abs(values), 0.0).sum(axis=1)
+        middle = 0.5 * np.where(searched, values, 0.0).sum(axis=1)
+        scale = np.where(whole > 0.0, whole, 1.0)
+        return (target - middle) / scale, values / scale[:, None]
+
+    left, first = left_to_do(sums.first, sums.target)
+    second_left, second = left_to_do(sums.second, sums.second_target)
+    rest = usable & ~searched
+    on = np.zeros_like(rest)
+    cell = np.arange(len(count))
+    for k in np.argsort(-np.where(rest, magnitude, -1.0), axis=1, kind="stable").T:
+        g, s = first[cell, k], second[cell, k]
+        nearer = (left - g) ** 2 + (second_left - s) ** 2 < left**2 + second_left**2
+        closed = rest[cell, k] & nearer
+        on[cell, k] = closed
+        left -= closed * g
+        second_left -= closed * s
+    return searched, on
+
+
+def _evenly(magnitude: Floats, among: Bools, count: NDArray[np.int64]) -> Bools:
+    """Return so many (cells,) of some switches (cells, branches), evenly in order of magnitude."""
+    largest_first = np.argsort(-np.where(among, magnitude, -1.0), axis=1, kind="stable")
+    most = int(count.max(initial=0))
+    last = among.sum(axis=1, keepdims=True) - 1
+    step = last / np.maximum(count[:, None] - 1, 1)
+    places = np.rint(np.arange(most) * step).astype(np.int64)
+    wanted = (np.arange(most) < count[:, None]) & (places <= last)
+    chosen = np.zeros_like(among)
+    cell, which = np.nonzero(wanted)
+    chosen[cell, largest_first[cell, places[cell, which]]] = True
+    return chosen

@@ -79,7 +79,7 @@ def set_free(
         best.achieved[todo] = found.achieved
         best.status[todo] = found.status
         if more_than_searched:
-            best.status[todo] = _reached(some, switch_states)
+            best.status[todo] = reached(some, switch_states)
         if tolerance is None:
             return best
         missed = np.abs(found.achieved - some.target) > tolerance[todo]
@@ -128,7 +128,7 @@ def _best_states(
     return over_cores(search, cells.branch.shape, np.int8)
 
 
-def _reached(cells: FreeCells, switch_states: int) -> NDArray[np.int8]:
+def reached(cells: FreeCells, switch_states: int) -> NDArray[np.int8]:
     """Return OK, or OUT_OF_RANGE where no state of the free switches comes to the target."""
     fixed = np.where(cells.free, 0.0, cells.state * cells.branch).sum(axis=1)
     free = np.where(cells.free, cells.branch, 0.0)

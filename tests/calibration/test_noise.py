@@ -223,3 +223,18 @@ def test_boards_of_any_shape(rows, columns):
     for row, law in laws(preset).items():
         found = getattr(survey, row)
         assert abs(found.value - law) < 5 * found.uncertainty + 1e-9 * law, row
+
+
+@pytest.mark.parametrize(("rows", "widest_amperes"), [(64, 1e-4), (64, 1e-5), (1, 1e-5), (3, 1e-5)])
+def test_a_board_that_overloads_with_everything_closed_is_driven_with_less(rows, widest_amperes):
+    """All rows at the measuring voltage would draw up to 26 mA from a column."""
+    preset = changed(
+        PRESET, shape={"rows": rows}, tia={"ranges_amperes": (1e-6, 3e-6, widest_amperes)}
+    )
+    board = switched_on(preset, SEED)
+    calibration = calibration_of(draw_branches(preset.in_force(), SEED).closed_siemens)
+    survey = survey_noise(board, calibration, replace(SETTINGS, range_amperes=widest_amperes))
+    assert survey.columns == 16
+    for row, law in laws(preset).items():
+        found = getattr(survey, row)
+        assert abs(found.value - law) < 5 * found.uncertainty + 1e-9 * law, row

@@ -1,5 +1,7 @@
 """Two criteria: whatever the second sum is, and whichever kernel finds it."""
 
+from dataclasses import replace
+
 import numba
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.selection import select, select_in_window
+from calibration.selection.part import TwoSums, preset_for_two_sums
 from calibration.selection.sums import Answer, Cells
 from calibration.selection.window import SETTLED, SecondCriterion
 from calibration.selection.window_abreast import search_abreast
@@ -152,3 +155,57 @@ def test_the_search_over_totals_leaves_little_to_the_slow_one():
     outcome = np.empty(300, np.int64)
     nearest_total_abreast(Cells(branch, target, usable), criterion, answer, outcome)
     assert np.mean(outcome == SETTLED) > 0.98
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(KINDS),
+    st.sampled_from(SECONDS),
+    st.integers(2, 10),
+    st.integers(11, 16),
+    st.integers(0, 2**32 - 1),
+)
+def test_of_more_branches_than_are_searched_no_setting_of_the_searched_is_nearer(
+    kind, second_kind, most, n, seed
+):
+    rng = np.random.default_rng(seed)
+    branch = branches(kind, 20, n, rng)
+    second = second_weights(second_kind, branch, rng)
+    target, second_target = reachable_targets(branch, rng), reachable_targets(second, rng)
+    usable = rng.random((20, n)) < rng.choice([0.0, 0.5, 0.9, 1.0])
+    window = 2.0 ** -rng.uniform(1, 30, 20) * np.abs(branch).sum(axis=1)
+    result = select_in_window(
+        branch, target, second, second_target, window, usable=usable, most_searched=most
+    )
+    two_sums = TwoSums(branch, second, target, second_target)
+    searched, on = preset_for_two_sums(two_sums, usable, most)
+    np.testing.assert_array_equal(searched.sum(axis=1), np.minimum(most, usable.sum(axis=1)))
+    assert not (on & (searched | ~usable)).any()
+    np.testing.assert_array_equal(result.pattern & ~searched, on)
+    left = target - (on * branch).sum(axis=1)
+    second_left = second_target - (on * second).sum(axis=1)
+    searched_part = replace(result, pattern=result.pattern & searched)
+    cells = Cells(branch, left, searched)
+    # What is set beforehand is rounded with the rest: the edge of a window is that much less sharp.
+    assert_nearest_in_window(cells, second, second_left, window, searched_part)
+
+
+@pytest.mark.parametrize("branches_of_a_side", [15, 20, 24, 32])
+def test_pairs_of_up_to_64_branches_meet_difference_and_total(branches_of_a_side):
+    branch, total, target, usable = pairs(200, 2 * branches_of_a_side, 3)
+    full_scale = (total * usable).sum(axis=1)
+    wanted, window = 0.5 * full_scale, 2.0**-19 * full_scale
+    result = select_in_window(
+        branch, target, total, wanted, window, usable=usable, most_searched=24
+    )
+    within = np.abs(result.residual_siemens) <= window * (1 + 1e-9)
+    off = np.abs((result.pattern * total).sum(axis=1) - wanted) / full_scale
+    assert within.mean() > 0.98
+    assert np.median(off) < 1e-3
+    assert not (result.pattern & ~usable).any()
+
+
+@pytest.mark.parametrize("most", [1, 41])
+def test_so_many_cannot_be_searched(most):
+    with pytest.raises(ValueError, match="most_searched"):
+        select_in_window([[1.0]], [1.0], [[1.0]], [1.0], 0.1, most_searched=most)
