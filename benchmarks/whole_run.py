@@ -19,6 +19,7 @@ from calibration.crossbar import Progress, no_progress
 from instrument.bench import open_bench
 from instrument.inputs import random_inputs, random_matrix
 from instrument.pipeline import run_pipeline
+from instrument.runs import claim_folder
 
 PRESETS = ("8x4", "64x16", "100x100")
 
@@ -44,7 +45,8 @@ def _time_run(preset: str, *, show: bool) -> None:
     with open_bench(f"sim:{preset}") as bench, tempfile.TemporaryDirectory() as folder:
         weights = random_matrix(bench.board.rows, bench.board.columns // 2, 1)
         began, simulated = time.perf_counter(), _simulator_seconds()
-        run = run_pipeline(bench, weights, random_inputs(len(weights), 1), Path(folder), step)
+        with claim_folder(Path(folder), "benchmark") as kept:
+            run = run_pipeline(bench, weights, random_inputs(len(weights), 1), kept, step)
         whole = time.perf_counter() - began, _simulator_seconds() - simulated
     if show:
         branches = run.calibration.branches.status.size

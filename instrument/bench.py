@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
@@ -34,6 +33,7 @@ from instrument.arguments import one_of, positive_number, whole_number
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
+from instrument.provenance import ohmsum_version
 from instrument.store import BoardIdentity, Calibration
 from instrument.summary import as_html, as_text
 from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
@@ -163,7 +163,7 @@ class Bench:
             board_kelvin=self.board.temperature_kelvin(),
             wall_seconds=time.perf_counter() - started,
             made_at=datetime.now(UTC),
-            versions={"ohmsum": version("ohmsum"), "firmware": self.board.identity.firmware},
+            versions={"ohmsum": ohmsum_version(), "firmware": self.board.identity.firmware},
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:

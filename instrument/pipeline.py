@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,13 @@ from instrument.bench import Bench
 from instrument.budget import budgets_of
 from instrument.errors import UsageError
 from instrument.inputs import SQUARABLE
+from instrument.runs import RunFolder
 from instrument.store import (
     BoardIdentity,
     Calibration,
+    program_arrays,
     program_file,
     save_calibration,
-    save_program,
 )
 from instrument.tiled import TiledMatrix
 from instrument.validation import (
@@ -70,7 +70,7 @@ def run_pipeline(
     bench: Bench,
     weights: object,
     inputs: NDArray[np.float64],
-    folder: Path,
+    folder: RunFolder,
     step: Step,
     calibration: Calibration | None = None,
     *,
@@ -84,7 +84,8 @@ def run_pipeline(
     `so_far` is given the run before hours are watched, if they are.
 
     Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
-    Raises MatrixError, UsageError, OverloadError and InstrumentError as the steps do.
+    Raises FileNotWritten, and MatrixError, UsageError, OverloadError and InstrumentError as the
+    steps do.
     """
     # Everything that can be refused is refused before the long measurement, not after it.
     for one in earlier:
@@ -95,14 +96,14 @@ def run_pipeline(
     expired = None
     if calibration is None:
         with step("calibrate") as progress:
-            calibration = bench.calibrate(progress)
-        save_calibration(calibration, folder / CALIBRATION_FILE)
+            calibration = replace(bench.calibrate(progress), run=folder.id)
+        save_calibration(calibration, folder.path / CALIBRATION_FILE)
     else:
         calibration.require(bench.identity)
         expired = bench.why_expired(calibration)
     if earlier:
         calibration = calibration.with_earlier(earlier)
-        save_calibration(calibration, folder / CALIBRATION_FILE)
+        save_calibration(calibration, folder.path / CALIBRATION_FILE)
     with step("program") as progress:
         program = bench.program(
             matrix,
@@ -110,7 +111,9 @@ def run_pipeline(
             input_full_scale=float(np.abs(inputs).max()),
             allow_expired=allow_expired,
             progress=progress,
-            keep=lambda done: save_program(done, folder / program_file(done.tile, matrix.shape)),
+            keep=lambda done: folder.keep(
+                program_file(done.tile, matrix.shape), program_arrays(done)
+            ),
         )
     programmed_at = bench.spent_seconds()
     moments = [bench.board.moment()]
@@ -124,18 +127,17 @@ def run_pipeline(
     validation = compare(program, inputs, program.sum_of(partial))
     budget, tile_budgets = budgets_of(program, calibration, inputs, moments)
     spent = bench.spent_seconds()
-    np.savez_compressed(
-        folder / PRODUCTS_FILE,
-        inputs=validation.inputs,
-        exact=validation.exact,
-        answered=validation.answered,
+    folder.keep(
+        PRODUCTS_FILE,
+        {
+            "inputs": validation.inputs,
+            "exact": validation.exact,
+            "answered": validation.answered,
+        },
     )
 
     def keep(name: str, arrays: dict[str, Any]) -> None:
-        # What was kept before under this name stays until all of the new is on the disk.
-        part = folder / f"{name}.part.npz"
-        np.savez_compressed(part, **arrays)
-        part.replace(folder / f"{name}.npz")
+        folder.keep(f"{name}.npz", arrays)
 
     checks = check(program, validation, spent.since(programmed_at), scope or Scope(), step, keep)
     run = Run(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
 from instrument.pipeline import Run
+from instrument.runs import iso
 from instrument.store import Calibration
 from instrument.validation.document import figures, finite, validation_document
 
@@ -48,16 +49,17 @@ def result_document(
     run: Run,
     specification: Specification,
     classification: Classification | None,
-    *,
-    report: Path,
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the result of a run as one JSON document.
+    """Return the result of a run as one JSON document; `about` is what is known of it beside what
+    it measured.
 
-    The same board and seed give the same document, but for `links` and `wall_seconds`.
+    The same board and seed give the same document, but for `run`, `links` and `wall_seconds`.
     """
     calibration = run.calibration
     document: dict[str, Any] = {
         "ok": specification.met(run, classification),
+        "run": {**about, "calibration": _made(run.calibration)},
         "specification": asdict(specification),
         "board": {
             "preset": run.board.type,
@@ -93,11 +95,19 @@ def result_document(
         "validation": validation_document(run.validation, run.checks),
         "budget": budget_document(run.budget, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
-        "report": str(report),
     }
     if classification is not None:
         document["classification"] = asdict(classification)
     return document
+
+
+def _made(calibration: Calibration) -> dict[str, Any]:
+    """Return when, by which run and by which versions a calibration was made."""
+    return {
+        "made_at": iso(calibration.made_at),
+        "run": calibration.run or None,
+        "joined": [iso(moment) for moment in calibration.joined],
+    }
 
 
 def _program(run: Run) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from calibration.tiles import Tile
 from instrument.errors import UsageError
 from instrument.reading import reading
 from instrument.tiled import ProgrammedTile
+from instrument.writing import write_arrays
 
 FORMAT = "ohmsum calibration 5"
 EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3, 4))
@@ -73,6 +74,8 @@ class Calibration:
     """Of what took part: ohmsum, the board's firmware."""
     joined: tuple[datetime, ...] = ()
     """When the earlier ones ended that have made this one better."""
+    run: str = ""
+    """Id of the run that measured it; empty where that was no run of the command line."""
     source: str = "the calibration"
     """What a complaint about it begins with: the file it was read from."""
 
@@ -106,7 +109,7 @@ class Calibration:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration to a .npz file."""
+    """Write a calibration to a .npz file. Raises FileNotWritten."""
     about = {
         "format": FORMAT,
         "board": asdict(calibration.board),
@@ -118,6 +121,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         "made_at": _iso(calibration.made_at),
         "versions": calibration.versions,
         "joined": [_iso(moment) for moment in calibration.joined],
+        "run": calibration.run,
     }
     arrays: dict[str, Any] = {}
     for name in _leaves(MEASURED):
@@ -125,7 +129,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
         for part in name.split("."):
             value = getattr(value, part)
         arrays[name] = value
-    np.savez_compressed(path, about=json.dumps(about), **arrays)
+    write_arrays(path, {"about": json.dumps(about), **arrays})
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -161,6 +165,7 @@ def load_calibration(path: Path) -> Calibration:
             made_at=_moment(about["made_at"]),
             versions={str(part): str(version) for part, version in about["versions"].items()},
             joined=tuple(_moment(text) for text in about.get("joined", ())),
+            run=str(about.get("run", "")),
             source=str(path),
         )
 
@@ -252,25 +257,24 @@ def program_file(tile: Tile, shape: tuple[int, int]) -> str:
     return "program.npz" if whole else f"program-{tile.first_row}-{tile.first_output}.npz"
 
 
-def save_program(part: ProgrammedTile, path: Path) -> None:
-    """Write a programmed tile to a .npz file: where it is in its matrix, its pattern, the measured
-    transfer matrix, the scale and the ranges.
+def program_arrays(part: ProgrammedTile) -> dict[str, Any]:
+    """Return what is kept of a programmed tile: where it is in its matrix, its pattern, the
+    measured transfer matrix, the scale and the ranges.
     """
     matrix, programmed = part.matrix, part.matrix.programmed
-    np.savez_compressed(
-        path,
-        first_row=part.tile.first_row,
-        first_output=part.tile.first_output,
-        weights=matrix.weights,
-        pattern=programmed.pattern,
-        lost=programmed.lost,
-        transfer_siemens=programmed.transfer.siemens,
-        transfer_uncertainty_siemens=programmed.transfer.uncertainty_siemens,
-        zero_amperes=programmed.transfer.zero_amperes,
-        scale_siemens=programmed.targets.scale_siemens,
-        volts_per_unit=matrix.volts_per_unit,
-        ranges_amperes=[one.range_amperes for one in programmed.ranges],
-        range_gains=[one.gain for one in programmed.ranges],
-        range_offsets_amperes=[one.offset_amperes for one in programmed.ranges],
-        round_residuals=programmed.round_residuals,
-    )
+    return {
+        "first_row": part.tile.first_row,
+        "first_output": part.tile.first_output,
+        "weights": matrix.weights,
+        "pattern": programmed.pattern,
+        "lost": programmed.lost,
+        "transfer_siemens": programmed.transfer.siemens,
+        "transfer_uncertainty_siemens": programmed.transfer.uncertainty_siemens,
+        "zero_amperes": programmed.transfer.zero_amperes,
+        "scale_siemens": programmed.targets.scale_siemens,
+        "volts_per_unit": matrix.volts_per_unit,
+        "ranges_amperes": [one.range_amperes for one in programmed.ranges],
+        "range_gains": [one.gain for one in programmed.ranges],
+        "range_offsets_amperes": [one.offset_amperes for one in programmed.ranges],
+        "round_residuals": programmed.round_residuals,
+    }

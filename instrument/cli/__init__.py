@@ -22,8 +22,9 @@ app = typer.Typer(
     help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, "
     "program a matrix into it, and prove the precision of its products.",
     epilog="Exit status: 0 done and within specification; 1 specification not met; 2 bad usage, "
-    "file or configuration; 3 instrument, bus or board fault; 130 interrupted. In each case the "
-    "outputs are off and what was measured is kept.",
+    "file or configuration; 3 instrument, bus or board fault; 74 a file cannot be written (full "
+    "disk, read-only folder); 130 interrupted. In each case the outputs are off and what was "
+    "measured is kept.",
     no_args_is_help=True,
     # Plain help: the rich kind takes as long to import as all the rest.
     rich_markup_mode=None,

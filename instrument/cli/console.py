@@ -47,7 +47,7 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
         console.out(json.dumps(document, indent=2), highlight=False)
     else:
         console.print(_table(document))
-        console.print(f"Report: {document['report']}", soft_wrap=True)
+        console.print(f"Report: {document['run']['report']}", soft_wrap=True)
 
 
 def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from instrument.cli.options import Json, Link, LinkOption, Out, Seed
+from instrument.cli.options import Json, Link, LinkOption, Note, Out, Seed, Title
 
 PRESET = "64x16"
 BITS, AGREEMENT = 11.0, 0.995
@@ -17,6 +17,8 @@ def demo(
     seed: Seed = 1,
     link: LinkOption = None,
     out: Out = None,
+    title: Title = None,
+    note: Note = None,
     json: Json = False,
 ) -> None:
     """Classify handwritten digits on a simulated board, end to end.
@@ -35,12 +37,15 @@ def demo(
     digits = load_digits()
     status = carry_out(
         Job(
-            title="Handwritten digits",
+            title=title or "Handwritten digits",
+            note=note,
             bench=f"sim:{PRESET}",
             seed=seed,
             link=(link or Link.SOCKET).value,
             weights=digits.weights,
             inputs=digits.images,
+            matrix_name="classifier of handwritten digits",
+            inputs_name="images of handwritten digits",
             labels=digits.labels,
             specification=Specification(BITS, AGREEMENT),
             scope=Scope(seed, own_inputs=True),

@@ -17,6 +17,8 @@ BUG = 70
 """A fault of ours (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
 specification.
 """
+NOT_WRITTEN = 74
+"""A full disk, a read-only folder (EX_IOERR of sysexits.h): nothing is wrong with the command."""
 
 
 class Interrupted(BaseException):
@@ -76,11 +78,14 @@ def _status_of(error: Exception) -> int | None:
     from calibration.targets import MatrixError
     from calibration.transfer import OverloadError
     from drivers.errors import InstrumentError
-    from instrument.errors import UsageError
+    from instrument.errors import FileNotWritten, UsageError
 
-    # The faults of wires are InstrumentErrors: what is left of OSError is of files, a full disk.
+    # The faults of wires are InstrumentErrors, what is written raises FileNotWritten: what is left
+    # of OSError is of files that are read.
     if isinstance(error, UsageError | MatrixError | OSError):
         return BAD_USAGE
+    if isinstance(error, FileNotWritten):
+        return NOT_WRITTEN
     if isinstance(error, InstrumentError | OverloadError):
         return INSTRUMENT_FAULT
     return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 
 from calibration.targets import MatrixError
 from instrument.bench import SIMULATED, Wire, open_bench
+from instrument.budget import RESULT_FILE
 from instrument.cli.console import print_result, step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.pipeline import Run, run_pipeline
+from instrument.provenance import operand
 from instrument.results import Specification, result_document
+from instrument.runs import claim_folder, iso
 from instrument.store import Calibration
 from instrument.validation import Scope
-
-RESULTS = Path("ohmsum-results")
+from instrument.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Job:
     specification: Specification
     scope: Scope
     name: str
-    """Of the folder that keeps the results."""
+    """Of the folder that keeps the results, after the time."""
     weights: NDArray[np.float64] | None = None
     """(rows, outputs); None for random ones of the board's full size."""
     inputs: NDArray[np.float64] | None = None
@@ -52,6 +54,11 @@ class Job:
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
     """What a complaint about them begins with: their files."""
+    matrix_sha256: str | None = None
+    inputs_sha256: str | None = None
+    """Of their files, where they come from files."""
+    note: str | None = None
+    """What the person wants to be said with the result."""
 
 
 def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int:
@@ -59,86 +66,78 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
 
     `began` is when the command did, by `time.perf_counter`.
     """
-    folder = out or RESULTS / job.name
-    with ExitStack() as stack:
-        # The first time on a machine a simulated bench compiles its network solver.
-        with step("open"):
-            bench = stack.enter_context(open_bench(job.bench, seed=job.seed, link=job.link))
-        weights, inputs = job.weights, job.inputs
-        if weights is None:
-            weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
-        if inputs is None:
-            inputs = random_inputs(len(weights), job.seed)
-        inputs = check_inputs(inputs, len(weights), job.inputs_name)
-        _make(folder)
-        before = _files(folder)
-        report = folder / "report.html"
+    with ExitStack() as kept:
+        # Before the bench is opened: a folder that is in use costs no measurement.
+        folder = kept.enter_context(claim_folder(out, job.name))
+        with ExitStack() as stack:
+            # The first time on a machine a simulated bench compiles its network solver.
+            with step("open"):
+                bench = stack.enter_context(open_bench(job.bench, seed=job.seed, link=job.link))
+            weights, inputs = job.weights, job.inputs
+            if weights is None:
+                weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
+            if inputs is None:
+                inputs = random_inputs(len(weights), job.seed)
+            inputs = check_inputs(inputs, len(weights), job.inputs_name)
+            report = folder.path / "report.html"
+            about = folder.about() | {
+                "title": job.title,
+                "note": job.note,
+                "bench": job.bench,
+                "matrix": operand(job.matrix_name, weights, job.matrix_sha256),
+                "inputs": operand(job.inputs_name, inputs, job.inputs_sha256),
+                "report": str(report),
+            }
 
-        def keep(run: Run) -> None:
-            # Whatever ends the hours to come, what is known before them is there.
-            _keep(result_document(run, job.specification, None, report=report), began, folder)
+            def keep(document: dict[str, Any]) -> None:
+                """Note the time so far in a result document and write it."""
+                document["run"]["finished"] = iso(datetime.now().astimezone())
+                document["wall_seconds"] = time.perf_counter() - began
+                write_json(folder.path / RESULT_FILE, document)
 
-        try:
-            run = run_pipeline(
-                bench,
-                weights,
-                inputs,
-                folder,
-                step,
-                job.calibration,
-                scope=job.scope,
-                earlier=job.earlier,
-                so_far=keep,
-                allow_expired=job.allow_expired,
+            def keep_so_far(run: Run) -> None:
+                # Whatever ends the hours to come, what is known before them is there.
+                keep(result_document(run, job.specification, None, about))
+
+            try:
+                run = run_pipeline(
+                    bench,
+                    weights,
+                    inputs,
+                    folder,
+                    step,
+                    job.calibration,
+                    scope=job.scope,
+                    earlier=job.earlier,
+                    so_far=keep_so_far,
+                    allow_expired=job.allow_expired,
+                )
+            except MatrixError as error:
+                raise UsageError(f"{job.matrix_name}: {error}") from error
+            decided = None
+            if job.labels is not None:
+                decided = classify(run.validation.exact, run.validation.answered, job.labels)
+            # Before the bench is closed: what is measured outlives whatever goes wrong with that.
+            document = result_document(run, job.specification, decided, about)
+            keep(document)
+        # The bench is closed and safe: what follows takes its time without it.
+        # Late: matplotlib takes longer to load than most errors take to show.
+        from instrument.report import Circumstances, write_report
+
+        simulated = job.bench.startswith(SIMULATED)
+        with step("report"):
+            write_report(
+                run,
+                job.specification,
+                decided,
+                Circumstances(
+                    title=job.title,
+                    seed=job.seed if simulated else None,
+                    wall_seconds=time.perf_counter() - began,
+                    about=document["run"],
+                ),
+                report,
             )
-        except MatrixError as error:
-            raise UsageError(f"{job.matrix_name}: {error}") from error
-        except BaseException as error:
-            if _files(folder) != before:
-                error.add_note(f"what was measured so far is in {folder}")
-            raise
-    # The bench is closed and safe: what follows takes its time without it.
-    decided = None
-    if job.labels is not None:
-        decided = classify(run.validation.exact, run.validation.answered, job.labels)
-    document = result_document(run, job.specification, decided, report=report)
-    _keep(document, began, folder)
-    # Late: matplotlib takes longer to load than most errors take to show.
-    from instrument.report import Circumstances, write_report
-
-    simulated = job.bench.startswith(SIMULATED)
-    with step("report"):
-        write_report(
-            run,
-            job.specification,
-            decided,
-            Circumstances(
-                title=job.title,
-                seed=job.seed if simulated else None,
-                wall_seconds=time.perf_counter() - began,
-                date=None if simulated else time.strftime("%Y-%m-%d %H:%M"),
-            ),
-            report,
-        )
-    _keep(document, began, folder)
+        keep(document)
     print_result(document, as_json=as_json)
     return 0 if document["ok"] else OUT_OF_SPECIFICATION
-
-
-def _keep(document: dict[str, Any], began: float, folder: Path) -> None:
-    """Note the time so far in a result document and write it."""
-    document["wall_seconds"] = time.perf_counter() - began
-    (folder / "result.json").write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-
-
-def _files(folder: Path) -> dict[Path, int]:
-    """Return the files of a folder and when each was written, to see whether one was since."""
-    return {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        said = error.strerror or error
-        raise UsageError(f"{folder}: cannot be the folder of the results ({said})") from error

@@ -35,7 +35,9 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder for the report and all that was measured "
-        "[default: a folder in ohmsum-results/]",
+        help="Folder for the report and all that was measured, new or empty: each run has one of "
+        "its own [default: a new folder in ohmsum-results/]",
     ),
 ]
+Title = Annotated[str | None, typer.Option(help="Headline of the report.")]
+Note = Annotated[str | None, typer.Option(help="What else the result and the report shall say.")]

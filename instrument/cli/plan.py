@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from instrument.bench import SIMULATED, Wire
 from instrument.cli.job import Job
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, load_array, random_matrix
+from instrument.reading import sha256_of
 from instrument.results import Specification
 from instrument.store import load_calibration
 from instrument.validation import Scope
@@ -39,6 +38,8 @@ def plan(
     hours: float,
     allow_expired: bool,
     earlier: Sequence[Path],
+    title: str | None,
+    note: str | None,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(spec_bits):
@@ -53,21 +54,30 @@ def plan(
         rows = None if weights is None else len(weights)
         vectors = check_inputs(load_array(inputs), rows, str(inputs))
     return Job(
-        title=f"{matrix} on {bench}",
+        title=title or f"{matrix} on {bench}",
+        note=note,
         bench=bench,
         seed=seed,
         link=link or "socket",
         weights=weights,
         inputs=vectors,
         matrix_name=matrix,
-        inputs_name=str(inputs),
+        matrix_sha256=None if _is_random(matrix) else sha256_of(Path(matrix)),
+        inputs_name=RANDOM if inputs is None else str(inputs),
+        inputs_sha256=None if inputs is None else sha256_of(inputs),
         calibration=None if calibration is None else load_calibration(calibration),
         earlier=tuple(load_calibration(path) for path in earlier),
         allow_expired=allow_expired,
         specification=Specification(spec_bits),
         scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
-        name=_folder_name(bench, seed, weights, vectors, (calibration, thorough, hours, *earlier)),
+        name=_name(bench, seed),
     )
+
+
+def _name(bench: str, seed: int) -> str:
+    """Return what the run's folder is called after the time."""
+    name = f"run-{Path(bench.removeprefix(SIMULATED)).stem}"
+    return f"{name}-seed{seed}" if bench.startswith(SIMULATED) else name
 
 
 def _weights(matrix: str, seed: int) -> NDArray[np.float64] | None:
@@ -78,7 +88,7 @@ def _weights(matrix: str, seed: int) -> NDArray[np.float64] | None:
     if sized:
         rows, outputs = map(int, sized.groups())
         return random_matrix(rows, outputs, seed)
-    if matrix.startswith(f"{RANDOM}:"):
+    if _is_random(matrix):
         raise UsageError(
             f"{matrix}: a random matrix is asked for as {RANDOM}:ROWSxOUTPUTS, {RANDOM}:128x16; "
             "either is 9999 at most"
@@ -86,28 +96,12 @@ def _weights(matrix: str, seed: int) -> NDArray[np.float64] | None:
     return _load_matrix(Path(matrix))
 
 
+def _is_random(matrix: str) -> bool:
+    return matrix == RANDOM or matrix.startswith(f"{RANDOM}:")
+
+
 def _load_matrix(path: Path) -> NDArray[np.float64]:
     try:
         return check_matrix(load_array(path))
     except MatrixError as error:
         raise UsageError(f"{path}: {error}") from error
-
-
-def _folder_name(
-    bench: str,
-    seed: int,
-    weights: NDArray[np.float64] | None,
-    inputs: NDArray[np.float64] | None,
-    how: tuple[object, ...],
-) -> str:
-    """Return a name that a repeated simulated run, which gives the same result, shares, and no
-    other run.
-    """
-    if not bench.startswith(SIMULATED):
-        return f"run-{Path(bench).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    digest = hashlib.sha256(repr(how).encode())
-    for array in (weights, inputs):
-        digest.update(
-            RANDOM.encode() if array is None else repr(array.shape).encode() + array.tobytes()
-        )
-    return f"run-{Path(bench.removeprefix(SIMULATED)).stem}-seed{seed}-{digest.hexdigest()[:8]}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LinkOption, Out, Seed
+from instrument.cli.options import Json, LinkOption, Note, Out, Seed, Title
 
 
 def run(
@@ -78,6 +78,8 @@ def run(
     seed: Seed = 1,
     link: LinkOption = None,
     out: Out = None,
+    title: Title = None,
+    note: Note = None,
     json: Json = False,
 ) -> None:
     """Calibrate a board, program a matrix, validate its products, write a report.
@@ -102,5 +104,7 @@ def run(
         hours=hours,
         allow_expired=allow_expired,
         earlier=earlier or (),
+        title=title,
+        note=note,
     )
     raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))

@@ -12,6 +12,7 @@ from rich.console import Console
 from instrument.cli.exits import Interrupted
 from instrument.config import bench_toml
 from instrument.errors import UsageError
+from instrument.writing import write_text
 from simulator.bench import Wire, serve_bench
 from simulator.faults.plan import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
@@ -43,7 +44,7 @@ def serve(
             preset, seed, wires, port=port, realtime=realtime, faults=plan, truth=truth
         ) as simulated:
             board = simulated.resources["board"]
-            bench.write_text(MARK + bench_toml(board["socket"]), "utf-8")
+            write_text(bench, MARK + bench_toml(board["socket"]))
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
             console = Console(markup=False, emoji=False)
             if as_json:
@@ -68,7 +69,9 @@ def serve(
 
 
 def _check_replaceable(bench: Path) -> None:
-    """Refuse to overwrite a file that a person may have written."""
+    """Refuse a folder that is none, and to overwrite a file that a person may have written."""
+    if not bench.parent.is_dir():
+        raise UsageError(f"{bench}: {bench.parent} is no folder")
     try:
         written = bench.read_text("utf-8")
     except FileNotFoundError:

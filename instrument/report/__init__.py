@@ -11,6 +11,7 @@ from instrument.digits import Classification
 from instrument.pipeline import Run
 from instrument.report.page import Circumstances, render
 from instrument.results import Specification
+from instrument.writing import write_text
 
 __all__ = ["Circumstances", "write_report"]
 
@@ -24,8 +25,6 @@ def write_report(
 ) -> None:
     """Write the report of a run to `path`, as one HTML file that needs no other.
 
-    The same run and circumstances give the same bytes. Raises OSError where the file cannot be
-    written.
+    The same run and circumstances give the same bytes. Raises FileNotWritten.
     """
-    page = render(run, specification, classification, circumstances)
-    path.write_text(page, "utf-8", newline="\n")
+    write_text(path, render(run, specification, classification, circumstances))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
@@ -37,8 +39,10 @@ class Circumstances:
     seed: int | None = None
     """Of the simulated bench; None for a real one."""
     wall_seconds: float | None = None
-    date: str | None = None
-    """As it shall be printed. Left out, the page depends on nothing but the run."""
+    about: Mapping[str, Any] | None = None
+    """The `run` of the result document: its id, times, command, versions, files. Left out, the page
+    depends on nothing but what was measured.
+    """
 
 
 @dataclass(frozen=True)

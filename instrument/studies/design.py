@@ -32,13 +32,13 @@ from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.errors import UsageError
 from instrument.report.pictures import draw
 from instrument.report.wording import quantity
+from instrument.runs import claim_folder
 from instrument.studies.board_file import designed_preset, preset_toml
 from instrument.studies.design_picture import design_picture
-from instrument.studies.files import make_folder, write_document, write_table
+from instrument.studies.files import write_table
+from instrument.writing import write_json, write_text
 from simulator.parts.resistors import preferred_values
-from simulator.preset import PresetError, load_preset
-
-RESULTS = Path("ohmsum-results")
+from simulator.preset import Preset, PresetError, load_preset
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,22 @@ def run_design(
         base = load_preset(board)
     except PresetError as error:
         raise UsageError(str(error)) from error
-    folder = out or RESULTS / f"design-{parts.branches}-branches-seed{effort.seed}"
-    make_folder(folder)
+    name = f"design-{parts.branches}-branches-seed{effort.seed}"
+    with claim_folder(out, name) as folder:
+        document, ours = _searched(parts, goal, effort, base, folder.path)
+    console = Console(markup=False, emoji=False)
+    if as_json:
+        files = {"folder": str(folder.path), "board": str(folder.path / "board.toml")}
+        console.out(json.dumps(document | files, indent=2), highlight=False)
+    else:
+        _print(console, document, ours, folder.path)
+    return 0 if document["ok"] else OUT_OF_SPECIFICATION
+
+
+def _searched(
+    parts: Parts, goal: Goal, effort: Effort, base: Preset, folder: Path
+) -> tuple[dict[str, Any], Expected]:
+    """Search, and write what was found into a folder; return the document, and what to expect."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         with step("search") as report:
             found = search(
@@ -111,18 +125,12 @@ def run_design(
     gains = [gain(ours, rule, goal, seed=effort.seed) for rule in rules]
     document = _document(parts, goal, effort, expected, gains)
     preset = designed_preset(base, parts, found, f"design-{parts.branches}x{effort.seed}")
-    (folder / "board.toml").write_text(preset_toml(preset, _comments(goal, ours)), "utf-8")
-    write_document(document, folder / "design.json")
+    write_text(folder / "board.toml", preset_toml(preset, _comments(goal, ours)))
+    write_json(folder / "design.json", document)
     write_table(document["compared"], folder / "design.csv")
     svg = draw(lambda figure: design_picture(figure, expected, goal), height_inches=4.0)
-    (folder / "design.svg").write_text(svg, "utf-8")
-    console = Console(markup=False, emoji=False)
-    if as_json:
-        files = {"folder": str(folder), "board": str(folder / "board.toml")}
-        console.out(json.dumps(document | files, indent=2), highlight=False)
-    else:
-        _print(console, document, ours, folder)
-    return 0 if document["ok"] else OUT_OF_SPECIFICATION
+    write_text(folder / "design.svg", svg)
+    return document, ours
 
 
 def _document(

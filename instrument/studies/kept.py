@@ -3,53 +3,118 @@
 from __future__ import annotations
 
 import json
+import sys
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
-from calibration.studies.frame import Chunk, Measure, Samples, Scheduler
-from instrument.errors import UsageError
+from calibration.studies.frame import Chunk, Measure, Samples, Scheduler, Study
+from instrument.errors import FileNotWritten, UsageError
+from instrument.reading import read_bytes
 
-FORMAT = "ohmsum study 1"
+FORMAT = "ohmsum study 2"
+KEPT_FILE = "chunks.jsonl"
+MAX_KEPT_BYTES = 2 << 30
+"""Of the file that is continued: ten million instances of a study are less."""
 
 
-def keeping(scheduler: Scheduler, path: Path, study: str, seed: int) -> Scheduler:
-    """Return a scheduler that takes what it can from a file and adds what it computes to it.
+@contextmanager
+def keeping(scheduler: Scheduler, folder: Path, study: Study, seed: int) -> Iterator[Scheduler]:
+    """Return a scheduler that takes what it can from the file of a folder, and adds to it what it
+    computes. The folder is made where there is none.
 
-    Raises UsageError where the file belongs to another study or seed, or to no study at all. A
-    last line that was torn by an interruption is computed again.
+    Raises UsageError where the folder holds something else: another study, another seed or size, a
+    run; or where another process is at work on it. Raises FileNotWritten. A last line that was torn
+    by an interruption is computed again.
     """
-    header = json.dumps({"format": FORMAT, "study": study, "seed": seed})
-    kept = _read(path, header)
+    path = folder / KEPT_FILE
+    header = json.dumps(
+        {"format": FORMAT, "study": study.name, "seed": seed, "chunks": digest_of(study.chunks)}
+    )
+    with _opened(path) as file:
+        _lock(file, folder)
+        kept = _read(path, file, header)
 
-    def run(measure: Measure, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Samples]]:
-        yield from ((chunk, kept[chunk.key]) for chunk in chunks if chunk.key in kept)
-        missing = [chunk for chunk in chunks if chunk.key not in kept]
-        with path.open("a", encoding="utf-8") as file:
+        def run(measure: Measure, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Samples]]:
+            yield from ((chunk, kept[chunk.key]) for chunk in chunks if chunk.key in kept)
+            missing = [chunk for chunk in chunks if chunk.key not in kept]
             for chunk, samples in scheduler(measure, missing):
-                file.write(json.dumps([chunk.key, samples]) + "\n")
-                file.flush()
+                _append(file, path, json.dumps([chunk.key, samples]))
                 yield chunk, samples
 
-    return run
+        yield run
 
 
-def _read(path: Path, header: str) -> dict[str, Samples]:
-    """Return kept chunks by key; begin the file where there is none, cut off a torn last line."""
+def digest_of(chunks: Sequence[Chunk]) -> str:
+    """Return what tells the chunks of a study from those of another size of it."""
+    return f"{zlib.crc32(' '.join(chunk.key for chunk in chunks).encode()):08x}"
+
+
+def _opened(path: Path) -> FileIO:
+    """Open the file of a study to add to it, in a folder that is made where there is none."""
+    folder = path.parent
     try:
-        whole = path.read_bytes()
-    except FileNotFoundError:
-        whole = b""
-    lines = whole[: whole.rfind(b"\n") + 1].decode("utf-8", errors="replace").splitlines()
-    if not lines:
-        path.write_text(header + "\n", "utf-8")
-        return {}
-    if lines[0] != header:
+        folder.mkdir(parents=True, exist_ok=True)
+        stranger = next((one.name for one in folder.iterdir()), None)
+        if stranger is not None and not path.exists():
+            raise UsageError(
+                f"{folder}: holds {stranger} already and no study; name a new folder with --out"
+            )
+        return FileIO(path, "a+")
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        said = error.strerror or error
+        raise UsageError(f"{folder}: cannot be the folder of the results ({said})") from error
+    except OSError as error:
+        raise FileNotWritten(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _lock(file: FileIO, folder: Path) -> None:
+    """Keep other processes from the folder, on systems that can; until the file is closed."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         raise UsageError(
-            f"{path}: of another study or seed; choose another --out, or delete it to begin anew"
-        )
-    if not whole.endswith(b"\n"):
-        path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+            f"{folder}: another ohmsum is at work there; wait for it, or name a new folder with "
+            "--out"
+        ) from None
+    except OSError:
+        return  # a file system without locks
+
+
+def _append(file: FileIO, path: Path, line: str) -> None:
+    left = memoryview(line.encode() + b"\n")
     try:
-        return dict(json.loads(line) for line in lines[1:])
-    except ValueError as error:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        raise FileNotWritten(
+            f"{path}: cannot be written ({error.strerror or error}); what was computed before is "
+            "kept: the same command continues from there"
+        ) from error
+
+
+def _read(path: Path, file: FileIO, header: str) -> dict[str, Samples]:
+    """Return kept chunks by key; begin the file where it is empty, cut off a torn last line."""
+    whole = read_bytes(path, MAX_KEPT_BYTES)
+    whole_lines = whole[: whole.rfind(b"\n") + 1]
+    lines = whole_lines.decode("utf-8", errors="replace").splitlines()
+    if lines and lines[0] != header:
+        raise UsageError(
+            f"{path}: of another study, seed or size; choose another --out, or delete it to begin "
+            "anew"
+        )
+    if whole != whole_lines:
+        file.truncate(len(whole_lines))
+    if not lines:
+        _append(file, path, header)
+        return {}
+    try:
+        return {str(key): samples for key, samples in map(json.loads, lines[1:])}
+    except (ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: damaged ({error}); delete it to begin anew") from error

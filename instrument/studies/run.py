@@ -17,11 +17,12 @@ from rich.table import Table
 from calibration.studies.frame import Row, Scheduler, Study, Summary, gather
 from instrument.cli.console import step
 from instrument.report.pictures import draw
-from instrument.studies.files import make_folder, study_document, write_document, write_table
-from instrument.studies.kept import keeping
+from instrument.runs import RESULTS
+from instrument.studies.files import study_document, write_table
+from instrument.studies.kept import digest_of, keeping
 from instrument.studies.schedulers import dask_cluster, threads
+from instrument.writing import write_json, write_text
 
-RESULTS = Path("ohmsum-results")
 MARGIN, LOW, HIGH, PREDICTED = "_margin", "_low", "_high", "predicted_"
 """End, or begin, the names of columns that are shown in the cell of the one they belong to."""
 
@@ -39,10 +40,8 @@ def run_study(
     """Compute what is not yet in the folder, then write tables, document and picture there and
     print the result. The files depend on the study and its seed alone.
     """
-    folder = out or RESULTS / f"study-{study.name}-seed{seed}"
-    make_folder(folder)
-    with _machines(jobs, scheduler) as machines:
-        run = keeping(machines, folder / "chunks.jsonl", study.name, seed)
+    folder = out or RESULTS / f"study-{study.name}-seed{seed}-{digest_of(study.chunks)}"
+    with _machines(jobs, scheduler) as machines, keeping(machines, folder, study, seed) as run:
         results = []
         with step(study.name) as report:
             for result in run(partial(study.measure, seed), study.chunks):
@@ -52,9 +51,9 @@ def run_study(
     document = study_document(study, seed, summary)
     write_table(summary.rows, folder / f"{study.name}.csv")
     write_table(summary.findings, folder / f"{study.name}-findings.csv")
-    write_document(document, folder / f"{study.name}.json")
+    write_json(folder / f"{study.name}.json", document)
     svg = draw(lambda figure: picture(figure, summary), height_inches=4.0)
-    (folder / f"{study.name}.svg").write_text(svg, "utf-8")
+    write_text(folder / f"{study.name}.svg", svg)
     console = Console(markup=False, emoji=False)
     if as_json:
         console.out(json.dumps(document | {"folder": str(folder)}, indent=2), highlight=False)

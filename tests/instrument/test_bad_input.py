@@ -1,7 +1,6 @@
 """What cannot be used ends in one clear line that names it, with the right exit status."""
 
 import json
-import os
 import socket
 import struct
 import threading
@@ -400,16 +399,6 @@ def test_a_folder_for_results_that_cannot_be_made(one_line, tmp_path):
     (tmp_path / "taken").write_text("a file")
     assert one_line(2, *SIMULATED, *RANDOM, "--out", "taken").startswith("ohmsum: taken: ")
     assert (tmp_path / "taken").read_text() == "a file"
-
-
-def test_results_that_cannot_be_written(ohmsum, served, is_safe, tmp_path):
-    (tmp_path / "results" / "calibration.npz").mkdir(parents=True)
-    outcome = ohmsum("run", "--bench", "bench.toml", *RANDOM, "--out", "results")
-    assert outcome.status == 2
-    said = [line for line in outcome.err.splitlines() if line.startswith("ohmsum: ")]
-    assert len(said) == 1
-    assert os.path.join("results", "calibration.npz") in said[0]
-    assert is_safe(served)
 
 
 @pytest.mark.parametrize(

@@ -297,6 +297,21 @@ EVIL_BOARD = BoardIdentity(
 )
 EVIL_RESOURCE = "<iframe src='file:///etc'>"
 EVIL_TITLE = "<b onclick=x>{{ 7 * 7 }}"
+EVIL_NOTE, EVIL_FILE = "<i onclick=y>", "</td><b>W.npy"
+ABOUT = {
+    "id": "20310502T101112Z-0badcafe",
+    "started": "2031-05-02T12:11:12+02:00",
+    "finished": "2031-05-02T12:13:14+02:00",
+    "command": "ohmsum run --bench bench.toml --matrix W.npy",
+    "bench": "bench.toml",
+    "host": "bench-3",
+    "note": None,
+    "matrix": {"name": "W.npy", "shape": [1, 1], "sha256": "0a" * 32, "sha256_of": "file"},
+    "inputs": {"name": "random", "shape": [9, 1], "sha256": "0b" * 32, "sha256_of": "values"},
+    "calibration": {"made_at": "2031-05-01T10:00:00+00:00", "run": "earlier", "joined": []},
+    "versions": {"ohmsum": "0.1.0", "commit": "c0ffee", "python": "3.12.1"},
+}
+EVIL_ABOUT = ABOUT | {"note": EVIL_NOTE, "matrix": ABOUT["matrix"] | {"name": EVIL_FILE}}
 
 RUNS = {
     "small": make_run(),
@@ -321,8 +336,8 @@ CLASSIFICATIONS = {
     "100 outputs": replace(CLASSIFICATION, agreement=0.9),
 }
 OTHER_CIRCUMSTANCES = {
-    "evil": Circumstances(title=EVIL_TITLE),
-    "one weight": Circumstances(title="Bench 3", date="2 May 2031"),
+    "evil": Circumstances(title=EVIL_TITLE, about=EVIL_ABOUT),
+    "one weight": Circumstances(title="Bench 3", about=ABOUT),
 }
 
 
@@ -568,7 +583,8 @@ def test_a_long_list_of_faults_is_cut_and_the_rest_counted(pages: Callable[[str]
 def test_names_from_the_wire_are_text_and_nothing_else(pages: Callable[[str], str]) -> None:
     page = parse(pages("evil"))
     assert set(page.seen) == set(parse(pages("hopeless")).seen)
-    for name in (EVIL_BOARD.type, EVIL_BOARD.serial, EVIL_RESOURCE, EVIL_TITLE):
+    evil = (EVIL_BOARD.type, EVIL_BOARD.serial, EVIL_RESOURCE, EVIL_TITLE, EVIL_NOTE, EVIL_FILE)
+    for name in evil:
         assert name in page.text
 
 
@@ -581,9 +597,12 @@ def test_the_same_run_gives_the_same_bytes_whatever_matplotlib_is_set_to(
         assert mpl.rcParams["font.size"] == 23.0
 
 
-def test_a_date_and_a_seed_stand_there_only_if_given(pages: Callable[[str], str]) -> None:
+def test_an_origin_and_a_seed_stand_there_only_if_given(pages: Callable[[str], str]) -> None:
     dated, seeded = parse(pages("one weight")).text, parse(pages("small")).text
-    assert "2 May 2031" in dated
+    for said in ("id", "started", "finished", "command", "bench", "host"):
+        assert ABOUT[said] in dated
+    for said in ("SHA-256 of the file " + "0a" * 32, "by run earlier", "commit c0ffee"):
+        assert said in dated
     assert "2031" not in seeded
     assert "simulated" in seeded
     assert "simulated" not in dated

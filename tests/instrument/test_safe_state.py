@@ -198,9 +198,14 @@ def test_signal_while_programming_keeps_the_calibration(
     assert outcome.status == 130
     assert is_safe(served)
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert kept == ["calibration.npz"]
+    assert kept == ["calibration.npz", "run.json"]
     assert outcome.err.splitlines()[-1].endswith("; what was measured so far is in kept")
-    again = ended(run_of(start, "--calibration", "kept/calibration.npz", "--json"))
+    again = ended(
+        start(
+            *("run", "--bench", "bench.toml", "--matrix", "random", "--out", "again", "--json"),
+            *("--calibration", "kept/calibration.npz"),
+        )
+    )
     assert again.status == 0
     assert json.loads(again.out)["validation"]["bits"] >= 11
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 from functools import partial
 
@@ -82,7 +83,7 @@ def test_a_person_gets_a_table_with_margins(ohmsum):
     ended = ohmsum(*BITS)
     assert ended.status == 0
     assert "±" in ended.out
-    assert "ohmsum-results/study-bits-seed1/bits.csv" in ended.out
+    assert re.search(r"ohmsum-results/study-bits-seed1-[0-9a-f]{8}/bits\.csv", ended.out)
 
 
 def test_number_of_threads_leaves_no_trace(ohmsum, tmp_path, plain):
@@ -115,11 +116,13 @@ def test_what_is_kept_is_not_computed_again(tmp_path):
         computed.extend(chunks)
         return ((chunk, {"pair": [1.0]}) for chunk in chunks)
 
-    some, path = study.chunks[:10], tmp_path / "chunks.jsonl"
-    first = list(keeping(run, path, "bits", 1)(None, some[:6]))
+    some = study.chunks[:10]
+    with keeping(run, tmp_path, study, 1) as kept:
+        first = list(kept(None, some[:6]))
     assert computed == some[:6]
     computed.clear()
-    both = list(keeping(run, path, "bits", 1)(None, some))
+    with keeping(run, tmp_path, study, 1) as kept:
+        both = list(kept(None, some))
     assert computed == some[6:]
     assert both[:6] == first
 
@@ -138,11 +141,28 @@ def test_interrupted_by_a_signal_it_continues(start, tmp_path, ohmsum):
     assert kept.read_bytes().startswith(before[: before.rfind(b"\n") + 1])
 
 
-def test_folder_of_another_study_is_refused(ohmsum, tmp_path, plain):
-    ended = ohmsum(*BITS, "--seed", 5, "--out", tmp_path / "plain")
+@pytest.mark.parametrize("other", [("--seed", 5), ("--instances", 21), ("--most", 9)])
+def test_folder_of_another_study_is_refused(ohmsum, tmp_path, plain, other):
+    ended = ohmsum(*BITS, *other, "--out", tmp_path / "plain")
     assert (ended.status, ended.out) == (2, "")
-    assert "of another study or seed" in ended.err
+    assert "of another study, seed or size" in ended.err
     assert written(tmp_path / "plain") == plain
+
+
+def test_folder_of_something_else_is_refused(ohmsum, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "result.json").write_text("{}")
+    ended = ohmsum(*BITS, "--out", "run")
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("ohmsum: run: holds result.json already and no study")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["result.json"]
+
+
+def test_two_at_once_in_one_folder_is_refused(ohmsum, tmp_path):
+    with keeping(lambda _measure, _chunks: iter(()), tmp_path / "busy", bits_study(20, 8), 1):
+        ended = ohmsum(*BITS, "--out", "busy")
+    assert ended.status == 2
+    assert "busy: another ohmsum is at work there" in ended.err
 
 
 def test_damaged_chunks_are_refused(ohmsum, tmp_path, plain):

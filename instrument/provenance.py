@@ -1,0 +1,93 @@
+"""Where a result comes from: program and commit, command, host, and the files that went in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = "unknown"
+LIBRARIES = "numpy", "scipy", "numba"
+"""What a result may depend on beside ohmsum and Python."""
+GIT_SECONDS = 5.0
+
+
+def ohmsum_version() -> str:
+    """Return the version of ohmsum that is installed."""
+    return _version("ohmsum")
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of what computes a result; `commit` is None outside a checkout."""
+    return {
+        "ohmsum": ohmsum_version(),
+        "commit": commit_of(Path(__file__).parents[1]),
+        "python": platform.python_version(),
+        **{name: _version(name) for name in LIBRARIES},
+    }
+
+
+def commit_of(checkout: Path) -> str | None:
+    """Return the commit of a git checkout, with "-dirty" behind it where files differ from it; None
+    where this is no checkout or git cannot tell.
+    """
+    # A package installed inside somebody else's checkout must not claim his commit.
+    if not (checkout / ".git").exists():
+        return None
+    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty"]
+    # Variables that git sets in its hooks would have it look elsewhere.
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
+    try:
+        told = subprocess.run(
+            [*command, "--exclude=*"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=GIT_SECONDS,
+            check=True,
+            text=True,
+        )
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return told.stdout.strip() or None
+
+
+def command_line() -> str:
+    """Return the command that this process was started with, as a shell would take it again."""
+    return shlex.join(["ohmsum", *sys.argv[1:]])
+
+
+def host_name() -> str:
+    """Return the name of this computer."""
+    return platform.node() or UNKNOWN
+
+
+def operand(name: str, values: NDArray[np.float64], file_sha256: str | None) -> dict[str, Any]:
+    """Return what identifies a matrix or a batch of inputs: its name, its shape, and the SHA-256 of
+    its file, or of its values where it comes from no file.
+
+    Values are hashed as little-endian float64, rows first.
+    """
+    of_values = hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
+    return {
+        "name": name,
+        "shape": list(values.shape),
+        "sha256": file_sha256 or of_values,
+        "sha256_of": "values" if file_sha256 is None else "file",
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return UNKNOWN

@@ -1,0 +1,163 @@
+"""Run folders: each run has one of its own, with an id that all of its files carry."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from instrument.errors import FileNotWritten, UsageError
+from instrument.provenance import command_line, host_name, versions
+from instrument.writing import write_arrays, write_json
+
+RESULTS = Path("ohmsum-results")
+CLAIM_FILE = "run.json"
+"""The first file of a run: who creates it has the folder."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run. Made by `claim_folder`."""
+
+    path: Path
+    id: str
+    """Of the run: the time it was started at (UTC), and a random number."""
+    started: datetime
+    """With the time zone of the host."""
+    command: str
+    host: str
+    versions: Mapping[str, str | None]
+
+    def keep(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Write arrays to a .npz file of the run, with the run's id as `run`.
+
+        Raises FileNotWritten.
+        """
+        write_arrays(self.path / name, {"run": self.id, **arrays})
+
+    def about(self) -> dict[str, Any]:
+        """Return what is known of the run from its beginning."""
+        return {
+            "id": self.id,
+            "folder": str(self.path),
+            "started": iso(self.started),
+            "command": self.command,
+            "host": self.host,
+            "versions": dict(self.versions),
+        }
+
+    def holds_results(self) -> bool:
+        """Say whether anything was kept in the folder yet."""
+        return any(path.name != CLAIM_FILE for path in self.path.iterdir())
+
+
+@contextmanager
+def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
+    """Claim a folder for a run: `out`, which must be new or empty, or a new one in ohmsum-results
+    that is called by the time (UTC) and `name`.
+
+    A folder in which nothing but the claim was written is removed at the end. An error that ends
+    the run later is told where the rest is.
+
+    Raises UsageError where the folder is in use, FileNotWritten where it cannot be made.
+    """
+    started = datetime.now().astimezone()
+    stamp = f"{started.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    path, made = _new_folder(f"{stamp}-{name}") if out is None else (out, _asked_folder(out))
+    folder = RunFolder(
+        path=path,
+        id=f"{stamp}-{secrets.token_hex(4)}",
+        started=started,
+        command=command_line(),
+        host=host_name(),
+        versions=versions(),
+    )
+    claim = path / CLAIM_FILE
+    try:
+        _create(claim)
+        try:
+            write_json(claim, folder.about())
+            yield folder
+        except BaseException as error:
+            if folder.holds_results():
+                error.add_note(f"what was measured so far is in {path}")
+            else:
+                claim.unlink(missing_ok=True)
+            raise
+    except BaseException:
+        # Only what is empty goes.
+        with suppress(OSError):
+            for one in made:
+                one.rmdir()
+        raise
+
+
+def iso(moment: datetime) -> str:
+    """Return a moment as ISO 8601, to the second, with its offset from UTC."""
+    return moment.isoformat(timespec="seconds")
+
+
+def _new_folder(name: str) -> tuple[Path, list[Path]]:
+    """Make a folder that no other run has; return it, and all that was made."""
+    for number in count(1):
+        folder = RESULTS / (name if number == 1 else f"{name}-{number}")
+        with suppress(FileExistsError):
+            return folder, _make(folder)
+    raise AssertionError("it counts on for ever")
+
+
+def _asked_folder(folder: Path) -> list[Path]:
+    """Make the folder that was asked for, if it is not there; return all that was made."""
+    try:
+        return _make(folder)
+    except FileExistsError:
+        pass
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder; name another one with --out")
+    try:
+        used = next(folder.iterdir(), None)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror or error})") from error
+    if used is not None:
+        raise UsageError(f"{folder}: holds {used.name} already, and {_OWN_FOLDER}")
+    return []
+
+
+_OWN_FOLDER = "each run has a folder of its own: name a new one with --out"
+_NO_PLACE = errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL
+"""What is wrong with a folder's name, rather than with the disk."""
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a new folder and its parents; return those that were not there, the folder first.
+
+    Raises FileExistsError where it is there.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        said = f"{folder}: the folder of the results cannot be made ({error.strerror or error})"
+        raise (UsageError if error.errno in _NO_PLACE else FileNotWritten)(said) from error
+    return missing
+
+
+def _create(claim: Path) -> None:
+    """Create the claim. Of two runs at once one creates it, and the other is refused."""
+    try:
+        os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    except FileExistsError:
+        raise UsageError(f"{claim.parent}: another run begins there, and {_OWN_FOLDER}") from None
+    except OSError as error:
+        raise FileNotWritten(
+            f"{claim}: cannot be written ({error.strerror or error}); nothing was measured"
+        ) from error

@@ -1,0 +1,79 @@
+"""Writing files: whole under their final name, or not at all.
+
+Every file of ohmsum is written by `write_whole`, so that a full disk, a cut cable or a kill leaves
+either what was there before or all of the new, never a part of it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from instrument.errors import FileNotWritten
+
+
+def write_whole(path: Path, writer: Callable[[BinaryIO], object]) -> None:
+    """Write a file: `writer` fills a part file beside it, which takes the final name when all of it
+    is on the disk.
+
+    Raises FileNotWritten that names the file where the disk is full, the folder is read-only or has
+    gone. What was there before is then still there; the part file is not.
+    """
+    # A name of its own, so that two processes that write the same file never mix.
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        try:
+            with part.open("xb") as file:
+                writer(file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise FileNotWritten(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes as a whole file. Raises FileNotWritten."""
+    write_whole(path, lambda file: file.write(data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as a whole file: UTF-8, line ends as they are. Raises FileNotWritten."""
+    # A file's name may hold bytes that are no text; they are shown, not an error after a run.
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a document as a whole JSON file. Raises FileNotWritten."""
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Write named arrays as a whole .npz file. Raises FileNotWritten."""
+    import numpy as np  # late: what writes a text alone does not wait for it
+
+    # In memory first: the archive is then written at once, and fails at once.
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_bytes(path, packed.getvalue())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk as well, on systems where a folder can be opened."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
