@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,14 @@ import numpy as np
 from kirchhoff import Wire as NetworkWire
 from kirchhoff import column_currents, transfer_matrix
 from simulator.board import SimulatedBoard
+from simulator.board_session import is_keep_alive
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.faults.replies import FaultyReplies
 from simulator.preset import Preset
 from simulator.servers import serve_pty, serve_tcp
+from simulator.servers.session import Send
 from simulator.truth import save_truth
 
 Wire = Literal["socket", "serial"]
@@ -103,13 +105,18 @@ async def _serve(
     replies = FaultyReplies(
         faults.plan, lambda: (crossbar.clock.seconds, faults.operations), faults.strikes
     )
+
+    def deliver(message: bytes, reply: bytes, send: Send) -> Awaitable[None]:
+        # How often a host says that it lives depends on the wall: nothing may befall that.
+        return send(reply) if is_keep_alive(message) else replies.deliver(reply, send)
+
     if "socket" in wires:
-        tcp = await serve_tcp(board, port=port, deliver=replies.deliver)
+        tcp = await serve_tcp(board, port=port, deliver=deliver)
         stack.push_async_callback(tcp.close)
         board.when_powered_on.append(tcp.reset)
         resources["socket"] = f"TCPIP::127.0.0.1::{tcp.port}::SOCKET"
     if "serial" in wires:
-        pty = await serve_pty(board, deliver=replies.deliver)
+        pty = await serve_pty(board, deliver=deliver)
         stack.push_async_callback(pty.close)
         board.when_powered_on.append(pty.reset)
         resources["serial"] = f"ASRL{pty.path}::INSTR"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import Literal
 
+from simulator.steps import Steps
+
 Purpose = Literal["settling", "integrating"]
+MAX_WAIT_SECONDS = 0.1
+"""Longer waits are made in pieces, so that whoever waits can be called off."""
 
 
 @dataclass
 class Clock:
     """Seconds since power-on, advanced by whoever spends time.
 
-    Virtual time costs nothing on the wall; in real time whoever spends it waits as long.
+    Virtual time costs nothing on the wall; in real time whoever spent it owes the wall as much.
     """
 
     realtime: bool = False
@@ -22,6 +25,7 @@ class Clock:
         default_factory=lambda: {"settling": 0.0, "integrating": 0.0}
     )
     """What the time went into."""
+    _owed_seconds: float = 0.0
 
     def advance(self, seconds: float, purpose: Purpose) -> None:
         """Let `seconds` pass. Raises ValueError for negative time."""
@@ -30,4 +34,13 @@ class Clock:
         self.seconds += seconds
         self.spent_seconds[purpose] += seconds
         if self.realtime:
-            time.sleep(seconds)
+            self._owed_seconds += seconds
+
+    def catch_up(self) -> Steps[None]:
+        """Yield once, and again as long as the wall is owed time."""
+        while True:
+            wait_seconds = min(self._owed_seconds, MAX_WAIT_SECONDS)
+            self._owed_seconds -= wait_seconds
+            yield wait_seconds
+            if self._owed_seconds <= 0:
+                return

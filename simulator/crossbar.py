@@ -8,7 +8,7 @@ between.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
 
@@ -26,14 +26,21 @@ from simulator.parts.noise import ReadingNoise
 from simulator.parts.resistors import Conductances, combine, draw_branches, nominal_ohms
 from simulator.parts.settling import Residue
 from simulator.preset import Preset
+from simulator.steps import Steps, finish
 
 Floats = NDArray[np.float64]
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
+STEP_CURRENTS = 4096
+"""So many currents (readings times columns) are worked out in one step, some 20 ms."""
 
 
 class PowerLost(BaseException):
     """The board's power fails, now. No Exception: nothing in its firmware can handle it."""
+
+
+class Opened(Exception):
+    """Everything was opened in the middle of a measurement."""
 
 
 class SimulatedCrossbar:
@@ -69,6 +76,7 @@ class SimulatedCrossbar:
         self._settled_amperes = np.zeros(self.columns)
         self._moved_by_dac = False
         self.interlock_closed = True
+        self._openings = 0
         self._sum_up()
         self.reset()
         self._let_faults_strike()
@@ -97,6 +105,12 @@ class SimulatedCrossbar:
     def open_all(self) -> None:
         """Open every switch."""
         self.apply(np.zeros((self.rows, self.columns, self.branches), dtype=bool))
+
+    def open_everything(self) -> None:
+        """Switch the outputs off and open every switch, whatever is being measured."""
+        self.switch_outputs(False)
+        self.open_all()
+        self._openings += 1
 
     def probe(self, row: int, branch: int) -> None:
         """Open every switch, then close one branch of one row in every column."""
@@ -144,15 +158,24 @@ class SimulatedCrossbar:
 
     def read(self, count: int = 1) -> Floats:
         """Read all columns `count` times in the present state: (count, columns), ampere."""
+        return finish(self.read_steps(count))
+
+    def read_steps(self, count: int) -> Steps[Floats]:
+        """Read, in steps. Raises Opened where everything is opened in between."""
         return self._acquire(self.row_volts[None, :], count)
 
     def column_currents(self, row_volts: ArrayLike) -> Floats:
         """Drive vectors (vectors, rows) in turn and read each once: (vectors, columns), ampere."""
+        return finish(self.column_currents_steps(row_volts))
+
+    def column_currents_steps(self, row_volts: ArrayLike) -> Steps[Floats]:
+        """Drive and read vectors, in steps. Raises Opened where everything is opened in between."""
         held = self.dacs.held(np.asarray(row_volts, dtype=np.float64))
         self._touch(by_dac=True)
-        readings = self._acquire(held, 1)
-        self.set_row_volts(np.zeros(self.rows))
-        return readings
+        try:
+            return (yield from self._acquire(held, 1))
+        finally:
+            self.set_row_volts(np.zeros(self.rows))
 
     def scan(
         self,
@@ -162,19 +185,31 @@ class SimulatedCrossbar:
         readings: int = 1,
     ) -> Floats:
         """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns)."""
+        return finish(self.scan_steps(rows, branches, row_volts, readings))
+
+    def scan_steps(
+        self,
+        rows: NDArray[np.int_],
+        branches: NDArray[np.int_],
+        row_volts: Floats,
+        readings: int,
+    ) -> Steps[Floats]:
+        """Probe points, in steps. Raises Opened where everything is opened in between."""
         answers = np.empty((len(rows), readings, self.columns))
         points = list(zip(range(len(rows)), rows, branches, strict=True))
         # Points that differ in voltage alone share one network.
-        for (row, branch), group in groupby(points, key=lambda point: (point[1], point[2])):
-            indices = [point[0] for point in group]
-            vectors = np.zeros((len(indices), self.rows))
-            vectors[:, row] = row_volts[indices]
-            self._arrange(partial(self._probed, int(row), int(branch)))
-            self._touch(by_dac=True)
-            read = self._acquire(self.dacs.held(vectors), readings)
-            answers[indices] = read.reshape(len(indices), readings, self.columns)
-        self.set_row_volts(np.zeros(self.rows))
-        self.open_all()
+        try:
+            for (row, branch), group in groupby(points, key=lambda point: (point[1], point[2])):
+                indices = [point[0] for point in group]
+                vectors = np.zeros((len(indices), self.rows))
+                vectors[:, row] = row_volts[indices]
+                self._arrange(partial(self._probed, int(row), int(branch)))
+                self._touch(by_dac=True)
+                read = yield from self._acquire(self.dacs.held(vectors), readings)
+                answers[indices] = read.reshape(len(indices), readings, self.columns)
+        finally:
+            self.set_row_volts(np.zeros(self.rows))
+            self.open_all()
         return answers
 
     def suffer(self) -> None:
@@ -226,25 +261,30 @@ class SimulatedCrossbar:
         self._moved_at_seconds = self.clock.seconds
         self._moved_by_dac |= by_dac
 
-    def _acquire(self, held_volts: Floats, count: int) -> Floats:
+    def _acquire(self, held_volts: Floats, count: int) -> Steps[Floats]:
         """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
 
         Returns what the ADCs answer, (vectors · count, columns), ampere. Faults strike between two
-        readings.
+        readings. Raises Opened where everything is opened between two steps.
         """
-        vectors = len(held_volts)
+        vectors, openings = len(held_volts), self._openings
         seconds = vectors * (self.delay_seconds + count * self.aperture_seconds)
         self.suffer()
+        at_once = 1
         if self.faults.quiet_until(self.clock.seconds + seconds):
-            return self._integrate(held_volts, count)
-        answers = []
-        for index, held in enumerate(held_volts):
-            if index:
+            # As many as there are rows are worth a transfer matrix.
+            at_once = max(self.rows, STEP_CURRENTS // self.columns)
+        answers: list[Floats] = []
+        for drives, which, readings in _parts(vectors, count, at_once):
+            if drives and answers:
                 self._touch(by_dac=True)
-            for _ in range(count):
-                self.suffer()
-                answers.append(self._integrate(held[None], 1))
-        return np.concatenate(answers)
+            self.suffer()
+            answers.append(self._integrate(held_volts[which], readings))
+            for owed_seconds in self.clock.catch_up():
+                yield owed_seconds
+                if self._openings != openings:
+                    raise Opened
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
 
     def _integrate(self, held_volts: Floats, count: int) -> Floats:
         centres = self._schedule(len(held_volts), count)
@@ -310,3 +350,19 @@ class SimulatedCrossbar:
                 )
         self._moved_by_dac = False
         return missing
+
+
+def _parts(vectors: int, count: int, at_once: int) -> Iterator[tuple[bool, slice, int]]:
+    """Divide vectors of `count` readings each into parts of about `at_once` readings.
+
+    Returns of each part whether it drives a vector anew, which vectors are in it, and how often it
+    reads each.
+    """
+    if count <= at_once:
+        whole = max(1, at_once // count)
+        for start in range(0, vectors, whole):
+            yield True, slice(start, start + whole), count
+        return
+    for vector in range(vectors):
+        for start in range(0, count, at_once):
+            yield start == 0, slice(vector, vector + 1), min(at_once, count - start)

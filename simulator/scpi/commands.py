@@ -9,9 +9,11 @@ from simulator.scpi.errors import ScpiError
 from simulator.scpi.keywords import forms
 from simulator.scpi.parameters import Parameter
 from simulator.scpi.parser import KEYWORD_LIMIT, Element, Header, Keyword
+from simulator.steps import Steps
 
 AnswerPart = str | bool | int | float | bytes
 Answer = AnswerPart | tuple[AnswerPart, ...] | None
+Handler = Callable[..., Answer | Steps[Answer]]
 
 _OPTIONAL_NODE = re.compile(r"\[([^\[\]]*)\]")
 _NUMBERED = re.compile(r"(.*?)(?:<(\d+)>)?")
@@ -23,11 +25,12 @@ class Command:
 
     The handler gets the numeric suffixes (an int for each `<n>`, within the inclusive limits that
     `suffixes` gives in the same order), then the parameters; a query returns its answer, anything
-    else returns None. Raises ValueError if limits or optional parameters do not fit the header.
+    else returns None, and what takes long returns the steps that end with it. Raises ValueError if
+    limits or optional parameters do not fit the header.
     """
 
     header: str
-    handler: Callable[..., Answer]
+    handler: Handler
     parameters: tuple[Parameter, ...] = ()
     suffixes: tuple[tuple[int, int], ...] = ()
 

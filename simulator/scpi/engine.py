@@ -1,7 +1,7 @@
 """Executes program messages against a table of commands."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 from simulator.scpi.answers import encode_answer
 from simulator.scpi.commands import Command, CommandTree, Level
@@ -9,6 +9,7 @@ from simulator.scpi.errors import ScpiError
 from simulator.scpi.mandatory import mandatory_commands
 from simulator.scpi.parser import is_blank, parse_elements, parse_unit, split_units
 from simulator.scpi.status import Status
+from simulator.steps import Steps, finish
 
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +34,10 @@ class Engine:
 
         Returns the response message with its line feed, or nothing if no query answered.
         """
+        return finish(self.steps(message))
+
+    def steps(self, message: bytes) -> Steps[bytes]:
+        """Carries out one program message in steps: at least one a unit."""
         if is_blank(message):
             return b""
         answers = []
@@ -42,18 +47,20 @@ class Engine:
             if number == UNIT_LIMIT or size > RESPONSE_LIMIT_BYTES:
                 self._status.report(ScpiError(-223, "units or answers of one message"))
                 break
-            answer, level = self._execute_unit(unit, level)
+            answer, level = yield from self._execute_unit(unit, level)
             if answer is not None:
                 answers.append(answer)
                 size += len(answer)
         return b";".join(answers) + b"\n" if answers else b""
 
-    def _execute_unit(self, unit: bytes, level: Level) -> tuple[bytes | None, Level]:
+    def _execute_unit(self, unit: bytes, level: Level) -> Steps[tuple[bytes | None, Level]]:
+        yield 0.0
         next_level = self._tree.root
         try:
             header, parameters = parse_unit(unit)
             command, suffixes, next_level = self._tree.find(header, level)
-            return _run(command, suffixes, parameters), next_level
+            answer = yield from _run(command, suffixes, parameters)
+            return answer, next_level
         except ScpiError as error:
             self._status.report(error)
         except Exception as error:
@@ -62,10 +69,12 @@ class Engine:
         return None, next_level
 
 
-def _run(command: Command, suffixes: tuple[int, ...], parameters: bytes) -> bytes | None:
+def _run(command: Command, suffixes: tuple[int, ...], parameters: bytes) -> Steps[bytes | None]:
     given = command.suffix_values(suffixes)
     values = command.parameter_values(parse_elements(parameters))
     answer = command.handler(*given, *values)
+    if isinstance(answer, Generator):
+        answer = yield from answer
     if command.query:
         return encode_answer(answer)
     if answer is not None:

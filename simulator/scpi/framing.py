@@ -1,6 +1,7 @@
 """Cuts a byte stream into program messages. A line feed ends one, except inside a block."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MESSAGE_LIMIT_BYTES = 16 * 2**20
@@ -29,9 +30,10 @@ class Framer:
         self._limit = limit
         self._begin_message()
 
-    def feed(self, data: bytes) -> list[bytes | Overrun]:
-        """The messages that `data` completes, without LF or CR LF, in order."""
-        complete: list[bytes | Overrun] = []
+    def feed(self, data: bytes) -> Iterator[bytes | Overrun]:
+        """The messages that `data` completes, without LF or CR LF, in order; `data` is taken in as
+        they are asked for.
+        """
         position = 0
         while position < len(data):
             if self._block_left:
@@ -43,14 +45,15 @@ class Framer:
                 end = stop.end() if stop else len(data)
                 if stop and stop[0] == _LF:
                     self._keep(data[position : end - 1])
-                    complete.append(self._message_or_overrun())
+                    message = self._message_or_overrun()
                     self._begin_message()
+                    position = end
+                    yield message
                 else:
                     self._keep(data[position:end])
                     if stop:
                         self._enter(stop[0])
                 position = end
-        return complete
 
     def _begin_message(self) -> None:
         self._message = bytearray()

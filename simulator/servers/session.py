@@ -2,24 +2,50 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
+from functools import partial
+from typing import Protocol, cast
 
 from simulator.scpi import Framer, Overrun
+from simulator.steps import Steps
 
-CHUNK_BYTES = 2**16
+CHUNK_BYTES = 2**14
+GIVE_WAY_SECONDS = 0.005
+"""After so much work the event loop has its turn: wires, timers, the watchdog."""
 
 _logger = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
-Deliver = Callable[[bytes, Send], Awaitable[None]]
-"""Sends a reply by `Send`, soundly or not; raises WireCut to end the connection."""
+Deliver = Callable[[bytes, bytes, Send], Awaitable[None]]
+"""Sends the reply to a message (message, reply, how), soundly or not; raises WireCut to end the
+connection.
+"""
 
 
 class WireCut(Exception):
     """The connection is to end now, and not in an orderly way."""
+
+
+class Session(Protocol):
+    """One host's conversation with an instrument, as the instrument sees it."""
+
+    def message_came(self) -> None:
+        """Takes note that a message has arrived and waits for its turn."""
+
+    def steps(self, message: bytes) -> Steps[bytes]:
+        """Carries out a program message; the response with its line feed, or nothing."""
+
+    def overrun(self) -> None:
+        """Takes note that a message was too long and has been thrown away (-363)."""
+
+    def end(self) -> None:
+        """Takes note that the host sends nothing more; it may still be answered."""
+
+    def close(self) -> None:
+        """Ends the session."""
 
 
 class Instrument(Protocol):
@@ -29,14 +55,15 @@ class Instrument(Protocol):
     def power_ons(self) -> int:
         """How often it has been switched on; what it received before has gone."""
 
-    def execute(self, message: bytes) -> bytes:
-        """Carries out a program message; the response with its line feed, or nothing."""
+    @property
+    def turn(self) -> asyncio.Lock:
+        """Held by the session whose message is carried out: one at a time, in turns."""
 
-    def overrun(self) -> None:
-        """Takes note that a message was too long and has been thrown away (-363)."""
+    def open_session(self) -> Session:
+        """Begins a conversation."""
 
 
-async def send_as_it_is(reply: bytes, send: Send) -> None:
+async def send_as_it_is(_message: bytes, reply: bytes, send: Send) -> None:
     """Delivers a reply over a sound wire."""
     await send(reply)
 
@@ -46,30 +73,74 @@ async def converse(
 ) -> None:
     """Executes what `receive` brings and sends the answers, until the host has gone.
 
-    `receive` gives b"" at the end of the stream; both may raise OSError on a broken wire. While
-    `send` waits for a slow host nothing is received, so what is held for it stays bounded. The
+    `receive` gives b"" at the end of the stream; both may raise OSError on a broken wire. One
+    chunk is received ahead, so that a host that has gone is noticed at once. While
+    `send` waits for a slow host nothing more is received, so what is held for it stays bounded. The
     commands of a host that has gone are carried out all the same. A faulty wire is a `deliver`
     that delays, tears or garbles. Raises WireCut where that does.
     """
     framer, power_ons = Framer(), instrument.power_ons
+    session = instrument.open_session()
+    ahead = _receive_ahead(receive, session)
     try:
-        while data := await receive():
+        while data := await ahead:
+            ahead = _receive_ahead(receive, session)
             if instrument.power_ons != power_ons:
                 framer, power_ons = Framer(), instrument.power_ons
             for message in framer.feed(data):
                 if isinstance(message, Overrun):
-                    instrument.overrun()
+                    session.overrun()
                     continue
-                response = instrument.execute(message)
+                response = await _carry_out(instrument, session, message)
                 if response:
                     with suppress(OSError):  # the host may have gone; its other commands count
-                        await deliver(response, send)
+                        await deliver(message, response, send)
                 if instrument.power_ons != power_ons:
                     break  # what had been received behind it has gone
-            await asyncio.sleep(0)  # a host that never pauses must not keep the others waiting
+                await asyncio.sleep(0)  # whoever else has sent something comes first
     except WireCut:
         raise
     except OSError as error:
         _logger.debug("the host has gone: %s", error)
     except Exception:
         _logger.exception("a fault in the instrument ended a session")
+    finally:
+        session.close()
+        ahead.cancel()
+        await asyncio.wait([ahead])  # it holds on to the wire, which is closed next
+
+
+def _receive_ahead(receive: Receive, session: Session) -> asyncio.Task[bytes]:
+    ahead = asyncio.create_task(_received(receive))
+    ahead.add_done_callback(partial(_notice_end, session))
+    return ahead
+
+
+async def _received(receive: Receive) -> bytes:
+    return await receive()
+
+
+def _notice_end(session: Session, ahead: asyncio.Task[bytes]) -> None:
+    if ahead.cancelled() or ahead.exception() or not ahead.result():
+        session.end()
+
+
+async def _carry_out(instrument: Instrument, session: Session, message: bytes) -> bytes:
+    """Carry out a message when it has its turn, and let the event loop live meanwhile."""
+    session.message_came()
+    power_ons = instrument.power_ons
+    async with instrument.turn:
+        if instrument.power_ons != power_ons:
+            return b""  # what had been received has gone
+        steps = session.steps(message)
+        try:
+            worked_since = time.monotonic()
+            while True:
+                owed_seconds = next(steps)
+                if owed_seconds or time.monotonic() - worked_since > GIVE_WAY_SECONDS:
+                    await asyncio.sleep(owed_seconds)
+                    worked_since = time.monotonic()
+        except StopIteration as done:
+            return cast(bytes, done.value)
+        finally:
+            steps.close()

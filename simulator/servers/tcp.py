@@ -20,6 +20,7 @@ from simulator.servers.session import (
 )
 
 _RETRY_SECONDS = 0.1
+MAX_SESSIONS = 64
 
 _logger = logging.getLogger(__name__)
 
@@ -50,8 +51,11 @@ async def serve_tcp(
     host: str = "127.0.0.1",
     port: int = 0,
     deliver: Deliver = send_as_it_is,
+    max_sessions: int = MAX_SESSIONS,
 ) -> TcpServer:
     """Listens on a loopback address; port 0 takes a free one.
+
+    A connection beyond `max_sessions` at once is closed as soon as it is there.
 
     Raises ValueError if `host` is no loopback address (the simulator asks for no password),
     OSError if the port is taken.
@@ -63,7 +67,7 @@ async def serve_tcp(
     listener = socket.create_server((str(address), port), family=family, backlog=128)
     listener.setblocking(False)
     sessions: dict[asyncio.Task[None], socket.socket] = {}
-    task = asyncio.create_task(_accept(instrument, listener, deliver, sessions))
+    task = asyncio.create_task(_accept(instrument, listener, deliver, sessions, max_sessions))
     # Not in the task: one that is cancelled before it first runs closes nothing.
     task.add_done_callback(lambda _: listener.close())
     return TcpServer(listener.getsockname()[1], task, sessions)
@@ -74,6 +78,7 @@ async def _accept(
     listener: socket.socket,
     deliver: Deliver,
     sessions: dict[asyncio.Task[None], socket.socket],
+    max_sessions: int,
 ) -> None:
     loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group:
@@ -83,6 +88,10 @@ async def _accept(
             except OSError as error:  # out of descriptors, or the client has gone again
                 _logger.warning("accepting a connection: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if len(sessions) >= max_sessions:
+                _logger.warning("refused a connection beyond %d", max_sessions)
+                connection.close()
                 continue
             session = group.create_task(_serve(instrument, connection, deliver))
             sessions[session] = connection

@@ -10,6 +10,7 @@ import kirchhoff
 from simulator.board import SimulatedBoard
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
+from simulator.faults.plan import FaultPlan
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.resistors import draw_branches
 from simulator.preset import Preset, load_preset
@@ -72,25 +73,40 @@ def switched_on(preset: Preset, seed: int) -> SimulatedCrossbar:
     return board
 
 
-def on_the_wire(preset: Preset = TINY, seed: int = 4) -> SimulatedBoard:
-    """Return a board in front of its language, as after power-on."""
-    return SimulatedBoard(SimulatedCrossbar(preset, seed, Clock()), "B000004")
+class Host:
+    """A board on the wire, and one session with it."""
+
+    def __init__(self, board: SimulatedBoard) -> None:
+        self.board = board
+        self.crossbar = board.crossbar
+        self.watch, self.set_interlock = board.watch, board.set_interlock
+        self.session = board.open_session()
+        self.execute, self.overrun = self.session.execute, self.session.overrun
+
+    def another(self) -> "Host":
+        """Return a second host of the same board."""
+        return Host(self.board)
 
 
-def ask(board: SimulatedBoard, message: bytes) -> bytes:
+def on_the_wire(preset: Preset = TINY, seed: int = 4, plan: FaultPlan | None = None) -> Host:
+    """Return a host of a board as after power-on."""
+    return Host(SimulatedBoard(SimulatedCrossbar(preset, seed, Clock(), plan), "B000004"))
+
+
+def ask(board: Host, message: bytes) -> bytes:
     """Return the response message without its line feed."""
     answer = board.execute(message)
     assert answer.endswith(b"\n"), (message, board.execute(b":SYST:ERR?"))
     return answer[:-1]
 
 
-def tell(board: SimulatedBoard, message: bytes) -> None:
+def tell(board: Host, message: bytes) -> None:
     """Execute a message that asks nothing and is not refused."""
     assert board.execute(message) == b""
     assert errors(board) == []
 
 
-def errors(board: SimulatedBoard) -> list[int]:
+def errors(board: Host) -> list[int]:
     """Return the numbers of all queued errors, oldest first; the queue is empty afterwards."""
     numbers = []
     while (number := int(ask(board, b"SYST:ERR?").split(b",")[0])) != 0:

@@ -114,7 +114,7 @@ def test_nothing_that_arrives_kills_the_board(sent):
 @settings(deadline=None, max_examples=60)
 @given(st.lists(messages, min_size=1, max_size=6))
 def test_same_seed_same_messages_same_bytes(sent):
-    with patch("simulator.board.time", SimpleNamespace(monotonic=lambda: 0.0)):  # no watchdog
+    with patch("simulator.watchdog.time", SimpleNamespace(monotonic=lambda: 0.0)):  # no watchdog
         one, again = on_the_wire(), on_the_wire()
         for message in sent:
             assert one.execute(message) == again.execute(message)

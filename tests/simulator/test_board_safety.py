@@ -32,7 +32,7 @@ def board():
 def wall(monkeypatch):
     """The wall clock as the board sees it, moved by hand."""
     clock = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr("simulator.board.time", SimpleNamespace(monotonic=lambda: clock.seconds))
+    monkeypatch.setattr("simulator.watchdog.time", SimpleNamespace(monotonic=lambda: clock.seconds))
     return clock
 
 
@@ -123,13 +123,13 @@ def test_any_message_starts_the_interval_anew(board, wall):
 
 def test_interval_starts_when_the_execution_ends(board, wall, monkeypatch):
     tell(board, b"SYST:WATC 5;:" + DRIVE)
-    read = board.crossbar.read
+    read = board.crossbar.read_steps
 
     def slowly(count):
         wall.seconds += 60
         return read(count)
 
-    monkeypatch.setattr(board.crossbar, "read", slowly)
+    monkeypatch.setattr(board.crossbar, "read_steps", slowly)
     ask(board, b"READ?")
     wall.seconds += 4.9
     board.watch()

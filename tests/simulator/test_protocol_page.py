@@ -8,7 +8,7 @@ import pytest
 from tests.simulator.boards import ask, errors, on_the_wire
 
 PAGE = (Path(__file__).parents[2] / "docs" / "board-protocol.md").read_text("utf-8")
-HEADERS = sorted({command.header for command in on_the_wire().commands()})
+HEADERS = sorted({command.header for command in on_the_wire().session.commands()})
 
 
 @pytest.mark.parametrize("header", HEADERS)

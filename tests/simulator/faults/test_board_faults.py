@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 
-from simulator.board import SimulatedBoard
-from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
 from tests.simulator.boards import (
     NO_NOISE,
     TINY,
@@ -15,6 +12,7 @@ from tests.simulator.boards import (
     errors,
     floats,
     floats_of,
+    on_the_wire,
     scan_list,
     tell,
 )
@@ -26,7 +24,7 @@ ALL_CLOSED = b"ROUT:PATT " + block(b"\xff\xff\xff\xfc") + b",%d"
 
 
 def board_with(*faults, preset=PRESET):
-    return SimulatedBoard(SimulatedCrossbar(preset, 4, Clock(), plan_of(*faults)), "B000004")
+    return on_the_wire(preset, plan=plan_of(*faults))
 
 
 def ready(*faults, preset=PRESET):
@@ -134,7 +132,7 @@ SCAN_SECONDS = 9 * 0.012
 def test_power_fails_in_the_middle_of_a_scan(when, struck_seconds):
     board = scanning({"kind": "power_cycle"} | when)
     tell_of = []
-    board.when_powered_on.append(lambda: tell_of.append(board.power_ons))
+    board.board.when_powered_on.append(lambda: tell_of.append(board.board.power_ons))
     assert ask(board, b"*ESR?") == b"160"  # power on, and a command that was not one
     assert board.execute(b"MEAS:SCAN?") == b""
     assert tell_of == [2]

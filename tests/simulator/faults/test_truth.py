@@ -26,7 +26,7 @@ def truth(tmp_path):
     with serve_bench(PRESET, SEED, ("socket",), faults=PLAN, truth=path) as bench:
         first = read(path)
         for _ in range(2):
-            bench.board.execute(b"*OPC?")
+            bench.board.open_session().execute(b"*OPC?")
     assert [entry.name for entry in tmp_path.iterdir()] == ["truth.npz"]
     return first, read(path)
 

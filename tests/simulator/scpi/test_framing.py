@@ -31,7 +31,7 @@ def feed_torn(framer, stream, cuts):
 @example(b"#9999999999\n*IDN?\n", [])
 @example(b"A #280" + b"\n" * 80 + b"\nB\n", [])
 def test_any_split_gives_the_same_messages(stream, cuts):
-    whole = Framer(LIMIT).feed(stream)
+    whole = list(Framer(LIMIT).feed(stream))
     assert feed_torn(Framer(LIMIT), stream, cuts) == whole
     assert feed_torn(Framer(LIMIT), stream, range(len(stream))) == whole
 
@@ -87,7 +87,7 @@ def test_well_formed_messages_come_back_whole(parts, cuts):
     ],
 )
 def test_where_messages_end(stream, messages):
-    assert Framer().feed(stream) == messages
+    assert list(Framer().feed(stream)) == messages
 
 
 @pytest.mark.parametrize(
@@ -105,15 +105,15 @@ def test_where_messages_end(stream, messages):
 )
 def test_overlong_message_is_discarded_up_to_its_end(refused):
     stream = b"before\n" + refused + b"\nbehind\n"
-    assert Framer(100).feed(stream) == [b"before", Overrun(), b"behind"]
+    assert list(Framer(100).feed(stream)) == [b"before", Overrun(), b"behind"]
 
 
 def test_message_of_exactly_the_limit_passes():
-    assert Framer(100).feed(b"A" * 100 + b"\n") == [b"A" * 100]
+    assert list(Framer(100).feed(b"A" * 100 + b"\n")) == [b"A" * 100]
     block = b"A #286" + b"\n" * 86
     assert len(block) == 92
-    assert Framer(92).feed(block + b"\n") == [block]
-    assert Framer(91).feed(block + b"\n") == [Overrun()]
+    assert list(Framer(92).feed(block + b"\n")) == [block]
+    assert list(Framer(91).feed(block + b"\n")) == [Overrun()]
 
 
 def test_limit_of_the_protocol():
@@ -134,5 +134,5 @@ def test_megabyte_in_single_bytes():
 
 def test_discarded_message_is_not_kept():
     framer = Framer(1000)
-    assert framer.feed(b"A" * 10**6) == []
+    assert list(framer.feed(b"A" * 10**6)) == []
     assert sum(len(held) for held in vars(framer).values() if isinstance(held, bytearray)) == 0

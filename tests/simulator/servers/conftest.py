@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
 
 from simulator.scpi import Block, Command, Engine, Integer, ScpiError, Status
+from simulator.steps import Steps
 
 T = TypeVar("T")
 
@@ -16,27 +18,64 @@ class EchoInstrument:
     """Keeps one block and answers it; remembers in which order its marks were set."""
 
     def __init__(self) -> None:
-        self.status = Status()
         self.stored = b""
         self.marks: list[int] = []
         self.power_ons = 1
-        commands = [
+        self.turn = asyncio.Lock()
+        self.sessions: list[EchoSession] = []
+        self.steps_done = 0
+
+    def open_session(self) -> "EchoSession":
+        self.sessions.append(EchoSession(self))
+        return self.sessions[-1]
+
+    def commands(self) -> list[Command]:
+        return [
             Command("*IDN?", lambda: "OHMSUM,ECHO,0,1.0"),
             Command("DATA", self._store, (Block(),)),
             Command("DATA?", lambda: self.stored),
             Command("MARK", self.marks.append, (Integer(0, 2**31),)),
             Command("FILL?", bytes, (Integer(0, 2**26),)),
+            Command("WORK?", self._work, (Integer(0, 2**31),)),
         ]
-        self._engine = Engine(commands, self.status)
 
     def _store(self, payload: bytes) -> None:
         self.stored = payload
 
-    def execute(self, message: bytes) -> bytes:
-        return self._engine.execute(message)
+    def _work(self, steps: int) -> Steps[int]:
+        """Takes so many steps of a millisecond."""
+        for _ in range(steps):
+            time.sleep(0.001)
+            self.steps_done += 1
+            yield 0.0
+        return steps
+
+
+class EchoSession:
+    """A session of its own status; knows what it was told of its host."""
+
+    def __init__(self, instrument: EchoInstrument) -> None:
+        self.status = Status()
+        self.told: list[str] = []
+        self._instrument = instrument
+        self._engine = Engine(instrument.commands(), self.status)
+
+    def message_came(self) -> None:
+        self.told.append("came")
+
+    def steps(self, message: bytes) -> Steps[bytes]:
+        answer = yield from self._engine.steps(message)
+        self.told.append("done")
+        return answer
 
     def overrun(self) -> None:
         self.status.report(ScpiError(-363))
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def close(self) -> None:
+        self._instrument.sessions.remove(self)
 
 
 class BackgroundLoop:

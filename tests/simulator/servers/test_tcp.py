@@ -12,6 +12,7 @@ import pytest
 
 from simulator.scpi import MESSAGE_LIMIT_BYTES, encode_block
 from simulator.servers import serve_tcp
+from tests.simulator.servers.conftest import EchoSession
 
 
 @pytest.fixture
@@ -104,11 +105,12 @@ def test_many_clients_at_once_each_get_their_own_answers(port, instrument):
         assert own == [number * 1000 + turn for turn in range(20)]
 
 
-def test_status_is_shared_and_answers_are_not(port):
+def test_errors_are_of_the_session_that_made_them(port):
     with client(port) as one, client(port) as other:
         one.sendall(b"NONSENSE\n")
         assert ask(one, b"*OPC?") == b"1\n"
-        assert ask(other, b"SYST:ERR?").startswith(b"-113,")
+        assert ask(other, b"SYST:ERR?;*CLS") == b'0,"No error"\n'
+        assert ask(one, b"SYST:ERR?").startswith(b"-113,")
         assert ask(one, b"SYST:ERR?") == b'0,"No error"\n'
 
 
@@ -129,7 +131,7 @@ def test_client_that_vanishes_harms_nobody(port, background, wait_until, sent):
             connection.sendall(sent)
             vanish(connection)
         assert ask(witness, b"*IDN?") == b"OHMSUM,ECHO,0,1.0\n"
-        wait_until(lambda: background.tasks() == idle_tasks + 1)
+        wait_until(lambda: background.tasks() == idle_tasks + 2)  # a session, and receiving ahead
         assert ask(witness, b"SYST:ERR:COUN?") == b"0\n"
 
 
@@ -231,19 +233,18 @@ def test_leaving_it_to_the_event_loop_leaves_nothing_open(instrument):
     asyncio.run(serve())
 
 
-def test_fault_of_the_instrument_ends_only_the_session_that_met_it(background, instrument, caplog):
-    class Faulty:
-        power_ons = 1
+def test_fault_of_the_instrument_ends_only_the_session_that_met_it(
+    background, instrument, caplog, monkeypatch
+):
+    session_steps = EchoSession.steps
 
-        def execute(self, message):
-            if message == b"FAULT":
-                raise RuntimeError("on purpose")
-            return instrument.execute(message)
+    def steps(self, message):
+        if message == b"FAULT":
+            raise RuntimeError("on purpose")
+        return session_steps(self, message)
 
-        def overrun(self):
-            instrument.overrun()
-
-    server = background.run(serve_tcp(Faulty()))
+    monkeypatch.setattr(EchoSession, "steps", steps)
+    server = background.run(serve_tcp(instrument))
     with client(server.port) as one, client(server.port) as other:
         assert ask(other, b"*OPC?") == b"1\n"
         one.sendall(b"FAULT\n")
