@@ -6,7 +6,7 @@ its amplifier is NaN in every array.
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -90,13 +90,20 @@ class CrossbarBoard:
 
     @classmethod
     def open(
-        cls, resource: str, *, timeout_seconds: float = 5.0, trace: Trace | None = None
+        cls,
+        resource: str,
+        *,
+        timeout_seconds: float = 5.0,
+        trace: Trace | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> Self:
         """Opens the board behind a VISA resource; changes nothing on it but its error queue.
 
+        `check` is called before every exchange; what it raises ends it.
+
         Raises WrongInstrument if something else answers *IDN?.
         """
-        link = Link(resource, timeout_seconds=timeout_seconds, trace=trace)
+        link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
             identity = scpi.identity(link)
             kind = identity.model.removeprefix(_MODEL_START)

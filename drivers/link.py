@@ -33,9 +33,14 @@ class Link:
     """
 
     def __init__(
-        self, resource: str, *, timeout_seconds: float = 5.0, trace: Trace | None = None
+        self,
+        resource: str,
+        *,
+        timeout_seconds: float = 5.0,
+        trace: Trace | None = None,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Opens the resource.
+        """Opens the resource. `check` is called before every exchange; what it raises ends it.
 
         Raises LinkLost if nobody is there, InstrumentError if the name is not that of a raw socket
         or a serial port.
@@ -47,6 +52,7 @@ class Link:
         self.bytes_received = 0
         self.exchanges = 0
         self._trace = trace
+        self._check = check
         self._closed = False
         self._busy_until = 0.0
         self._unsent_bytes = 0
@@ -116,6 +122,7 @@ class Link:
     def _exchange(
         self, message: str | bytes, timeout_seconds: float | None, *, answered: bool
     ) -> list[str | bytes]:
+        self._check()
         data = _framed(message)
         allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         with self.lock:

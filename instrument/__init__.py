@@ -1,6 +1,6 @@
 """The controller: opens a bench, calibrates, programs, multiplies, proves the precision.
 
-from instrument import open_bench
+from ohmsum import open_bench
 
 with open_bench("sim:64x16") as bench:
     program = bench.program(weights)
@@ -9,10 +9,14 @@ with open_bench("sim:64x16") as bench:
 
 from typing import TYPE_CHECKING, Any
 
+from instrument.neighbours import require_own_packages
+
 if TYPE_CHECKING:
     from instrument.bench import Bench, open_bench
 
 __all__ = ["Bench", "open_bench"]
+
+require_own_packages()
 
 
 def __getattr__(name: str) -> Any:

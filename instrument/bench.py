@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,7 @@ from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
+from instrument import interruption
 from instrument.arguments import one_of, positive_number, whole_number
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
@@ -41,6 +43,7 @@ from instrument.validity import require_valid, why_expired
 
 SIMULATED = "sim:"
 Wire = Literal["socket", "serial"]
+OUTPUTS_OFF = "the outputs are off"
 
 
 _log = logging.getLogger(__name__)
@@ -282,7 +285,11 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Be
         else:
             config = load_bench_config(Path(bench))
         settings = config.board
-        board = CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds)
+        board = CrossbarBoard.open(
+            settings.resource,
+            timeout_seconds=settings.timeout_seconds,
+            check=interruption.check,
+        )
         way_out.callback(_close, board, settings)
         if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
             raise UsageError(
@@ -303,15 +310,20 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Be
 
 
 def _close(board: CrossbarBoard, settings: BoardConfig) -> None:
-    """Bring the board into its safe state and close it."""
+    """Bring the board into its safe state and close it; note on what ended the bench that it is."""
     try:
         board.close()
     except InstrumentError:
         raise
-    except BaseException:
+    except BaseException as cut_short:
         # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
         CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds).close()
+        cut_short.add_note(OUTPUTS_OFF)
         raise
+    # Who mends a file or a bug does not ask for it.
+    error = sys.exception()
+    if isinstance(error, InstrumentError) or not isinstance(error, Exception | None):
+        error.add_note(OUTPUTS_OFF)
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""What all tests share: how hypothesis searches."""
+"""What all tests share: how hypothesis searches, and that Ctrl-C can be pressed."""
 
 import os
+import signal
 
+import pytest
 from hypothesis import settings
 
 # A run that decides over a change must decide the same twice; at the desk the search is new each
@@ -9,3 +11,9 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_interrupts() -> None:
+    """Python ignores SIGINT where it was started so: in the background of a shell, by some CI."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,96 +1,148 @@
 """Ways out of a command: exit statuses, one clear line for an error, signals that end in a safe
-state.
+state, streams that were closed or whose reader has gone.
 """
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType
 from typing import Any
 
-OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT, INTERRUPTED = 1, 2, 3, 130
+from instrument.interruption import Interrupted, Interruption
+from instrument.printable import printable
+
+OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT = 1, 2, 3
 BUG = 70
 """A fault of ours (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
 specification.
 """
 NOT_WRITTEN = 74
 """A full disk, a read-only folder (EX_IOERR of sysexits.h): nothing is wrong with the command."""
-
-
-class Interrupted(BaseException):
-    """A signal asks the command to end: unwinds the stack, so that every context on it brings its
-    instrument into a safe state.
-    """
+INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
+"""As a shell says it of SIGINT, SIGPIPE and SIGTERM."""
+_DEVICE_FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO
 
 
 def run_to_exit_status(app: Callable[[], Any]) -> int:
-    """Run a command line application that ends by SystemExit; return its exit status.
+    """Run a command line application that ends by SystemExit; return its exit status."""
+    interruption = Interruption()
+    interruption.listen()
+    try:
+        _open_standard_streams()
+        return _flushed(_status(app))
+    except Interrupted as late:
+        # It came when all was done, but before it was said.
+        return _told(late)
+    finally:
+        interruption.stop()
 
-    The first signal that asks it to end becomes Interrupted; later ones are ignored, so that
-    nothing cuts the way to the safe state short.
-    """
-    for number in _endings():
-        signal.signal(number, _interrupt_once)
+
+def _status(app: Callable[[], Any]) -> int:
     try:
         app()
     except SystemExit as leave:
-        return int(leave.code or 0)
-    except Interrupted as interrupted:
-        _say("; ".join(["interrupted", "the outputs are off", *_notes(interrupted)]))
-        return INTERRUPTED
-    except Exception as error:  # noqa: BLE001  (the last stop: told apart below)
-        status = _status_of(error)
-        if status is None:
-            traceback.print_exc()
-            return BUG
-        _say("; ".join([str(error), *_notes(error)]))
-        return status
+        # The libraries that print say 1 where the reader of a pipe has gone: that is no verdict.
+        gone = isinstance(leave.__context__, BrokenPipeError)
+        return READER_GONE if gone else int(leave.code or 0)
+    except BrokenPipeError:
+        return READER_GONE
+    except (Interrupted, Exception) as error:  # noqa: BLE001  (the last stop: told apart there)
+        return _told(error)
     return 0
 
 
-def _notes(error: BaseException) -> list[str]:
-    """Return what was added to an error on its way here."""
-    return getattr(error, "__notes__", [])
+def _told(error: BaseException) -> int:
+    """Say what ended the command in one line; return its exit status."""
+    notes: list[str] = getattr(error, "__notes__", [])
+    if isinstance(error, Interrupted):
+        terminated = error.number == signal.SIGTERM
+        _say("; ".join(["terminated" if terminated else "interrupted", *notes]))
+        return TERMINATED if terminated else INTERRUPTED
+    status = _status_of(error)
+    if status is None:
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            _print(printable(line))
+        return BUG
+    _say("; ".join([_in_words(error), *notes]))
+    return status
 
 
-def _endings() -> list[signal.Signals]:
-    """Return the signals that ask a command to end."""
-    endings = [signal.SIGINT, signal.SIGTERM]
-    # The terminal has gone, a connection lost overnight; under nohup that is to be ignored.
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        endings.append(signal.SIGHUP)
-    return endings
+def _in_words(error: BaseException) -> str:
+    """Return an error's message; an OSError's own begins with a number."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error}"
+    return str(error)
 
 
-def _interrupt_once(_number: int, _frame: FrameType | None) -> None:
-    for number in _endings():
-        signal.signal(number, signal.SIG_IGN)
-    raise Interrupted
-
-
-def _status_of(error: Exception) -> int | None:
+def _status_of(error: BaseException) -> int | None:
     """Return the exit status of an error that a person can mend, None for a bug of ours."""
+    from instrument.errors import FileNotWritten, UsageError
+
+    # The faults of wires are InstrumentErrors, what is written raises FileNotWritten: what is left
+    # of OSError is of files that are read, and of what is printed.
+    if isinstance(error, FileNotWritten) or getattr(error, "errno", None) in _DEVICE_FULL:
+        return NOT_WRITTEN
+    if isinstance(error, UsageError | OSError):
+        return BAD_USAGE
     # Late: most runs never need them, and --help never.
     from calibration.targets import MatrixError
     from calibration.transfer import OverloadError
     from drivers.errors import InstrumentError
-    from instrument.errors import FileNotWritten, UsageError
 
-    # The faults of wires are InstrumentErrors, what is written raises FileNotWritten: what is left
-    # of OSError is of files that are read.
-    if isinstance(error, UsageError | MatrixError | OSError):
+    if isinstance(error, MatrixError):
         return BAD_USAGE
-    if isinstance(error, FileNotWritten):
-        return NOT_WRITTEN
     if isinstance(error, InstrumentError | OverloadError):
         return INSTRUMENT_FAULT
     return None
 
 
+def _open_standard_streams() -> None:
+    """Make sure that the three standard streams are there, and take every character.
+
+    Where one was closed (2>&-), the next file or socket would get its number, and what is printed
+    would go there; Python prints to stdout what it cannot print to stderr.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    # Open as long as the process is.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal without our characters gets a question mark, not an error after the whole run.
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _flushed(status: int) -> int:
+    """Write what stdout still holds; return the exit status that is then right."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try again at its own end, and fail with a message of its own.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        _say(f"stdout: cannot be written ({error.strerror or error})")
+        return NOT_WRITTEN
+    return status
+
+
 def _say(line: str) -> None:
+    _print(f"ohmsum: {printable(' '.join(line.split()))}")
+
+
+def _print(line: str) -> None:
     with suppress(OSError):  # the terminal may have gone
-        print(f"ohmsum: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201  (the way an error is told)
+        print(line, file=sys.stderr)  # noqa: T201  (the way an error is told)

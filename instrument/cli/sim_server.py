@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from instrument.cli.exits import Interrupted
 from instrument.config import bench_toml
 from instrument.errors import UsageError
+from instrument.interruption import Interrupted
 from instrument.writing import write_text
 from simulator.bench import Wire, serve_bench
 from simulator.faults.plan import PlanError, load_plan

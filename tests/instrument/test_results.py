@@ -1,6 +1,7 @@
 """What a command prints at its end: one JSON document, or a table with the same figures."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instrument.cli.exits import Interrupted
+from instrument.interruption import Interrupted
 
 RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")
 # Only these may differ between two runs of one seed.
@@ -279,7 +280,7 @@ def test_a_persons_own_matrix_and_inputs(ohmsum, run_json, tmp_path, kind):
 
 def test_what_ends_the_hours_leaves_the_result_so_far(ohmsum, tmp_path, monkeypatch):
     def cut_short(*_):
-        raise Interrupted
+        raise Interrupted(signal.SIGINT)
 
     monkeypatch.setattr("instrument.validation.checks.visits", cut_short)
     ended = ohmsum(*RANDOM_RUN, "--hours", "8", "--out", "results")

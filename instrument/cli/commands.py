@@ -1,0 +1,64 @@
+"""All commands in one application. Heavy libraries are imported by the commands, not here, so that
+--help answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from instrument.cli.budget import budget
+from instrument.cli.demo import demo
+from instrument.cli.design import design
+from instrument.cli.run import run
+from instrument.cli.sim import sim
+from instrument.cli.study import study
+
+app = typer.Typer(
+    name="ohmsum",
+    # The first lines of what --help says; each command says the rest.
+    help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, "
+    "program a matrix into it, and prove the precision of its products.",
+    epilog="Exit status: 0 done and within specification; 1 done, specification not met; 2 bad "
+    "usage, file or configuration; 3 instrument, bus or board fault; 70 a fault of ohmsum; 74 a "
+    "file cannot be written (disk full, quota, read-only folder); 130 interrupted (Ctrl-C, "
+    "terminal gone); 141 the reader of stdout went away, all files are complete; 143 terminated "
+    "(SIGTERM). In each case the outputs are off, or the last line on stderr says that they may "
+    "not be, and what was measured is kept. Try first: ohmsum demo",
+    no_args_is_help=True,
+    # Plain help: the rich kind takes as long to import as all the rest.
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(sim)
+app.command()(run)
+app.command()(budget)
+app.command()(design)
+app.add_typer(study, name="study")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from instrument.provenance import versions
+
+        typer.echo(", ".join(f"{name} {number}" for name, number in versions().items() if number))
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Say the version of ohmsum, its commit where that is known, and Python's.",
+        ),
+    ] = False,
+) -> None:
+    pass

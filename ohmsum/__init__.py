@@ -1,0 +1,43 @@
+"""What a person imports.
+
+from ohmsum import open_bench
+
+with open_bench("sim:64x16") as bench:
+    program = bench.program(weights)
+    y = program @ x
+"""
+
+from importlib.machinery import PathFinder
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from instrument import Bench, open_bench
+
+__all__ = ["Bench", "open_bench"]
+
+
+def __getattr__(name: str) -> Any:
+    # Late, so that `ohmsum --help` does not wait for numerical libraries.
+    if name == "__version__":
+        return version("ohmsum")
+    if name in __all__:
+        require_own_instrument()
+        import instrument
+
+        return getattr(instrument, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def require_own_instrument() -> None:
+    """Raise ImportError where a person's own `instrument` would be imported instead of ours. That
+    one looks after the other packages.
+    """
+    found = PathFinder.find_spec("instrument")
+    origin = None if found is None else found.origin
+    if origin is None or Path(origin).parents[1] != Path(__file__).parents[1]:
+        raise ImportError(
+            f"{origin} is in the way of ohmsum's own package instrument: rename it, or start "
+            "Python where it is not the first to be found"
+        )

@@ -1,0 +1,128 @@
+"""What a person meets first: streams that are closed, own modules in the way, the version."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from instrument.neighbours import NEIGHBOURS
+
+RUN = "run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept"
+
+
+@pytest.fixture
+def shell(start_environment, tmp_path):
+    """Run a line of shell in which $OHMSUM is the command; what ended."""
+
+    def run(line):
+        return subprocess.run(
+            line,
+            shell=True,
+            executable="/bin/bash",
+            cwd=tmp_path,
+            env=start_environment | {"OHMSUM": f"{sys.executable} -m ohmsum"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_reader_of_stdout_going_away_is_no_verdict(start_environment, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        outcome = subprocess.run(
+            [sys.executable, "-m", "ohmsum", *RUN],
+            cwd=tmp_path,
+            env=start_environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert outcome.returncode == 141
+    assert "Traceback" not in outcome.stderr
+    document = json.loads((tmp_path / "kept" / "result.json").read_text("utf-8"))
+    assert document["ok"]
+    assert (tmp_path / "kept" / "report.html").read_text("utf-8").rstrip().endswith("</html>")
+
+
+def test_help_whose_reader_has_gone(shell):
+    assert shell("$OHMSUM --help | true; exit ${PIPESTATUS[0]}").returncode in (0, 141)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_full_disk_behind_stdout(shell):
+    outcome = shell("$OHMSUM --version >/dev/full")
+    assert outcome.returncode == 74
+    assert outcome.stderr.startswith("ohmsum: ")
+    assert "No space left on device" in outcome.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-"])
+def test_no_error_on_stdout_where_stderr_is_closed(shell, closed):
+    outcome = shell(f"$OHMSUM run --bench nowhere.toml --matrix random --json {closed}")
+    assert (outcome.returncode, outcome.stdout, outcome.stderr) == (2, "", "")
+
+
+def test_no_file_takes_the_place_of_a_closed_stderr(shell, tmp_path):
+    """What is written to descriptor 2 would else go into the first file or socket opened."""
+    program = (
+        "from instrument.cli import exits; import os; exits.run_to_exit_status(lambda: ["
+        "open('file', 'w').close, print(open('file', 'w').fileno() > 2)])"
+    )
+    outcome = shell(f'{sys.executable} -W ignore -c "{program}" 2>&- 0<&-')
+    assert outcome.stdout == "True\n"
+
+
+def test_closed_stdout_is_nobodys_fault(shell):
+    outcome = shell("$OHMSUM --version >&-")
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+
+
+def test_version(ohmsum):
+    outcome = ohmsum("--version")
+    assert outcome.status == 0
+    assert outcome.out.startswith("ohmsum 0.")
+    assert ", python 3." in outcome.out
+
+
+@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize(
+    "way", ["from instrument import open_bench", "import ohmsum; ohmsum.Bench"]
+)
+def test_an_own_module_in_the_way_is_named(start_environment, tmp_path, name, way):
+    (tmp_path / f"{name}.py").write_text("x = 1\n")
+    outcome = subprocess.run(
+        [sys.executable, "-c", way],
+        cwd=tmp_path,
+        env=start_environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 1
+    last = outcome.stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: {tmp_path / name}.py is in the way of ohmsum's own")
+
+
+@pytest.mark.parametrize("name", [*NEIGHBOURS, "instrument"])
+def test_the_command_names_the_folder_in_the_way(shell, tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").touch()
+    outcome = shell("$OHMSUM --version")
+    assert outcome.returncode == 2
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith(f"ohmsum: {tmp_path / name / '__init__.py'} is in the way of ")
+
+
+def test_a_folder_that_is_no_package_is_not_in_the_way(shell, tmp_path):
+    for name in NEIGHBOURS:
+        (tmp_path / name).mkdir()
+    assert shell("$OHMSUM --version").returncode == 0
