@@ -33,6 +33,7 @@ from calibration._preliminaries import find_out
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
 from calibration.drift import DriftTrack, Reference, track_drift
 from calibration.planning import MOST_PASSES, Plan, candidates, predict, quickest
+from calibration.records import Record
 from calibration.reversal import NoiseTally
 
 Floats = NDArray[np.float64]
@@ -58,8 +59,8 @@ class BranchStatus(IntEnum):
     """Closing its switch adds nothing, but the crosspoint conducts with all switches open."""
 
 
-@dataclass(frozen=True)
-class BranchCalibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class BranchCalibration(Record):
     """What the board was measured to be; relative to its own converters."""
 
     branch_siemens: NDArray[np.float64]

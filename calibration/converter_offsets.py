@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from calibration.converter_design import ConverterDesign
 from calibration.converter_fit import CurveFit
 from calibration.reading_noise import ReadingNoise
+from calibration.records import Record
 
 Floats = NDArray[np.float64]
 
@@ -29,8 +30,8 @@ LEARNT = 0.5
 """Of what was supposed: a channel whose uncertainty is smaller has learnt something."""
 
 
-@dataclass(frozen=True)
-class Offsets:
+@dataclass(frozen=True, eq=False, repr=False)
+class Offsets(Record):
     """Offsets, each with its standard uncertainty."""
 
     row_volts: Floats

@@ -25,6 +25,7 @@ from calibration.converter_fit import CurveFit, fit_curves
 from calibration.converter_offsets import Offsets, find_offsets
 from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progress
 from calibration.curves import Curves
+from calibration.records import Record
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -53,8 +54,8 @@ class ChannelStatus(IntEnum):
     """A row: no working column could look at it."""
 
 
-@dataclass(frozen=True)
-class Converters:
+@dataclass(frozen=True, eq=False, repr=False)
+class Converters(Record):
     """The converters of a board; relative to one another."""
 
     rows: Curves

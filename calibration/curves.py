@@ -14,6 +14,8 @@ import numpy as np
 from numpy.polynomial import legendre
 from numpy.typing import NDArray
 
+from calibration.records import Record
+
 Floats = NDArray[np.float64]
 FIRST_DEGREE = 2
 """Below it are the constant and the linear term, which are the line."""
@@ -27,8 +29,8 @@ class Largest(NamedTuple):
     uncertainty: float
 
 
-@dataclass(frozen=True)
-class Curves:
+@dataclass(frozen=True, eq=False, repr=False)
+class Curves(Record):
     """One smooth curve for each channel, `d(x) = Σ_n c_n [P_n(x/s) − ℓ_n(x)]`.
 
     P_n are Legendre polynomials from degree 2 on, s the full scale, ℓ_n the line through P_n(x/s)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
 from calibration.gains import MEDIAN_OF_CHI_SQUARED, SURPRISE, Gains, GainSpread, fit_gains
+from calibration.records import Record
 from calibration.transfer import TransferMeasurement
 from calibration.wire import without_wire_drop
 from kirchhoff import Wire, transfer_matrix
@@ -42,8 +43,8 @@ is then a part of T.
 """
 
 
-@dataclass(frozen=True)
-class BoardEstimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class BoardEstimate(Record):
     """A board as all its measurements together tell it."""
 
     branches: BranchCalibration

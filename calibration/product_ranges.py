@@ -13,13 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.records import Record
 from calibration.transfer import TransferMeasurement
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class ProductRange:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProductRange(Record):
     """A range that products are read in, and what its readings mean in the range of use."""
 
     range_amperes: float

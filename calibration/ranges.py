@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from calibration.branches import BranchCalibration
 from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progress
 from calibration.curves import Curves
+from calibration.records import Record
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +28,8 @@ CLASS_RATIO = 1e-3
 """Standard uncertainty, relative, of a ratio that was not measured: two gains of 0.1 %."""
 
 
-@dataclass(frozen=True)
-class RangeGains:
+@dataclass(frozen=True, eq=False, repr=False)
+class RangeGains(Record):
     """What brings the readings of every range on the scale of one of them."""
 
     ranges_amperes: Floats

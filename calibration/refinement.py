@@ -27,6 +27,7 @@ from calibration.descent import choose, descend, settled
 from calibration.estimate import BoardEstimate, absorb, first_estimate
 from calibration.pairs import board_pattern, cells_of, differences, pair_banks
 from calibration.product_ranges import ProductRange, range_of_use, tie
+from calibration.records import Record
 from calibration.scale import best_scale
 from calibration.targets import Targets
 from calibration.transfer import (
@@ -53,8 +54,8 @@ LEAST_GAIN = 0.03
 """Relative gain that a round is worth: a twentieth of a bit."""
 
 
-@dataclass(frozen=True)
-class Programmed:
+@dataclass(frozen=True, eq=False, repr=False)
+class Programmed(Record):
     """A programmed board, as it was measured."""
 
     pattern: Bools

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
+from calibration.records import Record
 
 REACH_FRACTION = 0.5
 """Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half
@@ -22,8 +23,8 @@ class MatrixError(ValueError):
     """A matrix that the board cannot take; the message says why."""
 
 
-@dataclass(frozen=True)
-class Targets:
+@dataclass(frozen=True, eq=False, repr=False)
+class Targets(Record):
     """What the pairs of a board shall conduct."""
 
     difference_siemens: NDArray[np.float64]
@@ -44,12 +45,12 @@ def check_matrix(weights: object) -> NDArray[np.float64]:
         raise MatrixError(f"a matrix has 2 dimensions (rows, outputs), not {matrix.ndim}")
     if 0 in matrix.shape:
         raise MatrixError(f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} is empty")
-    if not np.isfinite(matrix).all():
+    largest = largest_magnitude(matrix)
+    if not np.isfinite(largest):
         row, output = np.argwhere(~np.isfinite(matrix))[0]
         raise MatrixError(f"row {row + 1}, output {output + 1} is {matrix[row, output]}")
-    if not matrix.any():
+    if not largest:
         raise MatrixError("all weights are zero: nothing to scale by")
-    largest = float(np.abs(matrix).max())
     if not SMALLEST_SCALABLE <= largest <= 1 / SMALLEST_SCALABLE:
         raise MatrixError(f"the largest weight is {largest:g}: too far from 1 to scale by")
     return matrix
@@ -73,6 +74,11 @@ def real_array(values: object, name: str) -> NDArray[np.float64]:
         raise MatrixError(f"{name} holds real numbers, not {array.dtype}")
     with np.errstate(over="ignore"):  # infinity then, which is refused in words
         return array.astype(np.float64)
+
+
+def largest_magnitude(matrix: NDArray[np.float64]) -> float:
+    """Return the largest |element|, NaN if one is NaN; without a temporary matrix."""
+    return float(np.maximum(matrix.max(), -matrix.min()))
 
 
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:

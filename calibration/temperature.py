@@ -25,6 +25,7 @@ from scipy.special import erfcx
 
 from calibration.ageing import AGEING_PER_DECADE, decades
 from calibration.branches import BranchCalibration
+from calibration.records import Record
 from calibration.uncertainty import Estimate
 from calibration.warming import CHANGE_KELVIN, Warming
 
@@ -77,8 +78,8 @@ class Conductances:
     """Standard deviation of what each has beside that."""
 
 
-@dataclass(frozen=True)
-class Coefficients:
+@dataclass(frozen=True, eq=False, repr=False)
+class Coefficients(Record):
     """Temperature coefficients of a board's branches; relative to the board's own converters."""
 
     per_kelvin: Floats

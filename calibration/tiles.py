@@ -13,13 +13,14 @@ wherever a tile's largest weight is smaller than the matrix's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.targets import MatrixError
+from calibration.targets import MatrixError, largest_magnitude
 
 Floats = NDArray[np.float64]
 MOST_TILES = 64
@@ -69,11 +70,7 @@ def cut(rows: int, outputs: int, most_rows: int, most_outputs: int) -> tuple[Til
     Their sides differ by one at most: a sliver at the end would use few rows, and give its reading
     the noise of many.
     """
-    return tuple(
-        Tile(first_row, tile_rows, first_output, tile_outputs)
-        for first_row, tile_rows in _even_parts(rows, most_rows)
-        for first_output, tile_outputs in _even_parts(outputs, most_outputs)
-    )
+    return tuple(_cut(rows, outputs, most_rows, most_outputs))
 
 
 def tiles_to_program(matrix: Floats, most_rows: int, most_outputs: int) -> tuple[Tile, ...]:
@@ -83,18 +80,24 @@ def tiles_to_program(matrix: Floats, most_rows: int, most_outputs: int) -> tuple
 
     Raises MatrixError where there are more than MOST_TILES.
     """
-    counts = np.abs(matrix) > NEGLIGIBLE * np.abs(matrix).max()
     rows, outputs = matrix.shape
-    tiles = [
-        tile for tile in cut(rows, outputs, most_rows, most_outputs) if counts[tile.block].any()
-    ]
-    if len(tiles) > MOST_TILES:
-        raise MatrixError(
-            f"a matrix of {rows} rows × {outputs} outputs does not fit on the board: of tiles of "
-            f"up to {most_rows} × {most_outputs} it takes {len(tiles)}, and {MOST_TILES} are the "
-            "most"
-        )
+    counts = NEGLIGIBLE * largest_magnitude(matrix)
+    tiles: list[Tile] = []
+    for tile in _cut(rows, outputs, most_rows, most_outputs):
+        if largest_magnitude(matrix[tile.block]) > counts:
+            tiles.append(tile)
+        if len(tiles) > MOST_TILES:  # a huge matrix is refused at once
+            raise MatrixError(
+                f"a matrix of {rows} rows × {outputs} outputs does not fit on the board: it takes "
+                f"more than {MOST_TILES} tiles of up to {most_rows} × {most_outputs}"
+            )
     return tuple(tiles)
+
+
+def _cut(rows: int, outputs: int, most_rows: int, most_outputs: int) -> Iterator[Tile]:
+    for first_row, tile_rows in _even_parts(rows, most_rows):
+        for first_output, tile_outputs in _even_parts(outputs, most_outputs):
+            yield Tile(first_row, tile_rows, first_output, tile_outputs)
 
 
 def _even_parts(length: int, most: int) -> list[tuple[int, int]]:

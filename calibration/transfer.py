@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.linalg import hadamard
 
 from calibration.crossbar import Crossbar
+from calibration.records import Record
 
 DRIFT = 1e-5
 """Standard deviation of what the gain of a whole board moves by from a vector to its negative:
@@ -31,8 +32,8 @@ class OverloadError(Exception):
     """A column read beyond its range where it must not."""
 
 
-@dataclass(frozen=True)
-class TransferMeasurement:
+@dataclass(frozen=True, eq=False, repr=False)
+class TransferMeasurement(Record):
     """A measured transfer matrix, of the rows that are in use."""
 
     siemens: NDArray[np.float64]

@@ -4,25 +4,49 @@ from ohmsum import open_bench
 
 with open_bench("sim:64x16") as bench:
     program = bench.program(weights)
-    y = program @ x
+    y = x @ program
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from instrument.neighbours import require_own_packages
 
 if TYPE_CHECKING:
+    from calibration.targets import MatrixError
+    from calibration.transfer import OverloadError
+    from drivers.errors import InstrumentError
     from instrument.bench import Bench, open_bench
+    from instrument.errors import UsageError
+    from instrument.store import Calibration
+    from instrument.tiled import TiledMatrix
 
-__all__ = ["Bench", "open_bench"]
+__all__ = [
+    "Bench",
+    "Calibration",
+    "InstrumentError",
+    "MatrixError",
+    "OverloadError",
+    "TiledMatrix",
+    "UsageError",
+    "open_bench",
+]
+_HOMES = {
+    "Bench": "instrument.bench",
+    "Calibration": "instrument.store",
+    "InstrumentError": "drivers.errors",
+    "MatrixError": "calibration.targets",
+    "OverloadError": "calibration.transfer",
+    "TiledMatrix": "instrument.tiled",
+    "UsageError": "instrument.errors",
+    "open_bench": "instrument.bench",
+}
 
 require_own_packages()
 
 
 def __getattr__(name: str) -> Any:
     # Late, so that `ohmsum --help` does not wait for numerical libraries.
-    if name in __all__:
-        from instrument import bench
-
-        return getattr(bench, name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

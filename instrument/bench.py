@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, get_args
@@ -32,6 +31,7 @@ from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument import interruption
 from instrument.arguments import one_of, positive_number, whole_number
+from instrument.clocks import Reading
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
@@ -152,7 +152,7 @@ class Bench:
         )
         noise = survey_noise(self.board, measured, settings)
         measured, coefficients = with_earlier(measured, [], noise.warming)
-        now = self.board.seconds()
+        ended = Reading.now(self.board.seconds())
         return Calibration(
             board=self.identity,
             branches=measured,
@@ -162,22 +162,19 @@ class Bench:
             temperature=coefficients,
             converter_seconds=converters_done - began + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
-            bench_seconds=now - began,
+            bench_seconds=ended.board_seconds - began,
             board_kelvin=self.board.temperature_kelvin(),
             wall_seconds=time.perf_counter() - started,
-            made_at=datetime.now(UTC),
+            made_at=ended.date,
+            ended=ended,
             versions={"ohmsum": ohmsum_version(), "firmware": self.board.identity.firmware},
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:
         """Return why a calibration no longer holds for this board, None while it does."""
         _require_calibration(calibration)
-        return why_expired(
-            calibration,
-            datetime.now(UTC),
-            self.board.temperature_kelvin(),
-            self.config.calibration,
-        )
+        seconds, kelvin = self.board.moment()
+        return why_expired(calibration, Reading.now(seconds), kelvin, self.config.calibration)
 
     def program(
         self,
@@ -216,7 +213,8 @@ class Bench:
         done: list[ProgrammedTile] = []
         for tile, targets in zip(tiles, wanted, strict=True):
             if not allow_expired:
-                require_valid(calibration, self.board.temperature_kelvin(), self.config.calibration)
+                seconds, kelvin = self.board.moment()
+                require_valid(calibration, Reading.now(seconds), kelvin, self.config.calibration)
             programmed = refinement.program(
                 corrected,
                 self._branches_now(calibration),

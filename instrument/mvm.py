@@ -11,6 +11,7 @@ from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, no_progress
 from calibration.pairs import differences
 from calibration.product_ranges import ranges_of_products
+from calibration.records import Record
 from calibration.refinement import Programmed, reprogram
 from calibration.sentinels import Watch, watch
 from calibration.transfer import OverloadError
@@ -18,10 +19,10 @@ from drivers.crossbar_board import CrossbarBoard
 from instrument.arguments import input_vectors
 
 
-@dataclass(frozen=True)
-class ProgrammedMatrix:
-    """A matrix that stands on the board, by itself. `matrix @ x` drives x and reads every output
-    once.
+@dataclass(frozen=True, eq=False, repr=False)
+class ProgrammedMatrix(Record):
+    """A matrix that stands on the board, by itself. `x @ matrix`, or `matrix @ x`, drives x and
+    reads every output once.
     """
 
     board: CrossbarBoard
@@ -34,6 +35,8 @@ class ProgrammedMatrix:
     input_full_scale: float
     watch: Watch | None = None
     """What sentinels said when they were last read; None as long as they never were."""
+    __array_ufunc__ = None
+    """numpy then leaves `x @ matrix` to this class."""
 
     @property
     def gain(self) -> float:
@@ -62,6 +65,10 @@ class ProgrammedMatrix:
         """
         again = reprogram(self.corrected, self.programmed, progress=progress)
         return replace(self, programmed=again, watch=None)
+
+    def __rmatmul__(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Return x W as the board answers it: see `__matmul__`."""
+        return self @ x
 
     def __matmul__(self, x: ArrayLike) -> NDArray[np.float64]:
         """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -17,10 +17,13 @@ from calibration.branches import BranchCalibration
 from calibration.converters import Converters
 from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
+from calibration.records import Record
 from calibration.temperature import Coefficients, with_earlier
 from calibration.tiles import Tile
+from instrument.clocks import Reading
 from instrument.errors import UsageError
 from instrument.reading import reading
+from instrument.summary import as_html, as_text
 from instrument.tiled import ProgrammedTile
 from instrument.writing import write_arrays
 
@@ -50,8 +53,8 @@ class BoardIdentity:
         return f"board {self.type} {self.serial} ({self.rows} × {self.columns} × {self.branches})"
 
 
-@dataclass(frozen=True)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Record):
     """A board's measured branches and converters, and what it took to measure them."""
 
     board: BoardIdentity
@@ -76,8 +79,37 @@ class Calibration:
     """When the earlier ones ended that have made this one better."""
     run: str = ""
     """Id of the run that measured it; empty where that was no run of the command line."""
-    source: str = "the calibration"
+    source: str = field(default="the calibration", compare=False)
     """What a complaint about it begins with: the file it was read from."""
+    ended: Reading | None = field(default=None, compare=False)
+    """What clocks showed when the measurement ended; None where another session made it."""
+
+    def __repr__(self) -> str:
+        return as_text("Calibration", self._figures())
+
+    def _repr_html_(self) -> str:
+        return as_html("Calibration", self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        counts = self.branches.status_counts()
+        faults = ", ".join(
+            f"{count} {name}" for name, count in counts.items() if count and name != "ok"
+        )
+        return {
+            "of": str(self.board),
+            "branches": f"{self.branches.status.size:,} ({faults or 'all ok'})",
+            "made": f"{self.made_at:%Y-%m-%d %H:%M} UTC",
+            "at": f"{self.board_kelvin - 273.15:.1f} °C",
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a .npz file."""
+        save_calibration(self, Path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Calibration:
+        """Read one from a .npz file. Raises UsageError that names the file where it is none."""
+        return load_calibration(Path(path))
 
     def require(self, board: BoardIdentity) -> None:
         """Raise UsageError unless this is a calibration of that board."""

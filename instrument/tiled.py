@@ -14,19 +14,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.crossbar import Progress, no_progress
+from calibration.records import Record
 from calibration.sentinels import WATCH_SECONDS, Watch
 from calibration.tiles import Tile
 from drivers.crossbar_board import CrossbarBoard
 from instrument.arguments import input_vectors
 from instrument.mvm import ProgrammedMatrix
+from instrument.summary import as_html, as_text
 
 Floats = NDArray[np.float64]
 BATCH_VECTORS = 64
 """Multiplied at a time; progress hears of each."""
 
 
-@dataclass(frozen=True)
-class ProgrammedTile:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProgrammedTile(Record):
     """A tile, and how it stands on the board in its turn."""
 
     tile: Tile
@@ -34,10 +36,10 @@ class ProgrammedTile:
     """Of the tile's own weights, inputs and outputs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TiledMatrix:
-    """A matrix that the board was programmed with, tile by tile. `program @ x` reads every output
-    of every tile once.
+    """A matrix that the board was programmed with, tile by tile. `x @ program` reads every output
+    of every tile once; `program @ x` is the same.
 
     What is in siemens of the whole matrix is on the scale of the first tile.
     """
@@ -46,6 +48,35 @@ class TiledMatrix:
     """(rows, outputs): the matrix that was asked for; 0 for lost outputs."""
     tiles: tuple[ProgrammedTile, ...]
     """In the order in which they were programmed; one at least."""
+
+    def __repr__(self) -> str:
+        return as_text("Programmed matrix", self._figures())
+
+    def _repr_html_(self) -> str:
+        return as_html("Programmed matrix", self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        rows, outputs = self.weights.shape
+        board, lost, unreachable = self.board, int(self.lost.sum()), int(self.unreachable.sum())
+        figures = {
+            "of": f"{rows} rows × {outputs} outputs",
+            "on": f"board {board.type} {board.identity.serial}",
+            "inputs": f"up to ±{self.input_full_scale:g}",
+            "tiles": str(len(self.tiles)),
+            "residual": f"{self.residual_rms:.1e} of the largest weight",
+        }
+        if unreachable:
+            figures["beyond reach"] = f"{unreachable} weights"
+        if lost:
+            figures["lost"] = f"{lost} outputs"
+        return figures
+
+    __array_ufunc__ = None
+    """numpy then leaves `x @ program` to this class."""
+
+    def __rmatmul__(self, x: ArrayLike) -> Floats:
+        """Return x W as the board answers it: see `__matmul__`."""
+        return self @ x
 
     def __matmul__(self, x: ArrayLike) -> Floats:
         """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives

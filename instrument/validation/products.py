@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
+from calibration.records import Record
 from instrument.tiled import TiledMatrix
 from instrument.validation.interval import Interval, relative_error_interval
 
 
-@dataclass(frozen=True)
-class Validation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Validation(Record):
     """Products as the board answered them, beside the exact ones."""
 
     inputs: NDArray[np.float64]

@@ -21,7 +21,7 @@ def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -
     branches).
 
     All of the row, column and number that are given; with a count or a fraction so many of them,
-    drawn without repetition (all of them if there are no more).
+    drawn without repetition.
     """
     axes = (
         np.arange(size) if number is None else np.array([number - 1])
@@ -35,7 +35,7 @@ def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -
     candidates = np.ravel_multi_index(np.ix_(*axes), sizes).ravel()
     wanted = len(candidates)
     if fault.count is not None:
-        wanted = min(wanted, fault.count)
+        wanted = fault.count
     elif fault.fraction is not None:
         wanted = max(1, round(fault.fraction * wanted))
     if wanted == len(candidates):

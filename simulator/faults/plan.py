@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -207,6 +208,15 @@ def check_places(plan: FaultPlan, shape: Shape, adc_bits: int) -> None:
         for name, limit in limits.items():
             if (getattr(fault, name, None) or 0) > limit:
                 raise PlanError(f"{_key(('fault', index, fault.kind, name))}: at most {limit}")
+        if isinstance(fault, OnBranches) and fault.count is not None:
+            there = math.prod(
+                limit for name, limit in limits.items() if getattr(fault, name) is None
+            )
+            if fault.count > there:
+                raise PlanError(
+                    f"{_key(('fault', index, fault.kind, 'count'))}: {fault.count} of {there} "
+                    "branches that are there"
+                )
         if isinstance(fault, AdcStuck) and not -(2**adc_bits) <= 2 * fault.code < 2**adc_bits:
             raise PlanError(f"{_key(('fault', index, fault.kind, 'code'))}: beyond {adc_bits} bits")
 

@@ -53,7 +53,7 @@ def test_tiles_without_a_weight_that_counts_are_left_out():
 
 def test_more_tiles_than_a_board_is_worth_are_refused():
     assert len(tiles_to_program(np.ones((8 * MOST_TILES, 4)), 8, 4)) == MOST_TILES
-    with pytest.raises(MatrixError, match=r"513 rows × 4 outputs does not fit .* takes 65, and 64"):
+    with pytest.raises(MatrixError, match=r"513 rows × 4 outputs does not fit .* more than 64"):
         tiles_to_program(np.ones((8 * MOST_TILES + 1, 4)), 8, 4)
     sparse = np.eye(8 * MOST_TILES)
     assert len(tiles_to_program(sparse, 8, 8)) == MOST_TILES  # of 4096 that there would be

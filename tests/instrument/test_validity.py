@@ -10,22 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instrument import open_bench
+from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from instrument.store import load_calibration, save_calibration
 from instrument.validity import why_expired
 from tests.instrument.calibrations import made_up_calibration
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NOW = Reading(datetime(2026, 6, 1, tzinfo=UTC), 0.0, 0.0)
 LIMITS = CalibrationLimits(max_age_hours=10, max_excursion_kelvin=2)
 
 
 @given(hours=st.floats(-0.9, 100), kelvin=st.floats(-10, 10))
 def test_it_holds_within_both_limits_and_no_further(hours, kelvin):
     made_up = made_up_calibration()
-    old = replace(made_up, made_at=NOW - timedelta(hours=hours))
+    old = replace(made_up, made_at=NOW.date - timedelta(hours=hours))
     reason = why_expired(old, NOW, made_up.board_kelvin + kelvin, LIMITS)
-    beyond = old.made_at < NOW - timedelta(hours=10)
+    beyond = old.made_at < NOW.date - timedelta(hours=10)
     moved = abs((made_up.board_kelvin + kelvin) - made_up.board_kelvin)
     assert (reason is None) == (not beyond and moved <= 2)
 
@@ -40,7 +41,7 @@ def test_it_holds_within_both_limits_and_no_further(hours, kelvin):
     ],
 )
 def test_the_reason_names_the_figure_and_the_limit(age, kelvin, reason):
-    made_up = replace(made_up_calibration(), made_at=NOW - age)
+    made_up = replace(made_up_calibration(), made_at=NOW.date - age)
     said = why_expired(made_up, NOW, made_up.board_kelvin + kelvin, LIMITS)
     assert said is not None
     assert reason in said
