@@ -43,6 +43,16 @@ def pair_banks(calibration: BranchCalibration, rows: int, outputs: int) -> PairB
     )
 
 
+def left_to_reach(bank: PairBanks, wanted_siemens: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far wanted differences (cells,) lie inside of what all good branches of either
+    side reach, siemens; negative outside.
+    """
+    signed = np.where(bank.usable, bank.signed_siemens, 0.0)
+    asked = wanted_siemens - bank.open_difference_siemens
+    most, least = np.maximum(signed, 0.0).sum(axis=1), np.minimum(signed, 0.0).sum(axis=1)
+    return np.asarray(np.minimum(most - asked, asked - least))
+
+
 def board_pattern(
     chosen: NDArray[np.bool_], used: tuple[int, int], board_shape: tuple[int, ...]
 ) -> NDArray[np.bool_]:

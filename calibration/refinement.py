@@ -3,14 +3,16 @@
 A first pattern, selected pair by pair, tells the wires and the gains of the range of use. With
 them the model of the board (`calibration.estimate`) predicts the transfer matrix of any pattern,
 and the patterns converge in it (`calibration.descent`), which costs the board nothing. What is
-measured then makes the model better, and the few pairs whose error it brings to light move again. A
-board that warms up scales all of its transfer matrix: no switch follows that, the scale does, which
-is fixed by the last measurement.
+measured then makes the model better, and the few pairs whose error it brings to light move again.
+The pattern that measured best stays, which need not be the last. A board that warms up scales all
+of its transfer matrix: no switch follows that, the scale does, which is fixed by the last
+measurement.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,13 @@ from calibration.crossbar import (
 )
 from calibration.descent import choose, descend, settled
 from calibration.estimate import BoardEstimate, absorb, first_estimate
-from calibration.pairs import board_pattern, cells_of, differences, pair_banks
+from calibration.pairs import (
+    board_pattern,
+    cells_of,
+    differences,
+    left_to_reach,
+    pair_banks,
+)
 from calibration.product_ranges import ProductRange, range_of_use, tie
 from calibration.records import Record
 from calibration.scale import best_scale
@@ -42,9 +50,12 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 FAR_OFF = 2.0**-11
 """Of the largest wanted difference: the half width of the window of a selection to begin with, and
-what a pair must come within to be called within reach.
+what a pair must come within to be refined.
 """
+COARSE_WINDOWS = 16.0
+"""Of FAR_OFF: by how much sums that are merely too coarse miss at most."""
 MOST_ROUNDS = 12
+"""The last of them is kept for going back to an earlier pattern."""
 RANGE_HEADROOM = 1.05
 """Over the largest current that is foreseen: gain errors, and totals that move during refinement.
 """
@@ -69,14 +80,19 @@ class Programmed(Record):
     """
     round_residuals: tuple[float, ...]
     """Root mean square of (measured − wanted) difference after each round, over the largest wanted
-    difference; the last is that of the pattern which stays.
+    difference; the last is that of the pattern which stays. NaN where no pair is near enough.
     """
     wire: WireEstimate
     estimate: BoardEstimate
     """What is known of the board by now, its branches above all."""
     unreachable: Bools
-    """(rows, outputs): pairs whose target lies beyond what their working branches reach, as far as
-    these are known by now, or one of whose columns overloads every range.
+    """(rows, outputs): pairs whose target lies beyond what their working branches span, which were
+    measured far off the sum that was selected, or one of whose columns overloads every range.
+    """
+    coarse: Bools
+    """(rows, outputs): pairs whose target lies within what their working branches span, but whose
+    sums are too coarse: none comes within FAR_OFF of the largest wanted difference. The nearest
+    stands.
     """
     lost: Bools
     """(outputs,): pairs one of whose columns overloads every range. They are left open, and the
@@ -96,10 +112,15 @@ class Programmed(Record):
 
     @property
     def residual_rms(self) -> float:
-        """Root mean square of the residual of all pairs within reach, over the largest wanted
-        difference; 0 if there are none.
+        """Root mean square of the residual of all pairs that are neither beyond reach nor coarse,
+        over the largest wanted difference; NaN if there are none.
         """
-        return _relative_rms(self.targets, self.residual_siemens[~self.unreachable])
+        return _relative_rms(self.targets, self.residual_siemens[~(self.unreachable | self.coarse)])
+
+    @property
+    def coarse_rms(self) -> float:
+        """The same of the coarse ones."""
+        return _relative_rms(self.targets, self.residual_siemens[self.coarse])
 
 
 def program(
@@ -119,9 +140,12 @@ def program(
     """
     outputs = targets.difference_siemens.shape[1]
     rounds = _Rounds(board, calibration.status.shape, progress, [])
-    chosen, within_reach = _selected(calibration, targets)
+    first = _selected(calibration, targets)
     seen = rounds.measure(
-        chosen, _foreseen_range(board, calibration, chosen, targets), targets, within_reach
+        first.chosen,
+        _foreseen_range(board, calibration, first.chosen, targets),
+        targets,
+        first.near,
     )
     lost = _lost(seen.transfer, outputs)
     if lost.all():
@@ -133,26 +157,25 @@ def program(
     wire = identify_wire(calibration, seen.pattern, seen.transfer)
     estimate = _learned(first_estimate(calibration, wire.wire), seen)
     noise_siemens = float(np.nanmedian(seen.transfer.uncertainty_siemens[: 2 * outputs]))
-    targets = best_scale(estimate, targets, within_reach & ~lost, noise_siemens)
-    chosen, within_reach = _selected(estimate.branches, targets)
-    chosen.reshape(*within_reach.shape, -1)[:, lost] = False
+    targets = best_scale(estimate, targets, first.near & ~lost, noise_siemens)
+    second = _selected(estimate.branches, targets).without(lost)
 
-    seen, estimate, within_reach = _refined(
-        rounds, seen.range_amperes, estimate, targets, chosen, within_reach & ~lost
-    )
+    seen, estimate, left = _refined(rounds, seen.range_amperes, estimate, targets, second)
     lost |= _lost(seen.transfer, outputs)
     if seen.range_amperes != ranges[0].range_amperes:
         ranges = _product_ranges(board, seen, outputs)
     progress(len(rounds.residuals), len(rounds.residuals))
+    left = left.without(lost)
     return Programmed(
         pattern=seen.pattern,
-        targets=_without(_fitted(seen.transfer, targets, within_reach)[0], lost),
+        targets=_without(_fitted(seen.transfer, targets, _of_scale(left))[0], lost),
         transfer=_silenced(seen.transfer, lost),
         ranges=ranges,
         round_residuals=tuple(rounds.residuals),
         wire=wire,
         estimate=estimate,
-        unreachable=~within_reach | lost,
+        unreachable=~(left.near | left.coarse),
+        coarse=left.coarse,
         lost=lost,
     )
 
@@ -167,24 +190,28 @@ def reprogram(
     off by more than others are selected anew. The scale stays, but for what all pairs have in
     common; so do the ties of the wider ranges.
     """
-    targets, within_reach = programmed.targets, ~programmed.unreachable
+    targets = programmed.targets
     rounds = _Rounds(board, programmed.pattern.shape, progress, [])
-    chosen = cells_of(programmed.pattern, targets.difference_siemens.shape)
-    seen = rounds.measure(chosen, programmed.range_amperes, targets, within_reach)
-    estimate = _learned(programmed.estimate, seen)
-    seen, estimate, within_reach = _refined(
-        rounds, seen.range_amperes, estimate, targets, chosen, within_reach
+    standing = _Selected(
+        chosen=cells_of(programmed.pattern, targets.difference_siemens.shape),
+        near=~(programmed.unreachable | programmed.coarse),
+        coarse=programmed.coarse,
     )
+    seen = rounds.measure(standing.chosen, programmed.range_amperes, targets, standing.near)
+    estimate = _learned(programmed.estimate, seen)
+    seen, estimate, left = _refined(rounds, seen.range_amperes, estimate, targets, standing)
     lost = programmed.lost | _lost(seen.transfer, len(programmed.lost))
+    left = left.without(lost)
     progress(len(rounds.residuals), len(rounds.residuals))
     return replace(
         programmed,
         pattern=seen.pattern,
-        targets=_without(_fitted(seen.transfer, targets, within_reach)[0], lost),
+        targets=_without(_fitted(seen.transfer, targets, _of_scale(left))[0], lost),
         transfer=_silenced(seen.transfer, lost),
         round_residuals=tuple(rounds.residuals),
         estimate=estimate,
-        unreachable=~within_reach | lost,
+        unreachable=~(left.near | left.coarse),
+        coarse=left.coarse,
         lost=lost,
     )
 
@@ -204,6 +231,24 @@ class _Seen:
 
 
 @dataclass(frozen=True)
+class _Selected:
+    """What is selected of all pairs."""
+
+    chosen: Bools
+    """(cells, 2·branches)"""
+    near: Bools
+    """(rows, outputs): what is selected comes within the window."""
+    coarse: Bools
+    """(rows, outputs): no sum does, though the target lies within what the branches span."""
+
+    def without(self, lost: Bools) -> _Selected:
+        """Return the same with nothing selected in lost outputs (outputs,)."""
+        cells = self.chosen.reshape(*self.near.shape, -1)
+        chosen = np.where(lost[:, None], False, cells).reshape(self.chosen.shape)
+        return _Selected(chosen, self.near & ~lost, self.coarse & ~lost)
+
+
+@dataclass(frozen=True)
 class _Rounds:
     """The measurements of patterns on a board, counted."""
 
@@ -211,7 +256,8 @@ class _Rounds:
     board_shape: tuple[int, ...]
     progress: Progress
     residuals: list[float]
-    """Of each round, over the largest wanted difference."""
+    """Of each round, over the largest wanted difference; NaN where no pair counts."""
+    seen: list[_Seen] = field(default_factory=list)
 
     def measure(
         self, chosen: Bools, least_amperes: float, targets: Targets, counts: Bools
@@ -225,6 +271,7 @@ class _Rounds:
         in_use = np.zeros(self.board_shape[1], dtype=bool)
         in_use[: 2 * outputs] = np.repeat(counts.any(axis=0), 2)
         seen = _measured(self.board, pattern, rows, in_use, least_amperes)
+        self.seen.append(seen)
         self.residuals.append(_relative_rms(*_fitted(seen.transfer, targets, counts)))
         self.progress(len(self.residuals), MOST_ROUNDS)
         return seen
@@ -235,16 +282,16 @@ def _refined(
     range_amperes: float,
     estimate: BoardEstimate,
     targets: Targets,
-    chosen: Bools,
-    within_reach: Bools,
-) -> tuple[_Seen, BoardEstimate, Bools]:
-    """Converge in the model, measure, learn, again and again.
+    selected: _Selected,
+) -> tuple[_Seen, BoardEstimate, _Selected]:
+    """Converge in the model, measure, learn, again and again, and go back to the pattern that
+    measured best.
 
-    Returns the last measurement, what is known by then, and which pairs are within reach.
+    Returns that one's measurement, what is known by then, and what has become of the pairs.
     """
-    wanted = targets.difference_siemens
+    wanted, within_reach = targets.difference_siemens, selected.near
     far_off = FAR_OFF * float(np.abs(wanted).max())
-    now = descend(estimate, wanted, chosen, within_reach)
+    now = descend(estimate, wanted, selected.chosen, within_reach)
     best_rms, fewest_far, idle = np.inf, wanted.size, 0
     while True:
         seen = rounds.measure(now.chosen, range_amperes, targets, within_reach)
@@ -263,25 +310,55 @@ def _refined(
         idle = 0 if fewer_far or best_rms - rms > worthwhile else idle + 1
         best_rms, fewest_far = min(best_rms, rms), min(fewest_far, count_far)
         enough = rms - to_come <= worthwhile and not (fewer_far and count_far)
-        if enough or idle == PATIENCE or len(rounds.residuals) == MOST_ROUNDS:
-            return seen, estimate, near
+        if enough or idle == PATIENCE or len(rounds.residuals) == MOST_ROUNDS - 1:
+            break
         now = better
+    best = _best(rounds.seen, targets, near)
+    if best is not seen:
+        # Measured anew: the board has drifted since, and chance has a part in what measures best.
+        chosen = cells_of(best.pattern, wanted.shape)
+        seen = rounds.measure(chosen, best.range_amperes, targets, within_reach)
+        estimate = _learned(estimate, seen)
+        now = settled(estimate, wanted, chosen)
+        far = within_reach & (np.abs(now.error_siemens) > far_off)
+    # A pair that misses by a few windows, and of which the model itself sees no nearer sum, has too
+    # few branches; any other does not do what it was characterized to do.
+    bank = pair_banks(estimate.branches, *wanted.shape)
+    spanned = left_to_reach(bank, wanted.ravel()).reshape(wanted.shape) >= 0
+    misses, model_misses = np.abs(now.error_siemens), np.abs(better.error_siemens)
+    coarse = far & spanned & (misses < COARSE_WINDOWS * far_off) & (model_misses > far_off)
+    return seen, estimate, _Selected(now.chosen, within_reach & ~far, selected.coarse | coarse)
 
 
-def _selected(branches: BranchCalibration, targets: Targets) -> tuple[Bools, Bools]:
-    """Select every pair by itself: patterns (cells, 2·branches), and whether its target lies within
-    reach (rows, outputs).
+def _best(seen: Sequence[_Seen], targets: Targets, counts: Bools) -> _Seen:
+    """Return the one whose measured residual of the pairs that count (rows, outputs) is least, each
+    at the scale that it shows; the last if it is no worse than can be told.
     """
+
+    def relative_rms(one: _Seen) -> float:
+        readable = np.isfinite(differences(one.transfer.siemens, counts.shape[1]))[counts].all()
+        return _relative_rms(*_fitted(one.transfer, targets, counts)) if readable else np.inf
+
+    if not counts.any():
+        return seen[-1]
+    best = min(seen, key=relative_rms)
+    tellable = relative_rms(seen[-1]) / np.sqrt(2 * counts.sum())
+    return best if relative_rms(seen[-1]) - relative_rms(best) > tellable else seen[-1]
+
+
+def _selected(branches: BranchCalibration, targets: Targets) -> _Selected:
+    """Select every pair by itself."""
     wanted = targets.difference_siemens
     window = FAR_OFF * float(np.abs(wanted).max())
-    selection = choose(
-        pair_banks(branches, *wanted.shape),
-        wanted,
-        targets.total_siemens,
-        window,
+    bank = pair_banks(branches, *wanted.shape)
+    selection = choose(bank, wanted, targets.total_siemens, window)
+    near = np.abs(selection.residual_siemens) <= window
+    spanned = left_to_reach(bank, wanted.ravel()) >= 0
+    return _Selected(
+        chosen=selection.pattern,
+        near=near.reshape(wanted.shape),
+        coarse=(spanned & ~near).reshape(wanted.shape),
     )
-    within_reach = np.abs(selection.residual_siemens) <= window
-    return selection.pattern, within_reach.reshape(wanted.shape)
 
 
 def _foreseen_range(
@@ -387,6 +464,13 @@ def _tellable(transfer: TransferMeasurement, targets: Targets, counts: Bools) ->
     return float(np.sqrt((off**2).mean() / (2 * len(off)))) if len(off) else 0.0
 
 
+def _of_scale(left: _Selected) -> Bools:
+    """Return the pairs (rows, outputs) that the scale is fitted to: coarse ones only where no other
+    is left.
+    """
+    return left.near if left.near.any() else left.coarse
+
+
 def _relative_rms(targets: Targets, error: Floats) -> float:
     largest = float(np.abs(targets.difference_siemens).max())
-    return float(np.sqrt((error**2).mean())) / largest if error.size else 0.0
+    return float(np.sqrt((error**2).mean())) / largest if error.size else float("nan")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from calibration.descent import MOST_SEARCHED, couple
 from calibration.estimate import BoardEstimate
-from calibration.pairs import PairBanks, pair_banks
+from calibration.pairs import left_to_reach, pair_banks
 from calibration.selection import select_in_window
 from calibration.targets import Targets
 from calibration.transfer import weighing_signs
@@ -93,7 +93,7 @@ def _selection_square(estimate: BoardEstimate, targets: Targets, counts: Bools) 
     rows, outputs = wanted.shape
     bank = pair_banks(estimate.branches, rows, outputs)
     every = np.flatnonzero(counts)
-    nearest = np.argsort(_left_to_reach(bank, wanted.ravel())[every])
+    nearest = np.argsort(left_to_reach(bank, wanted.ravel())[every])
     thin, others = every[nearest[:SAMPLE]], every[nearest[SAMPLE:]]
     others = np.sort(others)[np.linspace(0, len(others) - 1, min(SAMPLE, len(others))).astype(int)]
     those = np.concatenate([thin, others])
@@ -117,13 +117,3 @@ def _selection_square(estimate: BoardEstimate, targets: Targets, counts: Bools) 
     cost = np.min(costs, axis=0)
     rest = float(cost[len(thin) :].mean()) if len(others) else 0.0
     return float(cost[: len(thin)].sum() + rest * (len(every) - len(thin))) / len(every)
-
-
-def _left_to_reach(bank: PairBanks, wanted_siemens: Floats) -> Floats:
-    """Return how far wanted differences (cells,) lie inside of what all good branches of either
-    side reach, siemens; negative outside.
-    """
-    signed = np.where(bank.usable, bank.signed_siemens, 0.0)
-    asked = wanted_siemens - bank.open_difference_siemens
-    most, least = np.maximum(signed, 0.0).sum(axis=1), np.minimum(signed, 0.0).sum(axis=1)
-    return np.asarray(np.minimum(most - asked, asked - least))

@@ -123,17 +123,20 @@ def _program(run: Run) -> dict[str, Any]:
         "outputs": program.weights.shape[1],
         "cells": program.weights.size,
         "unreachable": int(program.unreachable.sum()),
+        "coarse": int(program.coarse.sum()),
+        "coarse_rms": finite(program.coarse_rms),
         "lost_outputs": np.flatnonzero(program.lost).tolist(),
         "rounds": len(residuals),
-        "round_residuals": residuals,
-        "residual_rms": program.residual_rms,
+        "round_residuals": [finite(residual) for residual in residuals],
+        "residual_rms": finite(program.residual_rms),
         **_standing(program.tiles[0].matrix.programmed),
         "tiles": [
             {
                 **asdict(part.tile),
                 "unreachable": int(part.matrix.programmed.unreachable.sum()),
+                "coarse": int(part.matrix.programmed.coarse.sum()),
                 "rounds": len(part.matrix.programmed.round_residuals),
-                "residual_rms": part.matrix.programmed.residual_rms,
+                "residual_rms": finite(part.matrix.programmed.residual_rms),
                 **_standing(part.matrix.programmed),
                 "partial_products": {
                     **figures(products),

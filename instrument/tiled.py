@@ -7,6 +7,7 @@ driven, and what its outputs answer is a partial sum; the partial sums are added
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -192,11 +193,13 @@ class TiledMatrix:
 
     @property
     def unreachable(self) -> NDArray[np.bool_]:
-        """(rows, outputs): weights beyond what their branches reach."""
-        beyond = np.zeros(self.weights.shape, dtype=bool)
-        for part in self.tiles:
-            beyond[part.tile.block] = part.matrix.programmed.unreachable
-        return beyond
+        """(rows, outputs): weights beyond what their working branches reach."""
+        return self._marked([part.matrix.programmed.unreachable for part in self.tiles])
+
+    @property
+    def coarse(self) -> NDArray[np.bool_]:
+        """(rows, outputs): weights within their branches' reach, whose sums are too coarse."""
+        return self._marked([part.matrix.programmed.coarse for part in self.tiles])
 
     @property
     def lost(self) -> NDArray[np.bool_]:
@@ -208,16 +211,36 @@ class TiledMatrix:
 
     @property
     def residual_rms(self) -> float:
-        """Root mean square of the residual of all programmed weights within reach, over the largest
-        wanted difference; 0 if there are none.
+        """Root mean square of the residual of all programmed weights that are neither beyond reach
+        nor coarse, over the largest wanted difference; NaN if there are none.
         """
-        counts = np.zeros(self.weights.shape, dtype=bool)
-        for part in self.tiles:
-            counts[part.tile.block] = ~part.matrix.programmed.unreachable
+        counts = self._marked(
+            [
+                ~(part.matrix.programmed.unreachable | part.matrix.programmed.coarse)
+                for part in self.tiles
+            ]
+        )
+        return self._relative_rms(counts)
+
+    @property
+    def coarse_rms(self) -> float:
+        """The same of the coarse ones."""
+        return self._relative_rms(self.coarse)
+
+    def _relative_rms(self, counts: NDArray[np.bool_]) -> float:
         if not counts.any():
-            return 0.0
+            return math.nan
         largest = float(np.abs(self.wanted_siemens).max())
         return float(np.sqrt((self.residual_siemens[counts] ** 2).mean())) / largest
+
+    def _marked(self, of_tiles: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """Return marks (rows, outputs) put together of the tiles' own; False where no tile was
+        worth programming.
+        """
+        whole = np.zeros(self.weights.shape, dtype=bool)
+        for part, own in zip(self.tiles, of_tiles, strict=True):
+            whole[part.tile.block] = own
+        return whole
 
     def _assembled(self, siemens: Sequence[Floats]) -> Floats:
         """Return a matrix (rows, outputs) put together of the tiles' own, on one scale."""

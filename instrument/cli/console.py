@@ -106,8 +106,12 @@ def _table(document: dict[str, Any]) -> Table:
         table.add_row("", "; ".join(idle) + " (counted from 0)")
     table.add_row(
         "program",
-        f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, residual "
-        f"{program['residual_rms']:.1e} of the largest weight",
+        f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, "
+        + (
+            "no residual: no weight comes near enough to be refined"
+            if program["residual_rms"] is None
+            else f"residual {program['residual_rms']:.1e} of the largest weight"
+        ),
     )
     if len(program["tiles"]) > 1:
         bits = [tile["partial_products"]["bits"] for tile in program["tiles"]]
@@ -125,6 +129,12 @@ def _table(document: dict[str, Any]) -> Table:
         )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
+    if program["coarse"]:
+        table.add_row(
+            "",
+            f"{program['coarse']} weights whose branches are too few to come within 2⁻¹¹ of the "
+            f"largest weight: off by {program['coarse_rms']:.1e} of it (rms)",
+        )
     for name, said in _validated(validation):
         table.add_row(name, said)
     budget = document["budget"]

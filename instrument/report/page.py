@@ -148,7 +148,8 @@ def render(
         interval=tables.interval_in_words(run.validation.bits_interval),
         measuring_noise=pictures.measuring_noise(run.program.tiles[0].matrix.programmed),
         tile_rows=tables.tile_rows(run),
-        unreachable=_unreachable(run),
+        unreachable=_weights(run, run.program.unreachable & ~run.program.lost),
+        coarse=_weights(run, run.program.coarse),
         lost=_lost(run),
         fonts=pictures.READER_FONTS,
         pictures={
@@ -276,10 +277,11 @@ def _idle(converters: Converters) -> Listing:
     return Listing(entries[:MOST_LISTED], max(len(entries) - MOST_LISTED, 0))
 
 
-def _unreachable(run: Run) -> Listing:
+def _weights(run: Run, listed: NDArray[np.bool_]) -> Listing:
+    """List some weights (rows, outputs), as wanted and as they are."""
     program, weights = run.program, run.program.weights
     has = weights + program.residual_siemens / program.scale_siemens
-    found = np.argwhere(program.unreachable & ~program.lost)
+    found = np.argwhere(listed)
     entries = [
         f"{row}, {output}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
         for row, output in found[:MOST_LISTED].tolist()

@@ -156,8 +156,9 @@ def error_histogram(validation: Validation) -> str:
 def error_map(program: TiledMatrix) -> str:
     """Draw the residual of every weight (rows, outputs) over the array, ppm of the largest one."""
     largest = np.abs(program.wanted_siemens).max()
-    residual, unreachable = program.residual_siemens / largest * PPM, program.unreachable
-    shown = residual[~unreachable] if not unreachable.all() else residual
+    residual = program.residual_siemens / largest * PPM
+    marked = program.unreachable | program.coarse
+    shown = residual[~marked] if not marked.all() else residual
     limit = 3 * _rms(shown) or 1.0
 
     def picture(figure: Figure) -> None:
@@ -170,18 +171,25 @@ def error_map(program: TiledMatrix) -> str:
             aspect="auto",
             interpolation="nearest",
         )
-        if unreachable.any():
-            rows, outputs = np.nonzero(unreachable)
-            axes.plot(
-                outputs,
-                rows,
-                "X",
-                color=INK,
-                markeredgecolor="white",
-                markersize=8,
-                label="beyond reach",
-            )
-            figure.legend(loc="outside upper right")
+        kinds = (
+            (program.unreachable, "X", INK, "beyond reach"),
+            (program.coarse, "o", "none", "too coarse"),
+        )
+        for where, marker, face, label in kinds:
+            if where.any():
+                rows, outputs = np.nonzero(where)
+                axes.plot(
+                    outputs,
+                    rows,
+                    marker,
+                    color=INK,
+                    markerfacecolor=face,
+                    markeredgecolor="white" if face == INK else INK,
+                    markersize=8,
+                    label=label,
+                )
+        if marked.any():
+            figure.legend(loc="outside upper right", ncols=2)
         for part in program.tiles[1:]:
             axes.axhline(part.tile.first_row - 0.5, color=INK, linewidth=0.5)
             axes.axvline(part.tile.first_output - 0.5, color=INK, linewidth=0.5)

@@ -146,6 +146,7 @@ def make_run(
                     wire=WireEstimate(wire, Wire(1e-5, 1e-5, 1e-3, 0.5)),
                     estimate=first_estimate(branches, wire),
                     unreachable=np.zeros(shape, dtype=bool),
+                    coarse=np.zeros(shape, dtype=bool),
                     lost=np.zeros(shape[1], dtype=bool),
                 ),
                 volts_per_unit=0.9375,
@@ -576,6 +577,7 @@ def test_faults_and_unreachable_weights_are_listed(pages: Callable[[str], str]) 
 
 def test_a_long_list_of_faults_is_cut_and_the_rest_counted(pages: Callable[[str], str]) -> None:
     text = parse(pages("nothing works")).text
+    assert "none: no weight comes near enough to be refined" in text
     assert text.count(": open") == 60
     assert "and 196 more" in text
 

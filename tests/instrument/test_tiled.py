@@ -83,6 +83,7 @@ class IdealBoard:
             wire=WireEstimate(Wire(0, 0, 0, 0), Wire(0, 0, 0, 0)),
             estimate=first_estimate(branches, Wire(0, 0, 0, 0)),
             unreachable=np.zeros(weights.shape, dtype=bool),
+            coarse=np.zeros(weights.shape, dtype=bool),
             lost=np.zeros(weights.shape[1], dtype=bool),
         )
         return ProgrammedMatrix(self, self, weights, programmed, 1.0, 9.0)
