@@ -160,6 +160,7 @@ class Bench:
             ranges=gains,
             noise=noise,
             temperature=coefficients,
+            nominal_ohms=self.board.nominal_ohms,
             converter_seconds=converters_done - began + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
             bench_seconds=ended.board_seconds - began,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import lzma
+import math
 import os
 import stat
 import struct
@@ -14,6 +16,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from instrument.errors import UsageError
 
@@ -36,6 +43,7 @@ _UNREADABLE = (
 )
 
 _PIECE_BYTES = 1 << 20
+_NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 @contextmanager
@@ -92,6 +100,46 @@ def _kind(mode: int) -> str:
         (stat.S_ISSOCK, "a socket"),
     )
     return next((name for is_kind, name in kinds if is_kind(mode)), "something else")
+
+
+def array_of(data: bytes) -> NDArray[Any]:
+    """Return the array of a .npy file. Raises what `reading` makes one error of.
+
+    The header is believed only as far as it agrees with the bytes that follow it.
+    """
+    stream = io.BytesIO(data)
+    version = npy.read_magic(stream)
+    if version not in _NPY_HEADERS:
+        raise ValueError(f"of version {version[0]}.{version[1]} of the .npy format")
+    shape, _, dtype = _NPY_HEADERS[version](stream)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects")
+    follow = len(data) - stream.tell()
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != follow:
+        raise ValueError(f"its header claims {shape} of {dtype}, but {follow:,} bytes follow")
+    return np.asarray(np.load(io.BytesIO(data), allow_pickle=False))
+
+
+def arrays_of(data: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a .npz file by name, of which all may unpack to `max_bytes` together.
+
+    Raises what `reading` makes one error of; the sizes that members claim are looked at first, and
+    no more than that is unpacked.
+    """
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ValueError("not even a .npz file")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        claimed = sum(member.file_size for member in members)
+        if claimed > max_bytes:
+            raise ValueError(f"unpacks to {claimed:,} bytes, of at most {max_bytes:,}")
+        names = [member.filename.removesuffix(".npy") for member in members]
+        if len(set(names)) < len(names):
+            raise ValueError("two of its arrays have the same name")
+        return {
+            name: array_of(archive.read(member))
+            for name, member in zip(names, members, strict=True)
+        }
 
 
 def sha256_of(path: Path) -> str | None:

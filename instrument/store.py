@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,14 +20,18 @@ from calibration.ranges import RangeGains
 from calibration.records import Record
 from calibration.temperature import Coefficients, with_earlier
 from calibration.tiles import Tile
+from instrument.calibration_checks import checked_arrays, read_about
 from instrument.clocks import Reading
 from instrument.errors import UsageError
-from instrument.reading import reading
+from instrument.reading import arrays_of, read_bytes, reading
 from instrument.summary import as_html, as_text
 from instrument.tiled import ProgrammedTile
 from instrument.writing import write_arrays
 
-FORMAT = "ohmsum calibration 5"
+FORMAT = "ohmsum calibration 6"
+FORMAT_WITHOUT_DIGEST = "ohmsum calibration 5"
+"""Is read as well; it names neither the run nor the nominals, and what was altered does not show.
+"""
 EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3, 4))
 MEASURED: dict[str, Any] = {
     "branches": BranchCalibration,
@@ -35,8 +39,12 @@ MEASURED: dict[str, Any] = {
     "ranges": RangeGains,
     "noise": NoiseSurvey,
     "temperature": Coefficients,
+    "nominal_ohms": NDArray[np.float64],
 }
 """What of a calibration is kept as arrays; the rest is kept as JSON."""
+NOMINAL_OHMS = "nominal_ohms"
+MAX_CALIBRATION_BYTES = 512 << 20
+"""Of a calibration file, packed or not: 512 rows × 512 columns × 32 branches are less."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Calibration(Record):
     """Of what took part: ohmsum, the board's firmware."""
     joined: tuple[datetime, ...] = ()
     """When the earlier ones ended that have made this one better."""
+    nominal_ohms: NDArray[np.float64] | None = None
+    """(branches,): what the board says its branches have; None in files of format 5."""
     run: str = ""
     """Id of the run that measured it; empty where that was no run of the command line."""
     source: str = field(default="the calibration", compare=False)
@@ -142,72 +152,98 @@ class Calibration(Record):
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
     """Write a calibration to a .npz file. Raises FileNotWritten."""
-    about = {
-        "format": FORMAT,
-        "board": asdict(calibration.board),
-        "bytes_moved": calibration.bytes_moved,
-        "bench_seconds": calibration.bench_seconds,
-        "converter_seconds": calibration.converter_seconds,
-        "board_kelvin": calibration.board_kelvin,
-        "wall_seconds": calibration.wall_seconds,
-        "made_at": _iso(calibration.made_at),
-        "versions": calibration.versions,
-        "joined": [_iso(moment) for moment in calibration.joined],
-        "run": calibration.run,
-    }
-    arrays: dict[str, Any] = {}
+    about = json.dumps(
+        {
+            "format": FORMAT,
+            "board": asdict(calibration.board),
+            "bytes_moved": calibration.bytes_moved,
+            "bench_seconds": calibration.bench_seconds,
+            "converter_seconds": calibration.converter_seconds,
+            "board_kelvin": calibration.board_kelvin,
+            "wall_seconds": calibration.wall_seconds,
+            "made_at": _iso(calibration.made_at),
+            "versions": calibration.versions,
+            "joined": [_iso(moment) for moment in calibration.joined],
+            "run": calibration.run,
+        }
+    )
+    arrays = {}
     for name in _leaves(MEASURED):
         value: Any = calibration
         for part in name.split("."):
             value = getattr(value, part)
-        arrays[name] = value
-    write_arrays(path, {"about": json.dumps(about), **arrays})
+        if value is not None:
+            arrays[name] = np.asarray(value)
+    write_arrays(path, {"about": about, "sha256": digest_of(about, arrays), **arrays})
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Read a calibration. Raises UsageError that names the file where it is none."""
-    with reading(path, "not a calibration file"), path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("not even a .npz file")
-        file.seek(0)
-        with np.load(file, allow_pickle=False) as data:
-            about = json.loads(str(data["about"]))
-            if about.get("format") in EARLIER_FORMATS:
-                raise UsageError(
-                    f"{path}: a calibration of an earlier version of ohmsum, which did not measure "
-                    "all that is needed now: calibrate again"
-                )
-            if about.get("format") != FORMAT:
-                raise UsageError(f"{path}: not a calibration of this version of ohmsum")
-            arrays = {name: data[name] for name in _leaves(MEASURED)}
-        board = BoardIdentity(**about["board"])
-        _check_arrays(arrays, board)
+    """Read a calibration. Raises UsageError that names the file where it is none, or where anything
+    in it was altered.
+    """
+    data = read_bytes(path, MAX_CALIBRATION_BYTES)
+    with reading(path, "not a calibration file"):
+        members = arrays_of(data, MAX_CALIBRATION_BYTES)
+        text = str(members["about"])
+        found = _format_of(text)
+        if found in EARLIER_FORMATS:
+            raise UsageError(
+                f"{path}: a calibration of an earlier version of ohmsum, which did not measure "
+                "all that is needed now: calibrate again"
+            )
+        if found not in (FORMAT, FORMAT_WITHOUT_DIGEST):
+            raise UsageError(f"{path}: not a calibration of this version of ohmsum")
+        arrays = {
+            name: members[name]
+            for name in _leaves(MEASURED)
+            if found == FORMAT or name != NOMINAL_OHMS
+        }
+        if found == FORMAT and str(members["sha256"]) != digest_of(text, arrays):
+            raise UsageError(
+                f"{path}: something in it was altered after it was written (its SHA-256 differs): "
+                "calibrate again"
+            )
+        about = read_about(text)
+        arrays = checked_arrays(arrays, about.board)
         return Calibration(
-            board=board,
+            board=BoardIdentity(**about.board.model_dump()),
             branches=_built(BranchCalibration, "branches", arrays),
             converters=_built(Converters, "converters", arrays),
             ranges=_built(RangeGains, "ranges", arrays),
             noise=_built(NoiseSurvey, "noise", arrays),
             temperature=_built(Coefficients, "temperature", arrays),
-            bytes_moved=int(about["bytes_moved"]),
-            bench_seconds=float(about["bench_seconds"]),
-            converter_seconds=float(about["converter_seconds"]),
-            board_kelvin=float(about["board_kelvin"]),
-            wall_seconds=float(about["wall_seconds"]),
-            made_at=_moment(about["made_at"]),
-            versions={str(part): str(version) for part, version in about["versions"].items()},
-            joined=tuple(_moment(text) for text in about.get("joined", ())),
-            run=str(about.get("run", "")),
+            nominal_ohms=arrays.get(NOMINAL_OHMS),
+            bytes_moved=about.bytes_moved,
+            bench_seconds=about.bench_seconds,
+            converter_seconds=about.converter_seconds,
+            board_kelvin=about.board_kelvin,
+            wall_seconds=about.wall_seconds,
+            made_at=about.made_at.astimezone(UTC),
+            versions=about.versions,
+            joined=tuple(moment.astimezone(UTC) for moment in about.joined),
+            run=about.run,
             source=str(path),
         )
 
 
+def _format_of(text: str) -> str:
+    about = json.loads(text)
+    return str(about.get("format"))
+
+
+def digest_of(about: str, arrays: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of a calibration: of its text, then of each array in the order of their
+    names, each as its name, type, shape and bytes.
+    """
+    digest = hashlib.sha256(about.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _leaves(kinds: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -231,56 +267,6 @@ def _built(kind: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
         else:
             values[name] = arrays[inside].item() if inner in (int, float, str) else arrays[inside]
     return kind(**values)
-
-
-def _check_arrays(arrays: dict[str, NDArray[Any]], board: BoardIdentity) -> None:
-    """Raise ValueError or TypeError unless these can be the arrays of a board's calibration."""
-    rows, columns = (board.rows,), (board.columns,)
-    crosspoints = rows + columns
-    row_terms, column_terms, ranges = (
-        arrays[name].shape[-1:]
-        for name in (
-            "converters.rows.coefficients",
-            "converters.columns.coefficients",
-            "ranges.ranges_amperes",
-        )
-    )
-    unknowns = 1 + board.branches, 1 + board.branches
-    shapes = {
-        "branches.open_siemens": crosspoints,
-        "branches.branch_siemens": (*crosspoints, board.branches),
-        "branches.uncertainty_siemens": (*crosspoints, board.branches),
-        "branches.status": (*crosspoints, board.branches),
-        "branches.groups": (*arrays["branches.groups"].shape[:1], board.branches),
-        "branches.noise_covariance": rows + unknowns,
-        "branches.noise_variance_siemens2": columns,
-        "branches.signal_covariance_siemens2": rows + unknowns,
-        "branches.drift_covariance": rows + rows,
-        "branches.wild_readings": crosspoints,
-        "branches.kelvin_range": (2,),
-        "temperature.per_kelvin": (*crosspoints, board.branches),
-        "temperature.uncertainty_per_kelvin": (*crosspoints, board.branches),
-        "converters.rows.coefficients": rows + row_terms,
-        "converters.rows.covariance": rows + 2 * row_terms,
-        "converters.columns.coefficients": columns + column_terms,
-        "converters.columns.covariance": columns + 2 * column_terms,
-        "converters.offsets.row_volts": rows,
-        "converters.offsets.row_uncertainty_volts": rows,
-        "converters.offsets.column_volts": columns,
-        "converters.offsets.column_uncertainty_volts": columns,
-        "converters.offsets.zero_amperes": columns,
-        "converters.offsets.zero_uncertainty_amperes": columns,
-        "converters.row_status": rows,
-        "converters.column_status": columns,
-        "ranges.ranges_amperes": ranges,
-        "ranges.factors": ranges + columns,
-        "ranges.uncertainty": ranges + columns,
-    }
-    for name, array in arrays.items():
-        if array.shape != shapes.get(name, ()):
-            raise ValueError(f"{name} is of shape {array.shape}, not {shapes.get(name, ())}")
-        if name != "branches.design" and not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinities")
 
 
 def program_file(tile: Tile, shape: tuple[int, int]) -> str:

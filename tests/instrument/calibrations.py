@@ -41,6 +41,7 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
         ranges=ranges_of(shape[1]),
         noise=survey_of(),
         temperature=coefficients_of(shape, seed),
+        nominal_ohms=np.full(shape[2], 3e5),
         bytes_moved=99,
         bench_seconds=1.5,
         converter_seconds=0.5,
