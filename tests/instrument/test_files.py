@@ -250,7 +250,7 @@ CELLS, BRANCHES = SHAPE[:2], made_up_calibration().branches
         ("branches.uncertainty_siemens", np.full(SHAPE, np.nan), "NaN"),
         ("branches.uncertainty_siemens", np.zeros(SHAPE), "zero or negative"),
         ("branches.uncertainty_siemens", np.full(SHAPE, -1e-12), "negative"),
-        ("branches.branch_siemens", BRANCHES.branch_siemens * 1000, r"row \d, column \d, branch \d is"),
+        ("branches.branch_siemens", BRANCHES.branch_siemens * 1000, r"row 1, column 1"),
         ("branches.branch_siemens", -BRANCHES.branch_siemens, "of which the nominal is"),
         ("branches.branch_siemens", BRANCHES.branch_siemens + 0j, "type complex128"),
         ("branches.readings", np.ones(2), "readings is of shape"),
