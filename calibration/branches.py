@@ -175,6 +175,7 @@ def characterize(
             if reread:
                 reader.read_reference()
             readings += reread
+        board.rest()
         noise = _pooled([each.noise for each in passes]).fit()
         drift = _drift(reader, noise, plan, known.reference, volts)
         found = estimate_unknowns(plan, passes, drift, noise, siemens, volts, shape)

@@ -122,6 +122,7 @@ def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> 
         progress(block + 1, blocks)
     opened, open_siemens = _read_open(board, volts)
     vectors += opened[..., 0].size
+    board.rest()
 
     fit = fit_curves(design, amperes, closed > 0, open_siemens, volts)
     row_status, column_status = _judge(design, fit, closed)

@@ -107,6 +107,10 @@ class CorrectedCrossbar:
         settings = self.converters.settings(row_volts, rows)
         return self._corrected(self.board.scan(rows, branches, settings, readings))
 
+    def rest(self) -> None:
+        """Stop driving the rows: what comes next is computed."""
+        self.board.rest()
+
     def _corrected(self, amperes: Floats) -> Floats:
         range_amperes = self.board.range_amperes
         straight = self.converters.straightened(amperes, range_amperes)

@@ -13,8 +13,8 @@ NO_BRANCH = -1
 
 
 class Crossbar(Protocol):
-    """A board whose outputs are on. Rows, columns and branches count from 0; an overloaded reading
-    is NaN.
+    """A board that drives its rows when it measures. Rows, columns and branches count from 0; an
+    overloaded reading is NaN.
     """
 
     @property
@@ -89,6 +89,12 @@ class Crossbar(Protocol):
 
         `rows`, `branches` (NO_BRANCH for none) and `row_volts` are (points,). Returns (points,
         readings, columns) amperes.
+        """
+        ...
+
+    def rest(self) -> None:
+        """Stop driving the rows: what comes next is computed. Switches and settings stay, and the
+        next measurement drives again.
         """
         ...
 

@@ -161,6 +161,7 @@ def survey_noise(
     Raises OverloadError where no column answers throughout.
     """
     read = take_readings(board, calibration, settings)
+    board.rest()
     answers = _answering(read) & (calibration.branch_siemens > 0).any(axis=(0, 2))
     if not answers.any():
         raise OverloadError("no column answers throughout the noise survey")

@@ -105,6 +105,7 @@ def measure_ranges(
         slopes = _slopes(curves, share) - _slopes(curves, share * ranges[lower] / ranges[upper])
         bends[upper, measured] += slopes
     board.apply(np.zeros(calibration.status.shape, dtype=bool))
+    board.rest()
     return RangeGains(
         ranges_amperes=ranges,
         factors=factors,

@@ -135,8 +135,8 @@ def program(
 
     The search for the best scale (`calibration.scale`) begins at that of the targets. Pairs beyond
     reach, and pairs with a column that overloads every range, are reported; the rest is programmed.
-    The board is left with the pattern applied and in the range of use. `progress` hears of rounds
-    done, of MOST_ROUNDS at most. Raises OverloadError where no pair is left.
+    The board is left with the pattern applied, in the range of use, at rest. `progress` hears of
+    rounds done, of MOST_ROUNDS at most. Raises OverloadError where no pair is left.
     """
     outputs = targets.difference_siemens.shape[1]
     rounds = _Rounds(board, calibration.status.shape, progress, [])
@@ -271,6 +271,7 @@ class _Rounds:
         in_use = np.zeros(self.board_shape[1], dtype=bool)
         in_use[: 2 * outputs] = np.repeat(counts.any(axis=0), 2)
         seen = _measured(self.board, pattern, rows, in_use, least_amperes)
+        self.board.rest()
         self.seen.append(seen)
         self.residuals.append(_relative_rms(*_fitted(seen.transfer, targets, counts)))
         self.progress(len(self.residuals), MOST_ROUNDS)
@@ -432,6 +433,7 @@ def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[Product
         wide = measure_transfer(board, rows, 0, volts)
         ranges.append(tie(seen.transfer, wide, range_amperes))
     board.configure(range_amperes=seen.range_amperes)
+    board.rest()
     return tuple(ranges)
 
 

@@ -1,12 +1,14 @@
 """The crossbar test board, as docs/board-protocol.md describes it.
 
-Rows, columns and branches count from 0 here and from 1 on the wire. A reading beyond the range of
-its amplifier is NaN in every array.
+Rows, columns and branches count from 0 here, from 1 on the wire and in messages. A reading beyond
+the range of its amplifier is NaN in every array.
 """
 
+import hashlib
 import math
-import zlib
+import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -14,15 +16,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from drivers import scpi
+from drivers.arguments import finite, whole, within_limit
+from drivers.board_state import BoardState, is_printed, read_state, state_queries, watchdog_owner
 from drivers.errors import (
+    BoardChanged,
+    BoardInUse,
     CommandRefused,
     InstrumentError,
-    LinkGarbled,
-    LinkLost,
-    LinkTimeout,
+    InterlockOpen,
+    SettingDiffers,
+    WatchdogExpired,
     WrongInstrument,
 )
+from drivers.keep_alive import KeepAlive
 from drivers.link import Link, Trace
+from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
+from drivers.safe_state import make_safe
 
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
@@ -39,6 +48,12 @@ _EXCHANGE_POINTS = 65_535
 _TIME_MARGIN = 1.5
 _SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
 _POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
+
+_UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101, 102, 104
+_INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
+# A host that is busy misses a turn or two.
+_FEEDS_PER_INTERVAL = 4
+_SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
 
 
 class SpentSeconds(NamedTuple):
@@ -65,19 +80,33 @@ class CrossbarBoard:
 
     Read once, when it is opened: `identity`, `type` (for instance "64x16"), `rows`, `columns`,
     `branches`, `nominal_ohms` (branches,), `row_volts_limit`, `ranges_amperes` (ranges,) ascending,
-    `line_hertz`. Read back after every change: `range_amperes`, `aperture_seconds`,
+    `line_hertz`, `protocol`. Read back after every change: `range_amperes`, `aperture_seconds`,
     `delay_seconds`.
 
+    As long as it is open its watchdog is armed and a thread keeps it fed. The outputs are switched
+    on by the first measurement that needs them, and off by `rest`. Every measurement asks back what
+    it depends on, in its own message.
+
     Every method raises LinkTimeout, LinkLost, LinkGarbled for a fault of the wire and
-    CommandRefused for what the board refuses; ValueError is raised before anything is sent.
+    CommandRefused for what the board refuses; BoardChanged, WatchdogExpired or InterlockOpen where
+    the board is not as it was left; ValueError before anything is sent.
     """
 
-    def __init__(self, link: Link, identity: scpi.Identity) -> None:
+    def __init__(self, link: Link, identity: scpi.Identity, watchdog_seconds: float) -> None:
         """Reads what the board is. CrossbarBoard.open makes sure that it is one."""
         self._link = link
         self._closed = False
+        self._watchdog_seconds = watchdog_seconds
+        self._armed = False
+        self._printed_watchdog_seconds = watchdog_seconds
+        self._driving = False  # as far as is known
+        self._may_be_on = False
+        self._keep_alive: KeepAlive | None = None
+        self.held_crc: int | None = None
+        """CRC-32 of the pattern that the board holds because this host set it; None if unknown."""
         self.identity = identity
         self.type = identity.model.removeprefix(_MODEL_START)
+        self.protocol = self._read_protocol()
         self.rows, self.columns, self.branches = self._read_shape()
         self.nominal_ohms = self._read_nominal_ohms()
         limit, catalog, hertz = self._texts(":SOUR:VOLT:RANG?;:CURR:RANG:CAT?;:SYST:LFR?", 3)
@@ -86,7 +115,8 @@ class CrossbarBoard:
         if not (np.diff(self.ranges_amperes) > 0).all():
             raise link.garbled(f"ranges that do not ascend: {catalog[:80]!r}")
         self.line_hertz = self._positive(hertz)
-        self._read_settings()
+        self._hold_settings(self._texts(_SETTINGS, 3))
+        self._all_open_crc = pattern_crc(np.zeros(self._shape, np.bool_))
 
     @classmethod
     def open(
@@ -94,15 +124,20 @@ class CrossbarBoard:
         resource: str,
         *,
         timeout_seconds: float = 5.0,
+        watchdog_seconds: float = 60.0,
+        take_over: bool = False,
         trace: Trace | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Opens the board behind a VISA resource; changes nothing on it but its error queue.
+        """Opens the board behind a VISA resource, arms its watchdog and keeps it fed.
 
-        `check` is called before every exchange; what it raises ends it.
+        `check` is called before every exchange but those that feed; what it raises ends it.
 
-        Raises WrongInstrument if something else answers *IDN?.
+        A board that another host works with is left as it is: BoardInUse, unless `take_over` is
+        set, which switches its outputs off. Raises WrongInstrument if something else answers *IDN?.
         """
+        if not 0 < watchdog_seconds <= 3600:
+            raise ValueError(f"a watchdog takes up to 3600 s, more than 0, not {watchdog_seconds}")
         link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
             identity = scpi.identity(link)
@@ -112,7 +147,9 @@ class CrossbarBoard:
                 wanted = f"{_MANUFACTURER},{_MODEL_START}<type>"
                 raise WrongInstrument(resource, said, wanted)
             scpi.checked_write(link, "*CLS")
-            return cls(link, identity)
+            board = cls(link, identity, watchdog_seconds)
+            board._claim(take_over=take_over)
+            return board
         except BaseException:
             link.close()
             raise
@@ -129,9 +166,29 @@ class CrossbarBoard:
         self.close()
 
     @property
+    def lock(self) -> "threading.RLock":
+        """Held by a thread, keeps the board as it is for as long: other threads wait."""
+        return self._link.lock
+
+    @property
     def bytes_moved(self) -> int:
-        """Bytes sent and received so far."""
+        """Bytes sent and received so far, but for what kept the watchdog fed."""
         return self._link.bytes_sent + self._link.bytes_received
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells boards apart that have no serial number: of what the board says that it is, and of
+        where it is.
+        """
+        told = (
+            self._link.resource.upper(),
+            *(self.identity.manufacturer, self.identity.model, self.identity.serial),
+            *self._shape,
+            self.nominal_ohms.tolist(),
+            self.ranges_amperes.tolist(),
+            self.row_volts_limit,
+        )
+        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def configure(
         self,
@@ -142,7 +199,8 @@ class CrossbarBoard:
     ) -> None:
         """Sets the amplifiers' range, the aperture and the settling delay; reads back all three.
 
-        The board takes the smallest range that is not below `range_amperes`.
+        The board takes the smallest range that is not below `range_amperes`. Raises SettingDiffers
+        if it then holds something else.
         """
         wanted = {
             ":CURR:RANG": range_amperes,
@@ -158,24 +216,36 @@ class CrossbarBoard:
             units.append(f"{header} {float(value)!r}")
         with self._link.lock:
             try:
-                if units:
-                    scpi.checked_write(self._link, ";".join(units))
+                texts = self._texts(";".join([*units, _SETTINGS]), 3)
             except CommandRefused:
-                self._read_settings()
+                self._hold_settings(self._texts(_SETTINGS, 3))
                 raise
-            self._read_settings()
+            self._hold_settings(texts)
+            if range_amperes is not None:
+                below = self.ranges_amperes[self.ranges_amperes < self.range_amperes]
+                if (range_amperes > self.range_amperes * (1 + 1e-6)) or (
+                    len(below) and range_amperes <= below[-1]
+                ):
+                    raise self._differs("range (A)", texts[0], range_amperes)
+            for name, text, value in (
+                ("aperture (s)", texts[1], aperture_seconds),
+                ("settling delay (s)", texts[2], delay_seconds),
+            ):
+                if value is not None and not is_printed(value, text):
+                    raise self._differs(name, text, value)
 
-    def outputs_on(self, *, watchdog_seconds: float) -> None:
-        """Arms the watchdog, then connects the row drivers."""
-        if not 0 < watchdog_seconds <= 3600:
-            raise ValueError(f"a watchdog takes up to 3600 s, more than 0, not {watchdog_seconds}")
+    def rest(self) -> None:
+        """Switches the outputs off, if they are on: what comes next is computed, not measured.
+
+        Switches and settings stay. The next measurement switches on again.
+        """
         with self._link.lock:
-            scpi.checked_write(self._link, f":SYST:WATC {float(watchdog_seconds)!r}")
-            scpi.checked_write(self._link, ":OUTP ON")
-
-    def outputs_off(self) -> None:
-        """Disconnects the row drivers, then disarms the watchdog."""
-        scpi.checked_write(self._link, ":OUTP OFF;:SYST:WATC 0")
+            if not self._may_be_on:
+                return
+            (text,) = self._texts(":OUTP OFF;:OUTP?", 1)
+            if scpi.boolean(self._link, text):
+                raise InstrumentError(self._link.resource, "the outputs did not switch off")
+            self._driving = self._may_be_on = False
 
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Sets all switches; `pattern` is bool, (rows, columns, branches), True closes.
@@ -184,56 +254,63 @@ class CrossbarBoard:
         holds another pattern.
         """
         pattern = np.asarray(pattern)
-        shape = (self.rows, self.columns, self.branches)
-        if pattern.dtype != np.bool_ or pattern.shape != shape:
+        if pattern.dtype != np.bool_ or pattern.shape != self._shape:
             raise ValueError(
-                f"a pattern is bool, {shape}; this one is {pattern.dtype}, {pattern.shape}"
+                f"a pattern is bool, {self._shape}; this one is {pattern.dtype}, {pattern.shape}"
             )
-        data = pack_pattern(pattern)
-        sent = zlib.crc32(data)
+        data, sent = pack_pattern(pattern), pattern_crc(pattern)
         with self._link.lock:
+            self.held_crc = None
             command = b":ROUT:PATT %s,%d;:ROUT:PATT:CRC?" % (scpi.encode_block(data), sent)
-            answers = scpi.checked_query(
-                self._link, command, timeout_seconds=self._allow(0.0, len(data))
-            )
+            answers = self._checked(command, self._allow(0.0, len(data)))
             held = scpi.integer(self._link, answers[0] if len(answers) == 1 else b"")
-        if held != sent:
-            raise InstrumentError(
-                self._link.resource, f"holds a pattern of CRC {held}, {sent} was sent"
-            )
+            if held != sent:
+                raise InstrumentError(
+                    self._link.resource, f"holds a pattern of CRC {held}, {sent} was sent"
+                )
+            self.held_crc = sent
 
     def pattern(self) -> NDArray[np.bool_]:
-        """Reads back all switches: bool, (rows, columns, branches), True is closed."""
-        shape = (self.rows, self.columns, self.branches)
+        """Reads back all switches: bool, (rows, columns, branches), True is closed.
+
+        The block is checked against the CRC-32 that the board has of it.
+        """
         with self._link.lock:
-            data = scpi.checked_query_block(
-                self._link, ":ROUT:PATT?", timeout_seconds=self._allow(0.0, math.prod(shape) // 8)
+            answers = self._checked(
+                b":ROUT:PATT?;:ROUT:PATT:CRC?", self._allow(0.0, math.prod(self._shape) // 8)
             )
+            if len(answers) != 2 or not isinstance(answers[0], bytes):
+                raise self._link.garbled("no block in answer to :ROUT:PATT?")
             try:
-                return unpack_pattern(data, shape)
+                pattern = unpack_pattern(answers[0], self._shape)
             except ValueError as error:
                 raise self._link.garbled(str(error)) from error
+            if scpi.integer(self._link, answers[1]) != pattern_crc(pattern):
+                raise self._link.garbled("a pattern that does not have its CRC")
+            return pattern
 
     def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
         """Multiplies: for every vector sets the rows, waits the delay, reads all columns once.
 
         `row_volts` (vectors, rows), V; returns (vectors, columns), A, NaN where a reading
-        overloaded. The outputs must be on. Afterwards the rows are at 0 V.
+        overloaded. Afterwards the rows are at 0 V.
         """
-        volts = _finite("row_volts", row_volts, 2)
+        volts = finite("row_volts", row_volts, 2)
         if volts.shape[1] != self.rows:
             raise ValueError(f"row_volts has {volts.shape[1]} rows, the board has {self.rows}")
-        data = self._within_limit(volts, np.arange(self.rows))
+        data = within_limit(volts, np.arange(self.rows), self.row_volts_limit)
         amperes = np.empty((len(data), self.columns))
         vector_bytes = 4 * (self.rows + self.columns)
         vector_seconds = self.delay_seconds + self.aperture_seconds
-        for part in _parts(len(data), vector_bytes, vector_seconds):
-            vectors = part.stop - part.start
-            amperes[part] = self._read_currents(
-                b":MEAS:MVM? " + scpi.encode_block(data[part].tobytes()),
-                vectors,
-                self._allow(vectors * vector_seconds, vectors * vector_bytes),
-            )
+        with self._link.lock:
+            for part in self._parts(len(data), vector_bytes, vector_seconds):
+                vectors = part.stop - part.start
+                amperes[part] = self._measure(
+                    b":MEAS:MVM? " + scpi.encode_block(data[part].tobytes()),
+                    vectors,
+                    self._allow(vectors * vector_seconds, vectors * vector_bytes),
+                    BoardState(pattern_crc=self.held_crc),
+                )
         return amperes
 
     def scan(
@@ -243,34 +320,39 @@ class CrossbarBoard:
 
         `rows`, `branches`: (points,) whole numbers from 0, branch -1 closes none; `row_volts`
         (points,), V, on that row, the others at 0 V. Returns (points, readings, columns), A, NaN
-        where a reading overloaded. The outputs must be on. Afterwards all switches are open and the
-        rows at 0 V.
+        where a reading overloaded. Afterwards all switches are open and the rows at 0 V.
         """
-        volts = _finite("row_volts", row_volts, 1)
-        rows = _whole("rows", rows, len(volts), 0, self.rows)
-        branches = _whole("branches", branches, len(volts), -1, self.branches)
+        volts = finite("row_volts", row_volts, 1)
+        rows = whole("rows", rows, len(volts), 0, self.rows)
+        branches = whole("branches", branches, len(volts), -1, self.branches)
         if not 1 <= readings <= 10_000:
             raise ValueError(f"a point takes 1 to 10000 readings, not {readings}")
         points = np.empty(len(volts), _POINT)
         points["row"], points["branch"] = rows + 1, branches + 1
-        points["volts"] = self._within_limit(volts, rows)
+        points["volts"] = within_limit(volts, rows, self.row_volts_limit)
 
         amperes = np.empty((len(points), readings, self.columns))
         point_bytes = _POINT.itemsize + 4 * readings * self.columns
         point_seconds = self.delay_seconds + readings * self.aperture_seconds
-        for part in _parts(len(points), point_bytes, point_seconds):
-            count = part.stop - part.start
-            allowed = self._allow(count * point_seconds, count * point_bytes)
-            stored = b":ROUT:SCAN " + scpi.encode_block(points[part].tobytes())
-            with self._link.lock:
-                scpi.checked_write(self._link, stored, timeout_seconds=allowed)
-                read = self._read_currents(b":MEAS:SCAN? %d" % readings, count * readings, allowed)
-            amperes[part] = read.reshape(count, readings, self.columns)
+        with self._link.lock:
+            for part in self._parts(len(points), point_bytes, point_seconds):
+                count = part.stop - part.start
+                self.held_crc = None
+                # In one message: no other host can store its own points in between.
+                read = self._measure(
+                    b":ROUT:SCAN %s;:MEAS:SCAN? %d"
+                    % (scpi.encode_block(points[part].tobytes()), readings),
+                    count * readings,
+                    self._allow(count * point_seconds, count * point_bytes),
+                    BoardState(scan_points=count),
+                )
+                self.held_crc = self._all_open_crc
+                amperes[part] = read.reshape(count, readings, self.columns)
         return amperes
 
     def seconds(self) -> float:
         """Time on the board's own clock, s."""
-        return scpi.real(self._link, scpi.checked_query_text(self._link, ":SYST:TIME?"))
+        return scpi.real(self._link, self._texts(":SYST:TIME?", 1)[0])
 
     def spent_seconds(self) -> SpentSeconds:
         """Where the board's time has gone since power-on, s."""
@@ -279,7 +361,7 @@ class CrossbarBoard:
 
     def temperature_kelvin(self) -> float:
         """Reading of the board's temperature sensor, K."""
-        return scpi.real(self._link, scpi.checked_query_text(self._link, ":SYST:TEMP?"))
+        return scpi.real(self._link, self._texts(":SYST:TEMP?", 1)[0])
 
     def moment(self) -> tuple[float, float]:
         """Time on the board's own clock, s, and reading of its temperature sensor, K."""
@@ -287,37 +369,216 @@ class CrossbarBoard:
         return scpi.real(self._link, seconds), scpi.real(self._link, kelvin)
 
     def safe(self) -> None:
-        """Switches the outputs off, opens all switches, disarms the watchdog, clears the errors.
+        """Switches the outputs off, opens all switches, and once that is proved, disarms the
+        watchdog and clears the errors.
 
-        Works whatever was under way: a link that is dirty recovers first, and what fails once is
-        tried again. Raises LinkTimeout, LinkLost, LinkGarbled if the board cannot be reached, and
-        InstrumentError if it says that its outputs stayed on.
+        Works whatever was under way: a link that is dirty recovers first, and what fails is tried
+        again until the board has had its time to answer. Raises OutputsUnproved where nothing
+        proves the outputs off, and LinkTimeout, LinkLost, LinkGarbled where the board cannot be
+        reached and its outputs were off already.
         """
         with self._link.lock:
-            try:
-                state = self._switch_off()
-            except (LinkTimeout, LinkLost, LinkGarbled):
-                state = self._switch_off()
-        if state != "0":
-            raise InstrumentError(self._link.resource, f"outputs are not off: {state[:80]!r}")
+            self.held_crc = None
+            make_safe(
+                self._link,
+                watchdog_seconds=self._watchdog_seconds,
+                all_open_crc=self._all_open_crc,
+                may_be_on=self._may_be_on,
+            )
+            self._driving = self._may_be_on = self._armed = False
+            self._link.greeting = None
+            self.held_crc = self._all_open_crc
 
     def close(self) -> None:
-        """Makes the board safe and closes the link. May be called again."""
+        """Makes the board safe and closes the link. May be called again.
+
+        A board that another host has taken over meanwhile is left to it.
+        """
         if self._closed:
             return
         self._closed = True
+        if self._keep_alive is not None:
+            self._keep_alive.stop()
         try:
-            self.safe()
+            self._leave()
+        except InstrumentError:
+            raise
+        except BaseException:
+            # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
+            self._leave()
+            raise
         finally:
             self._link.close()
 
-    def _switch_off(self) -> str:
-        state = self._link.query(":OUTP OFF;:ROUT:OPEN:ALL;:SYST:WATC 0;:OUTP?")
-        scpi.drain(self._link)
-        return state.strip()
+    def _leave(self) -> None:
+        with self._link.lock:
+            try:
+                if self._is_anothers():
+                    return
+            except InstrumentError:
+                pass  # making it safe finds out as well, and tries again
+            self.safe()
+
+    def _claim(self, *, take_over: bool) -> None:
+        """Arms the watchdog and begins to feed it, unless another host works with the board."""
+        (text,) = self._texts(":OUTP?", 1)
+        on = scpi.boolean(self._link, text)
+        if not take_over and (on or self._owner() == "OTH"):
+            what = "its outputs are on" if on else "another session holds its watchdog"
+            raise BoardInUse(
+                self._link.resource,
+                f"somebody works with this board: {what}. Wait until that host has ended (one "
+                "that died is ended by the board's watchdog), or take the board over: --take-over",
+            )
+        self._may_be_on = on
+        if on:
+            self.rest()
+        self._arm()
+        fed = b":SYST:WATC:FEED?" if self.protocol >= (1, 1) else b":SYST:WATC?"
+        self._keep_alive = KeepAlive(self._link, fed, self._watchdog_seconds / _FEEDS_PER_INTERVAL)
+
+    def _arm(self) -> None:
+        """Arms the watchdog, also on every session of the link to come."""
+        arm = f":SYST:WATC {self._watchdog_seconds!r}"
+        (text,) = self._texts(f"{arm};:SYST:WATC?", 1)
+        if not is_printed(self._watchdog_seconds, text):
+            raise self._differs("watchdog (s)", text, self._watchdog_seconds)
+        self._printed_watchdog_seconds = scpi.real(self._link, text)
+        self._link.greeting = arm.encode()
+        self._armed = True
+
+    def _owner(self) -> str:
+        """Whose the watchdog is: NOB, OWN, OTH. A board of protocol 1.0 does not know: NOB."""
+        if self.protocol < (1, 1):
+            return "NOB"
+        return watchdog_owner(self._link, self._texts(":SYST:WATC:OWN?", 1)[0])
+
+    def _is_anothers(self) -> bool:
+        """Whether another host has taken the board over meanwhile."""
+        if self.protocol >= (1, 1):
+            return self._owner() == "OTH"
+        if self._may_be_on:
+            return False
+        return scpi.boolean(self._link, self._texts(":OUTP?", 1)[0])
+
+    def _measure(
+        self, command: bytes, readings: int, timeout_seconds: float, expected: BoardState
+    ) -> NDArray[np.float64]:
+        """Asks for (readings, columns) currents, A; NaN where a reading overloaded.
+
+        Switches on in the same message where the outputs are off, and asks back what the readings
+        depend on: what this host set, and `expected`.
+        """
+        if not self._armed:
+            if self._owner() == "OTH":
+                raise BoardChanged.because(self._link.resource, "it has been taken over")
+            self._arm()
+        expected = replace(
+            expected,
+            outputs=True,
+            watchdog_seconds=self._printed_watchdog_seconds,
+            range_amperes=self.range_amperes,
+            aperture_seconds=self.aperture_seconds,
+            delay_seconds=self.delay_seconds,
+            watchdog_owner="OWN" if self.protocol >= (1, 1) else None,
+        )
+        names = expected.names()
+        before = b"" if self._driving else b":OUTP:INT?;:OUTP ON;"
+        message = before + command + b";" + state_queries(names).encode()
+        leading = 0 if self._driving else 1
+        self._may_be_on, self._driving = True, False
+        answers, refused = scpi.asked(self._link, message, timeout_seconds=timeout_seconds)
+        if len(answers) < leading + len(names):
+            raise refused or self._link.garbled(f"{len(answers)} answers to {scpi.shown(message)}")
+        state = read_state(self._link, names, answers[len(answers) - len(names) :])
+        differences = state.differences(expected)
+        if differences or refused is not None:
+            self._forget()
+            raise self._explained(state, differences, refused)
+        self._driving = True
+        data = answers[leading] if len(answers) == leading + 1 + len(names) else ""
+        if not isinstance(data, bytes):
+            raise self._link.garbled(f"no block in answer to {scpi.shown(command)}")
+        return self._currents(data, readings)
+
+    def _currents(self, data: bytes, readings: int) -> NDArray[np.float64]:
+        """Reads a block of (readings, columns) currents, A."""
+        if len(data) != 4 * readings * self.columns:
+            raise self._link.garbled(
+                f"{len(data)} bytes for {readings} readings of {self.columns} columns"
+            )
+        read = np.frombuffer(data, "<f4").reshape(readings, self.columns)
+        overloaded = read == _OVERLOAD_AMPERES
+        amperes = np.where(overloaded, np.nan, read.astype(np.float64))
+        largest = _LARGEST_READING_RANGES * self.ranges_amperes[-1]
+        if not (overloaded | (np.abs(amperes) <= largest)).all():
+            raise self._link.garbled("currents that no range of the board can read")
+        return amperes
+
+    def _forget(self) -> None:
+        """Takes nothing for granted any more: all is set again before it counts."""
+        self.held_crc = None
+        self._driving = self._armed = False
+
+    def _explained(
+        self, state: BoardState, differences: list[str], refused: CommandRefused | None
+    ) -> InstrumentError:
+        """Returns the error that says why the board is not as it was set."""
+        numbers = set() if refused is None else refused.numbers
+        if state.outputs is False:
+            condition, event = self._texts(":STAT:QUES:COND?;:STAT:QUES?", 2)
+            bits = scpi.integer(self._link, condition) | scpi.integer(self._link, event)
+            if bits & _INTERLOCK_BIT:
+                numbers.add(_INTERLOCK_OPEN)
+            if bits & _WATCHDOG_BIT:
+                numbers.add(_WATCHDOG_EXPIRED)
+        known = self._known(numbers)
+        if known is not None:
+            return known
+        if refused is not None and _OUTPUTS_OFF not in numbers:
+            return refused
+        return BoardChanged.because(self._link.resource, *differences)
+
+    def _known(self, numbers: set[int]) -> InstrumentError | None:
+        """Returns the error for what a board reports of itself, if it is among these numbers."""
+        if _INTERLOCK_OPEN in numbers:
+            return InterlockOpen(self._link.resource)
+        if _WATCHDOG_EXPIRED in numbers:
+            return WatchdogExpired(self._link.resource, self._watchdog_seconds)
+        return None
+
+    def _checked(
+        self, command: str | bytes, timeout_seconds: float | None = None
+    ) -> list[str | bytes]:
+        """scpi.checked_query, with words for what the board reports of itself."""
+        answers, refused = scpi.asked(self._link, command, timeout_seconds=timeout_seconds)
+        if refused is None:
+            return answers
+        known = self._known(refused.numbers)
+        if known is None:
+            raise refused
+        self._forget()
+        raise known
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.rows, self.columns, self.branches
+
+    def _read_protocol(self) -> tuple[int, int]:
+        """Reads the protocol's version; a board of 1.0 has no word for it."""
+        try:
+            (text,) = self._texts(":SYST:BOAR:PROT?", 1)
+        except CommandRefused as refused:
+            if refused.numbers != {_UNDEFINED_HEADER}:
+                raise
+            return 1, 0
+        numbers = text.strip().split(".")
+        if not (len(numbers) == 2 and all(number.isdecimal() for number in numbers)):
+            raise self._link.garbled(f"not a version: {text[:80]!r}")
+        return int(numbers[0]), int(numbers[1])
 
     def _read_shape(self) -> tuple[int, int, int]:
-        answer = scpi.checked_query_text(self._link, ":SYST:BOAR:SHAP?")
+        answer = self._texts(":SYST:BOAR:SHAP?", 1)[0]
         sides = [scpi.integer(self._link, text) for text in answer.split(",")]
         sound = len(sides) == 3 and all(1 <= side <= _LARGEST_SIDE for side in sides)
         if not sound or math.prod(sides) > _LARGEST_SWITCHES:
@@ -334,15 +595,24 @@ class CrossbarBoard:
             raise self._link.garbled("a nominal resistance that is none")
         return ohms
 
-    def _read_settings(self) -> None:
-        texts = self._texts(":CURR:RANG?;:CURR:APER?;:TRIG:DEL?", 3)
-        self.range_amperes = self._positive(texts[0])
+    def _hold_settings(self, texts: list[str]) -> None:
+        """Holds the answers to _SETTINGS. Raises LinkGarbled for a range that is not there."""
+        amperes = self._positive(texts[0])
+        nearest = self.ranges_amperes[np.abs(self.ranges_amperes - amperes).argmin()]
+        if not math.isclose(amperes, nearest, rel_tol=1e-5):
+            raise self._link.garbled(f"a range that the board does not have: {texts[0][:80]!r}")
+        self.range_amperes = amperes
         self.aperture_seconds = self._positive(texts[1])
         self.delay_seconds = scpi.real(self._link, texts[2])
 
+    def _differs(self, name: str, text: str, wanted: float) -> SettingDiffers:
+        return SettingDiffers(
+            self._link.resource, f"the {name} is {text[:40]}, {wanted:g} was sent"
+        )
+
     def _texts(self, command: str, count: int) -> list[str]:
         """Asks for `count` texts."""
-        answers = scpi.checked_query(self._link, command)
+        answers = self._checked(command)
         texts = [answer for answer in answers if isinstance(answer, str)]
         if not len(texts) == len(answers) == count:
             raise self._link.garbled(f"{len(answers)} answers to {command}")
@@ -354,92 +624,18 @@ class CrossbarBoard:
             raise self._link.garbled(f"not a positive number: {text[:80]!r}")
         return number
 
-    def _read_currents(
-        self, command: bytes, readings: int, timeout_seconds: float
-    ) -> NDArray[np.float64]:
-        """Asks for (readings, columns) currents, A; NaN where a reading overloaded."""
-        with self._link.lock:
-            data = scpi.checked_query_block(self._link, command, timeout_seconds=timeout_seconds)
-            if len(data) != 4 * readings * self.columns:
-                raise self._link.garbled(
-                    f"{len(data)} bytes for {readings} readings of {self.columns} columns"
-                )
-            read = np.frombuffer(data, "<f4").reshape(readings, self.columns)
-            overloaded = read == _OVERLOAD_AMPERES
-            amperes = np.where(overloaded, np.nan, read.astype(np.float64))
-            largest = _LARGEST_READING_RANGES * self.ranges_amperes[-1]
-            if not (overloaded | (np.abs(amperes) <= largest)).all():
-                raise self._link.garbled("currents that no range of the board can read")
-            return amperes
-
     def _allow(self, board_seconds: float, moved_bytes: int) -> float:
         """Wall time for an exchange, s."""
         waiting = _TIME_MARGIN * board_seconds + moved_bytes / _SLOW_WIRE_BYTES_PER_SECOND
         return self._link.timeout_seconds + waiting
 
-    def _within_limit(
-        self, volts: NDArray[np.float64], rows: NDArray[np.intp]
-    ) -> NDArray[np.float32]:
-        """Checks voltages of `rows` (along the last axis), V, and rounds them to binary32."""
-        beyond = np.argwhere(np.abs(volts) > self.row_volts_limit)
-        if len(beyond):
-            first = tuple(beyond[0])
-            raise ValueError(
-                f"row {rows[first[-1]]}: {volts[first]:g} V is beyond the limit of "
-                f"{self.row_volts_limit:g} V"
-            )
-        # Rounding must not carry a voltage over the limit.
-        limit = np.float32(self.row_volts_limit)
-        if float(limit) > self.row_volts_limit:
-            limit = np.nextafter(limit, np.float32(0))
-        rounded: NDArray[np.float32] = np.clip(volts.astype("<f4"), -limit, limit)
-        return rounded
-
-
-def pack_pattern(pattern: NDArray[np.bool_]) -> bytes:
-    """The pattern block: one bit a switch, branch fastest, most significant bit first."""
-    return np.packbits(pattern.reshape(-1)).tobytes()
-
-
-def unpack_pattern(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """The pattern of `shape` (rows, columns, branches) that a block holds. Raises ValueError."""
-    switches = math.prod(shape)
-    if len(data) != (switches + 7) // 8:
-        raise ValueError(f"a pattern of {len(data)} bytes for {switches} switches")
-    bits = np.unpackbits(np.frombuffer(data, np.uint8)).astype(np.bool_)
-    if bits[switches:].any():
-        raise ValueError("a pattern with bits behind its last switch")
-    return bits[:switches].reshape(shape)
-
-
-def _parts(count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
-    """Splits `count` items so that each part is one exchange of bounded size and duration."""
-    at_once = min(_EXCHANGE_BYTES // item_bytes, _EXCHANGE_POINTS)
-    if item_seconds > 0:
-        at_once = min(at_once, int(_EXCHANGE_SECONDS / item_seconds))
-    at_once = max(1, at_once)
-    for start in range(0, count, at_once):
-        yield slice(start, min(start + at_once, count))
-
-
-def _finite(name: str, values: ArrayLike, dimensions: int) -> NDArray[np.float64]:
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu" or array.ndim != dimensions:
-        raise ValueError(
-            f"{name} holds real numbers in {dimensions} dimensions, not {array.dtype} in "
-            f"{array.ndim}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} holds a number that is not finite")
-    return array.astype(np.float64)
-
-
-def _whole(name: str, values: ArrayLike, count: int, low: int, end: int) -> NDArray[np.intp]:
-    array = np.asarray(values)
-    if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
-        raise ValueError(
-            f"{name} holds {count} whole numbers, not {array.dtype} of shape {array.shape}"
-        )
-    if count and not (array.min() >= low and array.max() < end):
-        raise ValueError(f"{name} are from {low} to {end - 1}")
-    return array.astype(np.intp)
+    def _parts(self, count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
+        """Splits `count` items so that each part is one exchange of bounded size and duration."""
+        at_once = min(_EXCHANGE_BYTES // item_bytes, _EXCHANGE_POINTS)
+        if item_seconds > 0:
+            # The board may count its own work as silence.
+            seconds = min(_EXCHANGE_SECONDS, self._watchdog_seconds / 2)
+            at_once = min(at_once, int(seconds / item_seconds))
+        at_once = max(1, at_once)
+        for start in range(0, count, at_once):
+            yield slice(start, min(start + at_once, count))

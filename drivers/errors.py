@@ -1,5 +1,7 @@
 """What can go wrong with an instrument: one family, every message names the resource."""
 
+from typing import Self
+
 
 class InstrumentError(Exception):
     """Something went wrong between the host and the instrument behind `resource`."""
@@ -45,6 +47,11 @@ class CommandRefused(InstrumentError):
         self.error = error
         self.later = later
 
+    @property
+    def numbers(self) -> set[int]:
+        """Of all entries."""
+        return {self.number, *(number for number, _ in self.later)}
+
 
 class WrongInstrument(InstrumentError):
     """Another instrument answers here: `said` is its *IDN?, `wanted` what was looked for."""
@@ -53,3 +60,56 @@ class WrongInstrument(InstrumentError):
         super().__init__(resource, f"{said!r} answers, {wanted} is wanted")
         self.said = said
         self.wanted = wanted
+
+
+class SettingDiffers(InstrumentError):
+    """The instrument holds another setting than the one that was just sent."""
+
+
+class BoardInUse(InstrumentError):
+    """Somebody works with this board: its outputs are on, or another session holds its watchdog."""
+
+
+class BoardChanged(InstrumentError):
+    """The board is not as this host has set it, and the board itself has no reason for it."""
+
+    @classmethod
+    def because(cls, resource: str, *differences: str) -> Self:
+        """Returns the error that lists what is not as it was set."""
+        return cls(resource, "another host has changed the board: " + "; ".join(differences))
+
+
+class WatchdogExpired(InstrumentError):
+    """The board heard nothing from this host for its watchdog's interval, and opened everything."""
+
+    def __init__(self, resource: str, watchdog_seconds: float) -> None:
+        super().__init__(
+            resource,
+            f"the board's watchdog expired (102): the board heard nothing from this host for "
+            f"{watchdog_seconds:g} s, switched its outputs off and opened its switches. The host "
+            "was stopped or its link was down; if that may last longer, raise watchdog_seconds in "
+            "bench.toml",
+        )
+
+
+class InterlockOpen(InstrumentError):
+    """The board's interlock is open, or was: its outputs are off."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(
+            resource,
+            "Interlock open (101): the board has its outputs off; close the fixture and start "
+            "again",
+        )
+
+
+class OutputsUnproved(InstrumentError):
+    """The outputs could not be proved to be off; the board's watchdog may have to do it."""
+
+    def __init__(self, resource: str, why: str, watchdog_seconds: float) -> None:
+        super().__init__(
+            resource,
+            f"the outputs may still be on ({why}): the board's watchdog switches them off "
+            f"{watchdog_seconds:g} s after it last heard from this host",
+        )
+        self.watchdog_seconds = watchdog_seconds

@@ -1,4 +1,4 @@
-"""One wire between PyVISA and every driver: whole exchanges, deadlines, recovery, a trace.
+"""One wire between an instrument and its driver: whole exchanges, deadlines, recovery, a trace.
 
 An exchange is one message and, if it asks, the one response to it. A link is dirty from the moment
 an exchange begins until it ends well; whatever cuts an exchange short (a timeout, rubbish,
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
-from drivers.errors import LinkGarbled, LinkLost, LinkTimeout
+from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.response import read_response
 from drivers.wires import Wire, open_wire
 
@@ -27,9 +27,10 @@ _NONCE_ANSWER_BYTES = 64
 class Link:
     """A VISA resource as a sequence of exchanges; threads may share it.
 
-    `lock` makes one exchange atomic; hold it to make several so. `exchanges`, `bytes_sent` and
-    `bytes_received` count, recovery included. `trace` is called with the direction, the time of
-    time.monotonic() in seconds and the bytes of every message.
+    Hold `lock` to make several exchanges one. `exchanges`, `bytes_sent` and `bytes_received` count,
+    recovery included. `trace` is called with the direction, the time of time.monotonic() in seconds
+    and the bytes of every message. `greeting`, if there is one, is a message that asks nothing and
+    goes ahead of all others after every recovery, so that it is the first that a new session hears.
     """
 
     def __init__(
@@ -51,6 +52,9 @@ class Link:
         self.bytes_sent = 0
         self.bytes_received = 0
         self.exchanges = 0
+        self.greeting: bytes | None = None
+        # Held for one exchange, where `lock` may be held for as long as its holder computes.
+        self._exchanging = threading.Lock()
         self._trace = trace
         self._check = check
         self._closed = False
@@ -113,9 +117,34 @@ class Link:
         self._dirty = True
         return LinkGarbled(self.resource, text)
 
+    @property
+    def answers_by(self) -> float:
+        """When the instrument should have answered what it is asked now, a time of
+        time.monotonic(): it may still be at work on what was cut short.
+        """
+        return max(time.monotonic(), self._busy_until) + self.timeout_seconds
+
+    def feed(self, message: bytes, *, timeout_seconds: float) -> None:
+        """Asks something in between, whoever holds `lock`, unless an exchange is under way.
+
+        For a thread that keeps the instrument from taking this host for dead. Neither counted nor
+        raised: after what fails the link is dirty, and the next exchange finds out.
+        """
+        if not self._exchanging.acquire(blocking=False):
+            return
+        counted = self.bytes_sent, self.bytes_received
+        try:
+            if not self._closed:
+                self._exchange_now(message + b"\n", timeout_seconds, answered=True)
+        except InstrumentError:
+            pass
+        finally:
+            self.bytes_sent, self.bytes_received = counted
+            self._exchanging.release()
+
     def close(self) -> None:
         """Closes the wire; the link cannot be used afterwards. May be called again."""
-        with self.lock:
+        with self.lock, self._exchanging:
             self._closed = True
             self._drop_wire()
 
@@ -125,22 +154,29 @@ class Link:
         self._check()
         data = _framed(message)
         allowed = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        with self.lock:
-            try:
-                wire, deadline = self._ready_wire(allowed)
-                self._dirty = True
-                self._busy_until = deadline
-                self._send(wire, data, deadline)
-                elements = self._receive_response(wire, deadline) if answered else []
-            except LinkTimeout as error:
-                raise LinkTimeout(self.resource, f"{error.text} within {allowed:g} s") from error
-            except LinkLost:
-                self._drop_wire()
-                raise
-            self._dirty = False
-            self._busy_until = 0.0
+        with self.lock, self._exchanging:
+            elements = self._exchange_now(data, allowed, answered=answered)
             self.exchanges += 1
             return elements
+
+    def _exchange_now(
+        self, data: bytes, allowed_seconds: float, *, answered: bool
+    ) -> list[str | bytes]:
+        try:
+            wire, deadline = self._ready_wire(allowed_seconds)
+            self._dirty = True
+            self._busy_until = deadline
+            self._send(wire, data, deadline)
+            elements = self._receive_response(wire, deadline) if answered else []
+        except LinkTimeout as error:
+            text = f"{error.text} within {allowed_seconds:g} s"
+            raise LinkTimeout(self.resource, text) from error
+        except LinkLost:
+            self._drop_wire()
+            raise
+        self._dirty = False
+        self._busy_until = 0.0
+        return elements
 
     def _ready_wire(self, allowed_seconds: float) -> tuple[Wire, float]:
         """Returns a wire on which nothing is under way, and the deadline of the exchange."""
@@ -159,6 +195,8 @@ class Link:
         if not self._wire.new_session_when_reopened:
             self._resynchronize(self._wire, deadline)
         self._unsent_bytes = 0
+        if self.greeting is not None:
+            self._send(self._wire, self.greeting + b"\n", deadline)
         return self._wire, deadline
 
     def _resynchronize(self, wire: Wire, deadline: float) -> None:
@@ -172,7 +210,7 @@ class Link:
         clear = "*CLS;" if self._unsent_bytes else ""
         asking = f"{clear}*ESE?;*ESE {self._nonce};*ESE?\n".encode()
         self._send(wire, b"\n" * self._unsent_bytes + asking, deadline)
-        answer = re.compile(rb"(?:\A|[^0-9])(\d{1,3});%d\r?\n\Z" % self._nonce)
+        answer = re.compile(rb"(?:\A|[^0-9])0*(\d{1,3}); ?\+?0*%d\r?\n\Z" % self._nonce)
         last = b""
         while (found := answer.search(last)) is None:
             data = wire.receive(deadline)

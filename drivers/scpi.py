@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from drivers.errors import CommandRefused
 from drivers.link import Link
 
-_ERROR_ENTRY = re.compile(r'([+-]?[0-9]{1,6}),"(.*)"')
+_ERROR_ENTRY = re.compile(r'([+-]?[0-9]{1,6}), ?"(.*)"')
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_BOOLEANS = {"ON": True, "OFF": False}
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
 _SHOWN_CHARACTERS = 80
 # Instruments keep some tens of entries; one that never says "No error" is broken.
@@ -54,13 +55,24 @@ def checked_query(
     A query that is refused answers with the error alone, so that nobody waits for the rest.
     Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
     """
+    answers, refused = asked(link, command, timeout_seconds=timeout_seconds)
+    if refused is not None:
+        raise refused
+    return answers
+
+
+def asked(
+    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
+) -> tuple[list[str | bytes], CommandRefused | None]:
+    """checked_query that returns the refusal beside what was answered all the same."""
     message = (command.encode("ascii") if isinstance(command, str) else command) + _ASK_ERROR
     with link.lock:
         *answers, last = link.query_elements(message, timeout_seconds=timeout_seconds)
         first = _error_entry(link, last)
         if first is None:
-            return answers
-        raise CommandRefused(link.resource, shown(command), *first, later=tuple(drain(link)))
+            return answers, None
+        later = tuple(drain(link))
+    return answers, CommandRefused(link.resource, shown(command), *first, later=later)
 
 
 def checked_query_block(
@@ -98,7 +110,7 @@ def drain(link: Link) -> list[tuple[int, str]]:
 def wait_complete(link: Link, *, timeout_seconds: float | None = None) -> None:
     """Waits with *OPC? until all that was sent before is done."""
     answer = link.query("*OPC?", timeout_seconds=timeout_seconds)
-    if answer.strip() not in ("1", "+1"):
+    if not boolean(link, answer):
         raise link.garbled(f"{answer[:_SHOWN_CHARACTERS]!r} in answer to *OPC?")
 
 
@@ -117,6 +129,20 @@ def integer(link: Link, text: str | bytes) -> int:
     if not number.is_integer():
         raise link.garbled(f"not a whole number: {text!r}")
     return int(number)
+
+
+def boolean(link: Link, text: str | bytes) -> bool:
+    """Reads ON, OFF, or a number that is 0 or 1, however it is written (`+0`, `0.0`, `1E0`).
+
+    Raises LinkGarbled.
+    """
+    word = text.strip().upper() if isinstance(text, str) else ""
+    if word in _BOOLEANS:
+        return _BOOLEANS[word]
+    number = real(link, text)
+    if number not in (0.0, 1.0):
+        raise link.garbled(f"neither 0 nor 1: {text[:_SHOWN_CHARACTERS]!r}")
+    return number == 1.0
 
 
 def encode_block(data: bytes) -> bytes:

@@ -1,23 +1,16 @@
-"""Bytes over the wires that PyVISA opens, each call with a deadline.
-
-PyVISA names and opens the resource; the bytes then go straight over the session's own socket or
-serial port, because its reads and writes cannot keep a deadline, read serial ports byte by byte
-and take a connection that is refused for one that is open.
-"""
+"""Bytes over sockets and serial ports, each call with a deadline."""
 
 import errno
 import os
 import select
 import socket
 import time
-from typing import Any, ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
-import pyvisa
 import serial
-from pyvisa import rname
-from pyvisa.constants import AccessModes
 
 from drivers.errors import InstrumentError, LinkLost, LinkTimeout
+from drivers.resource_names import SocketName, parse_resource
 
 _RECEIVE_BYTES = 1 << 18
 _SERIAL_WAIT_SECONDS = 0.05
@@ -45,28 +38,12 @@ class Wire(Protocol):
 def open_wire(resource: str, deadline: float) -> Wire:
     """Opens a VISA resource. Raises LinkLost if nobody is there, InstrumentError for a bad name."""
     try:
-        name = rname.parse_resource_name(resource)
-    except rname.InvalidResourceName as error:
-        raise InstrumentError(resource, f"not the name of a resource: {error}") from error
-    if isinstance(name, rname.TCPIPSocket):
+        name = parse_resource(resource)
+    except ValueError as error:
+        raise InstrumentError(resource, str(error)) from error
+    if isinstance(name, SocketName):
         return SocketWire(resource, name, deadline)
-    if isinstance(name, rname.ASRLInstr):
-        return SerialWire(resource, deadline)
-    raise InstrumentError(
-        resource, "only TCPIP::<host>::<port>::SOCKET and ASRL<port>::INSTR can be opened"
-    )
-
-
-def _open_session(resource: str, deadline: float) -> tuple[Any, int]:
-    """Opens a PyVISA session; returns the library that keeps it, and its number."""
-    manager = pyvisa.ResourceManager("@py")
-    library = cast(Any, manager.visalib)
-    milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
-    try:
-        session, _ = manager.open_bare_resource(resource, AccessModes.no_lock, milliseconds)
-    except Exception as error:  # pyvisa-py raises Exception itself
-        raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
-    return library, session
+    return SerialWire(resource, name.port)
 
 
 class SocketWire:
@@ -74,42 +51,30 @@ class SocketWire:
 
     new_session_when_reopened: ClassVar[bool] = True
 
-    def __init__(self, resource: str, name: rname.TCPIPSocket, deadline: float) -> None:
+    def __init__(self, resource: str, name: SocketName, deadline: float) -> None:
         self._resource = resource
-        # PyVISA leaves its socket open when a name does not resolve: so ask before it does.
+        allowed = max(0.001, deadline - time.monotonic())
         try:
-            port = int(name.port)
-            socket.getaddrinfo(name.host_address, port, socket.AF_INET, socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise LinkLost(resource, f"no host named {name.host_address}") from error
-        except (ValueError, OverflowError) as error:
-            raise InstrumentError(resource, f"not a port: {name.port}") from error
-        if not 0 < port < 1 << 16:
-            raise InstrumentError(resource, f"not a port: {name.port}")
-        self._library, self._session = _open_session(resource, deadline)
-        self._socket: socket.socket = self._library.sessions[self._session].interface
+            self._socket = socket.create_connection((name.host, name.port), allowed)
+        except (socket.gaierror, UnicodeError) as error:
+            raise LinkLost(resource, f"no host named {name.host}") from error
+        except ConnectionRefusedError as error:
+            raise LinkLost(resource, "nobody answers (connection refused)") from error
+        except OSError as error:
+            raise LinkLost(resource, f"nobody answers ({_reason(error)})") from error
         try:
-            self._check_connected()
+            # A port of the ephemeral range with nobody behind it can connect to itself.
+            if self._socket.getpeername() == self._socket.getsockname():
+                raise LinkLost(resource, "nobody answers (connection refused)")
             # Otherwise a message sent in pieces waits 40 ms for the acknowledgement of the first.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)
+        except OSError as error:
+            self.close()
+            raise self._lost(error) from error
         except BaseException:
             self.close()
             raise
-
-    def _check_connected(self) -> None:
-        """Tells a connection from an attempt: PyVISA calls a refused one open."""
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        try:
-            if code:
-                raise OSError(code, "")
-            # A port of the ephemeral range with nobody behind it can connect to itself.
-            if self._socket.getpeername() == self._socket.getsockname():
-                raise ConnectionRefusedError
-        except ConnectionRefusedError as error:
-            raise LinkLost(self._resource, "nobody answers (connection refused)") from error
-        except OSError as error:
-            raise LinkLost(self._resource, f"nobody answers ({_reason(error)})") from error
 
     def send(self, data: memoryview, deadline: float) -> None:
         """Sends all of `data`. Raises LinkTimeout, LinkLost."""
@@ -138,7 +103,7 @@ class SocketWire:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._library.close(self._session)
+        self._socket.close()
 
     def _received(self, flags: int) -> bytes:
         try:
@@ -159,22 +124,15 @@ class SerialWire:
     # A serial port has no sessions: what was under way stays under way.
     new_session_when_reopened: ClassVar[bool] = False
 
-    def __init__(self, resource: str, deadline: float) -> None:
+    def __init__(self, resource: str, port: str) -> None:
         self._resource = resource
-        self._library, self._session = _open_session(resource, deadline)
-        self._port: serial.Serial = self._library.sessions[self._session].interface
         try:
             # Two programs on one port would each read some of the other's answers.
-            self._port.exclusive = True
-            self._port.timeout = _SERIAL_WAIT_SECONDS
-        except OSError as error:
-            self.close()
-            if error.errno == errno.EWOULDBLOCK:
+            self._port = serial.Serial(port, timeout=_SERIAL_WAIT_SECONDS, exclusive=True)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EWOULDBLOCK, errno.EBUSY):
                 raise LinkLost(resource, "another program uses the port") from error
             raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
-        except BaseException:
-            self.close()
-            raise
 
     def send(self, data: memoryview, deadline: float) -> None:
         """Sends all of `data`. Raises LinkTimeout, LinkLost."""
@@ -216,7 +174,7 @@ class SerialWire:
 
     def close(self) -> None:
         """Closes the port."""
-        self._library.close(self._session)
+        self._port.close()
 
     def _lost(self, error: OSError) -> LinkLost:
         return LinkLost(self._resource, f"the port has gone ({_reason(error)})")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +27,7 @@ from calibration.targets import MatrixError, Targets, check_matrix, choose_targe
 from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from drivers.errors import InstrumentError
+from drivers.errors import InstrumentError, OutputsUnproved
 from instrument import interruption
 from instrument.arguments import one_of, positive_number, whole_number
 from instrument.clocks import Reading
@@ -208,6 +207,7 @@ class Bench:
             calibration = self.calibrate()
         _require_calibration(calibration)
         calibration.require(self.identity)
+        self.board.rest()
         branches_now = self._branches_now(calibration)
         wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
@@ -258,16 +258,19 @@ def _targets(matrix: NDArray[np.float64], tile: Tile, branches: BranchCalibratio
         raise MatrixError(f"{tile}: {error}") from error
 
 
-def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Bench:
+def open_bench(
+    bench: str | Path, *, seed: int = 1, link: Wire = "socket", take_over: bool = False
+) -> Bench:
     """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
     wire.
 
     Use it in a `with` statement, or close it by `close()`: on the way out, by whichever way, the
     outputs are off and every switch is open. One that is left open is closed when Python ends.
-    `seed` and `link` are those of the simulated bench.
+    `seed` and `link` are those of the simulated bench. A board that another host works with is
+    refused, unless `take_over` is set, which switches its outputs off.
 
     Raises UsageError for what is wrong with the file or an argument, InstrumentError where the
-    board does not answer as one.
+    board does not answer as one, BoardInUse where another host works with it.
     """
     if not isinstance(bench, str | os.PathLike):
         raise UsageError(
@@ -287,9 +290,11 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Be
         board = CrossbarBoard.open(
             settings.resource,
             timeout_seconds=settings.timeout_seconds,
+            watchdog_seconds=settings.watchdog_seconds,
+            take_over=take_over,
             check=interruption.check,
         )
-        way_out.callback(_close, board, settings)
+        way_out.push(_closing(board))
         if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
             raise UsageError(
                 f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "
@@ -299,30 +304,42 @@ def open_bench(bench: str | Path, *, seed: int = 1, link: Wire = "socket") -> Be
             aperture_seconds=settings.nplc / board.line_hertz,
             delay_seconds=settings.settle_seconds,
         )
-        board.outputs_on(watchdog_seconds=settings.watchdog_seconds)
         opened = Bench(board, config, name, board.spent_seconds(), way_out)
         atexit.register(opened.close_at_exit)
         return opened
-    except BaseException:
-        way_out.close()
+    except BaseException as error:
+        way_out.__exit__(type(error), error, error.__traceback__)
         raise
 
 
-def _close(board: CrossbarBoard, settings: BoardConfig) -> None:
-    """Bring the board into its safe state and close it; note on what ended the bench that it is."""
-    try:
-        board.close()
-    except InstrumentError:
-        raise
-    except BaseException as cut_short:
-        # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
-        CrossbarBoard.open(settings.resource, timeout_seconds=settings.timeout_seconds).close()
-        cut_short.add_note(OUTPUTS_OFF)
-        raise
-    # Who mends a file or a bug does not ask for it.
-    error = sys.exception()
-    if isinstance(error, InstrumentError) or not isinstance(error, Exception | None):
-        error.add_note(OUTPUTS_OFF)
+def _closing(
+    board: CrossbarBoard,
+) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
+    """Return what closes a board, and notes on what ended the bench whether its outputs are off."""
+
+    def close(
+        _kind: type[BaseException] | None, ended_by: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        said = OUTPUTS_OFF
+        try:
+            board.close()
+        except InstrumentError as failed:
+            if ended_by is None:
+                raise
+            if isinstance(failed, OutputsUnproved):
+                said = failed.text
+        except BaseException as cut_short:
+            cut_short.add_note(OUTPUTS_OFF)  # closing begins again before it lets this through
+            raise
+        # Who mends a file or a bug does not ask for it, as long as nothing may still be on.
+        if ended_by is not None and (
+            said != OUTPUTS_OFF
+            or isinstance(ended_by, InstrumentError)
+            or not isinstance(ended_by, Exception)
+        ):
+            ended_by.add_note(said)
+
+    return close
 
 
 @contextmanager

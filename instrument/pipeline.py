@@ -124,6 +124,7 @@ def run_pipeline(
             progress(done, total)
 
         partial = program.partial_products(inputs, and_note_the_moment)
+        bench.board.rest()
     validation = compare(program, inputs, program.sum_of(partial))
     budget, tile_budgets = budgets_of(program, calibration, inputs, moments)
     spent = bench.spent_seconds()

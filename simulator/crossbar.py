@@ -142,6 +142,9 @@ class SimulatedCrossbar:
         if delay_seconds is not None:
             self.delay_seconds = delay_seconds
 
+    def rest(self) -> None:
+        """Nothing to do: no host that could fall silent stands behind this object."""
+
     @property
     def range_amperes(self) -> float:
         """The range in force, ampere."""

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 ERRORS = {
     -222: "Data out of range",
     -113: "Undefined header",
+    101: "Interlock open",
+    102: "Watchdog expired",
     103: "Pattern CRC mismatch",
     104: "Outputs are off",
 }
@@ -29,6 +31,8 @@ class TinyBoard:
         self.errors: list[int] = []
         self.on = False
         self.watchdog = 0.0
+        self.interlock_closed = True
+        self.questionable = 0
         self.range = 1e-2
         self.aperture = APERTURE_SECONDS
         self.delay = 1e-3
@@ -83,6 +87,12 @@ class TinyBoard:
                 answer = b"296.5"
             case b"SYST:WATC":
                 self.watchdog = float(parameters)
+            case b"SYST:WATC?":
+                answer = b"%g" % self.watchdog
+            case b"STAT:QUES:COND?" | b"STAT:QUES?":
+                answer = b"%d" % self.questionable
+            case b"OUTP:INT?":
+                answer = b"%d" % self.interlock_closed
             case b"SOUR:VOLT:RANG?":
                 answer = b"1.0"
             case b"CURR:RANG:CAT?":
@@ -103,6 +113,8 @@ class TinyBoard:
             case b"TRIG:DEL?":
                 answer = b"%g" % self.delay
             case b"OUTP":
+                if parameters == b"ON" and not self.interlock_closed:
+                    raise Refused(101)
                 self.on = parameters == b"ON"
             case b"OUTP?":
                 answer = b"%d" % self.on
@@ -118,6 +130,8 @@ class TinyBoard:
                 answer = self._multiply(unblock(parameters))
             case b"ROUT:SCAN":
                 self.points = list(struct.iter_unpack("<HHf", unblock(parameters)))
+            case b"ROUT:SCAN:POIN?":
+                answer = b"%d" % len(self.points)
             case b"MEAS:SCAN?":
                 answer = self._scan(int(parameters))
             case _:

@@ -93,7 +93,6 @@ POINTS = (
 
 def prepare(board):
     board.configure(range_amperes=1e-5, aperture_seconds=0.01, delay_seconds=1e-3)
-    board.outputs_on(watchdog_seconds=60)
 
 
 @pytest.fixture(scope="module", params=WIRES)
@@ -113,7 +112,7 @@ def test_a_scan_that_is_struck(kind, sound_scan):
     wire, sound, before = sound_scan
     if kind in STRUCK:
         raised = STRUCK[kind][WIRES.index(wire)]
-        fault = fault_of(kind, at_operation=before + 2)  # its list is stored first
+        fault = fault_of(kind, at_operation=before + 1)
     else:
         raised = STRUCK["power_cycle"][WIRES.index(wire)]
         fault = fault_of("power_cycle", at_seconds=0.1)

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from drivers.errors import InstrumentError
+from drivers.errors import BoardChanged, BoardInUse, InterlockOpen
 from instrument import open_bench
 from instrument.config import bench_toml
 from instrument.errors import UsageError
@@ -29,9 +29,11 @@ def bench_file(request, served, tmp_path):
 
 def test_normal_end(served, bench_file, is_safe):
     with open_bench(bench_file) as bench:
-        bench.program(WEIGHTS)
-        assert served.crossbar.outputs_on
+        program = bench.program(WEIGHTS)
+        assert not served.crossbar.outputs_on  # nothing is measured
         assert served.crossbar.pattern.any()
+        program @ np.ones(8)
+        assert served.crossbar.outputs_on
     assert is_safe(served)
     assert served.board._watchdog_seconds == 0  # nobody is left to feed it
 
@@ -55,7 +57,7 @@ def test_exception_between_two_scans(served, bench_file, is_safe):
     assert is_safe(served)
 
 
-@pytest.mark.parametrize("command", [b":MEAS:SCAN?", b":MEAS:MVM?", b":ROUT:PATT"])
+@pytest.mark.parametrize("command", [b":MEAS:SCAN?", b":MEAS:MVM?", b":ROUT:PATT "])
 def test_ctrl_c_in_the_middle_of_an_exchange(served, bench_file, is_safe, at_message, command):
     seen = at_message(served, command, 2, interrupt_main_thread)
     with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:
@@ -80,7 +82,7 @@ def test_ctrl_c_in_the_middle_of_the_second_tile(served, bench_file, is_safe, at
 def test_ctrl_c_while_tiles_take_turns(served, bench_file, is_safe, at_message):
     with pytest.raises(KeyboardInterrupt), open_bench(bench_file) as bench:  # noqa: PT012  (it is the product that is cut short)
         program = bench.program(np.concatenate([WEIGHTS, WEIGHTS]))
-        seen = at_message(served, b":ROUT:PATT", 2, interrupt_main_thread)
+        seen = at_message(served, b":ROUT:PATT ", 2, interrupt_main_thread)
         program @ np.ones((100, 16))
     assert len(seen) == 2
     assert is_safe(served)
@@ -91,7 +93,7 @@ def test_ctrl_c_in_the_middle_of_the_way_out(served, bench_file, is_safe, monkey
     execute, unheard = served.board.execute, []
 
     def deaf_once(message):
-        if b":OUTP OFF" in message and not unheard:
+        if b":OUTP OFF;:ROUT:OPEN" in message and not unheard:
             unheard.append(message)
             interrupt_main_thread()
             return b""
@@ -105,7 +107,6 @@ def test_ctrl_c_in_the_middle_of_the_way_out(served, bench_file, is_safe, monkey
 
 
 def test_refusal_after_the_board_was_opened(served, tmp_path, is_safe):
-    served.crossbar.switch_outputs(True)  # as somebody before may have left it
     path = tmp_path / "bench.toml"
     path.write_text(path.read_text() + "row_volts = 1.5\n")
     with pytest.raises(UsageError, match=r"bench\.toml: board\.row_volts: 1\.5 V .* B000001"):
@@ -115,8 +116,29 @@ def test_refusal_after_the_board_was_opened(served, tmp_path, is_safe):
 
 def test_the_interlock_keeps_the_outputs_off(served, tmp_path, is_safe):
     served.board.set_interlock(False)
-    with pytest.raises(InstrumentError, match="Interlock open"):
-        open_bench(tmp_path / "bench.toml").__enter__()
+    with (
+        pytest.raises(InterlockOpen, match="Interlock open"),
+        open_bench(tmp_path / "bench.toml") as bench,
+    ):
+        bench.calibrate()
+    assert is_safe(served)
+
+
+def test_a_board_that_somebody_works_with_is_refused_and_left_alone(served, bench_file):
+    served.crossbar.switch_outputs(True)
+    with pytest.raises(BoardInUse, match="its outputs are on"):
+        open_bench(bench_file).__enter__()
+    assert served.crossbar.outputs_on
+    with open_bench(bench_file, take_over=True):
+        assert not served.crossbar.outputs_on
+
+
+def test_what_another_host_changes_is_no_result(served, bench_file, is_safe, ask):
+    with open_bench(bench_file) as bench:
+        program = bench.program(WEIGHTS)
+        ask(served.resources["board"]["socket"], ":ROUT:OPEN:ALL;*OPC?")
+        with pytest.raises(BoardChanged, match="another host has changed the board: CRC of the"):
+            program.tiles[0].matrix @ np.ones(8)
     assert is_safe(served)
 
 
@@ -221,7 +243,7 @@ def test_a_second_ctrl_c_does_not_cut_the_way_out_short(served, start, ended, is
         runs[0].send_signal(signal.SIGTERM)
 
     at_message(served, b":MEAS:SCAN?", 3, lambda: runs[0].send_signal(signal.SIGINT))
-    way_out = at_message(served, b":OUTP OFF", 1, twice_more)
+    way_out = at_message(served, b":OUTP OFF;:ROUT:OPEN", 1, twice_more)
     runs.append(run_of(start))
     outcome = ended(runs[0])
 

@@ -1,0 +1,58 @@
+"""The way of a board into its safe state: outputs off, all switches open, and that proved."""
+
+import time
+
+from drivers import scpi
+from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout, OutputsUnproved
+from drivers.link import Link
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.5
+_SWITCH_OFF = ":OUTP OFF;:ROUT:OPEN:ALL;:OUTP?;:ROUT:PATT:CRC?"
+# Looks at the outputs again: nothing may have switched them on in between.
+_DISARM = ":SYST:WATC 0;*CLS;:OUTP?;:SYST:WATC?"
+
+
+def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_on: bool) -> None:
+    """Switches off, opens all, and once that is proved, disarms the watchdog, clears the errors.
+
+    What fails is tried again, with pauses, until the instrument has had the link's timeout for it
+    (a port may vanish and come back), and twice at least. Raises OutputsUnproved if nothing proves
+    the outputs off. Where they cannot be on (`may_be_on` is False, or they were proved off and only
+    the rest failed), what went wrong last is raised.
+    """
+    deadline = link.answers_by
+    pause, tries = _FIRST_PAUSE_SECONDS, 0
+    while True:
+        tries += 1
+        try:
+            may_be_on = _ask(link, _SWITCH_OFF, all_open_crc, "closed switches")
+            if not may_be_on:
+                may_be_on = _ask(link, _DISARM, 0, "an armed watchdog")
+                if not may_be_on:
+                    return
+            # What was disarmed on the strength of a proof that no longer holds is armed again.
+            link.write(f":SYST:WATC {watchdog_seconds!r}")
+            failed = InstrumentError(link.resource, "the board says that they are on")
+        except (LinkTimeout, LinkLost, LinkGarbled) as error:
+            failed = error
+        if tries > 1 and time.monotonic() + pause > deadline:
+            if may_be_on:
+                raise OutputsUnproved(link.resource, failed.text, watchdog_seconds) from failed
+            raise failed
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+
+def _ask(link: Link, message: str, expected: int, instead: str) -> bool:
+    """Sends a message that asks for the outputs and for one number; returns whether they are on.
+
+    Raises LinkGarbled if they are off and the number is not as expected.
+    """
+    with link.lock:
+        answers = link.query_elements(message)
+        if len(answers) != 2:
+            raise link.garbled(f"{len(answers)} answers to {message}")
+        on = scpi.boolean(link, answers[0])
+        if not on and scpi.real(link, answers[1]) != expected:
+            raise link.garbled(f"{instead} after {message}")
+        return on
