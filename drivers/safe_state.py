@@ -9,7 +9,7 @@ from drivers.link import Link
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.5
 _SWITCH_OFF = ":OUTP OFF;:ROUT:OPEN:ALL;:OUTP?;:ROUT:PATT:CRC?"
 # Looks at the outputs again: nothing may have switched them on in between.
-_DISARM = ":SYST:WATC 0;*CLS;:OUTP?;:SYST:WATC?"
+_DISARM = ":SYST:WATC 0;:OUTP?;:SYST:WATC?"
 
 
 def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_on: bool) -> None:
@@ -29,6 +29,7 @@ def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_
             if not may_be_on:
                 may_be_on = _ask(link, _DISARM, 0, "an armed watchdog")
                 if not may_be_on:
+                    scpi.drain(link)
                     return
             # What was disarmed on the strength of a proof that no longer holds is armed again.
             link.write(f":SYST:WATC {watchdog_seconds!r}")
