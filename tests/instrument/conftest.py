@@ -17,7 +17,9 @@ import pytest
 from instrument.cli import main
 from instrument.config import bench_toml
 from simulator.bench import SimulatedBench, serve_bench
+from simulator.board_session import BoardSession
 from simulator.preset import load_preset
+from simulator.steps import Steps
 
 ROOT = Path(__file__).parents[2]
 START = [sys.executable, "-c", "from instrument.cli import main; main()"]
@@ -143,16 +145,16 @@ def at_message(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
         simulated: SimulatedBench, command: bytes, nth: int, act: Callable[[], object]
     ) -> list[bytes]:
         seen: list[bytes] = []
-        execute = simulated.board.execute
+        steps = BoardSession.steps
 
-        def watched(message: bytes) -> bytes:
-            if command in message:
+        def watched(session: BoardSession, message: bytes) -> Steps[bytes]:
+            if session.board is simulated.board and command in message:
                 seen.append(message)
                 if len(seen) == nth:
                     act()
-            return execute(message)
+            return steps(session, message)
 
-        monkeypatch.setattr(simulated.board, "execute", watched)
+        monkeypatch.setattr(BoardSession, "steps", watched)
         return seen
 
     return hook
