@@ -38,6 +38,8 @@ OVERLOAD_AMPERES = 9.9e37
 OVERLOAD_BIT, WATCHDOG_BIT = 1, 10
 SCAN_POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
 MAX_SCAN_POINTS = 65_535
+MAX_UNDIVIDED_READINGS = 10_000
+"""A message that has taken as many lets other sessions go first before it measures again."""
 _KEEP_ALIVE = re.compile(rb"[\x00-\x20]*:?SYST(?:EM)?:WATC(?:HDOG)?:FEED\?[\x00-\x20]*", re.I)
 
 
@@ -55,6 +57,8 @@ class BoardSession:
         self.status = Status(DEVICE_ERRORS)
         self._engine = Engine(self.commands(), self.status)
         self._ended = False
+        self._readings = 0
+        """That the present message has taken."""
 
     def execute(self, message: bytes) -> bytes:
         """Execute one program message; return its response message, empty where it asks nothing,
@@ -74,6 +78,7 @@ class BoardSession:
         board.watch()
         counts = not (is_blank(message) or is_keep_alive(message))
         board.crossbar.faults.operations += counts
+        self._readings = 0
         try:
             answer = yield from self._engine.steps(message)
             if counts:
@@ -292,6 +297,9 @@ class BoardSession:
     def _measure(self, readings: int, run: Steps[NDArray[np.float64]]) -> Steps[bytes]:
         if 4 * readings * self._crossbar.columns > ANSWER_LIMIT_BYTES:
             raise ScpiError(-223, f"{readings} readings in one answer")
+        if self._readings >= MAX_UNDIVIDED_READINGS:
+            yield None
+        self._readings += readings
         self.board.set_measuring(self)
         try:
             amperes = yield from run

@@ -236,9 +236,16 @@ class SimulatedCrossbar:
         self._closing = combine(np.subtract, branches.closed, branches.open)
 
     def _arrange(self, crosspoints: Callable[[], Conductances]) -> None:
-        """Make the network of crosspoints; they are asked for anew when a fault changes them."""
+        """Have a network of these crosspoints, asked for anew when a fault changes them."""
         self._arranged = crosspoints
-        self._network = Network(crosspoints(), self._wire)
+        self._made: Network | None = None
+
+    @property
+    def _network(self) -> Network:
+        """What the next reading sees; a pattern that nobody reads costs nothing."""
+        if self._made is None:
+            self._made = Network(self._arranged(), self._wire)
+        return self._made
 
     def _patterned(self) -> Conductances:
         def summed(closed: Floats, opened: Floats) -> Floats:
@@ -298,14 +305,15 @@ class SimulatedCrossbar:
             volts[:, self.faults.dead_rows] = 0.0
         else:
             volts = np.zeros_like(held_volts)
-        final = self._network.currents(volts, count, kelvin, decades)
-        final += self.readers.offset_amperes(self._network.column_siemens)
+        network = self._network
+        final = network.currents(volts, count, kelvin, decades)
+        final += self.readers.offset_amperes(network.column_siemens)
         final[:, self.faults.dead_columns] = 0.0
         seen = (
             final
             + self._unsettled(final, centres, count)
             + self._noise.amperes(
-                self._network,
+                network,
                 np.repeat(volts, count, axis=0),
                 centres,
                 kelvin,

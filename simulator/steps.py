@@ -7,9 +7,10 @@ from collections.abc import Generator
 from typing import TypeVar, cast
 
 T = TypeVar("T")
-Steps = Generator[float, None, T]
+Steps = Generator[float | None, None, T]
 """Work that ends with a T. It yields how many seconds of wall time it owes before it goes on: 0 in
-virtual time. Closed at a yield, it is abandoned.
+virtual time; or None where the messages of others may come first. Closed at a yield, it is
+abandoned.
 """
 
 

@@ -51,13 +51,15 @@ class Flicker:
         rest = np.sqrt(np.maximum(mean_variance - slope**2, 0.0))
 
         kicks = self._random.standard_normal((len(seconds), 2, *self._state.shape))
-        out = np.empty((len(seconds), self._state.shape[1]))
+        first, second = kicks[:, 0], kicks[:, 1]
+        pushes = end_sigma[:, :, None] * first
+        starts = np.empty_like(pushes)
         state = self._state
-        for index, (first, second) in enumerate(kicks):
-            start = gap_decay[index][:, None] * state
-            state = decay[:, None] * start + end_sigma[index][:, None] * first
-            averages = slope[index][:, None] * first + rest[index][:, None] * second
-            out[index] = (mean[:, None] * start + averages).sum(axis=0)
+        for start, fades, push in zip(starts, gap_decay[:, :, None], pushes, strict=True):
+            np.multiply(fades, state, out=start)
+            state = decay[:, None] * start + push
+        averages = slope[:, :, None] * first + rest[:, :, None] * second
+        out = (mean[:, None] * starts + averages).sum(axis=1)
         self._state, self._seconds = state, float(ends[-1])
         return np.asarray(self._sigma * out)
 

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MESSAGE_LIMIT_BYTES = 16 * 2**20
+TEXT_LIMIT_BYTES = 2**16
+"""Of a message without what is in its blocks: text takes time to read, all of it at once."""
 
 _LF = b"\n"
-_TEXT_STOPS = re.compile(rb"[\n\"'#]")
+_TEXT_STOPS = re.compile(rb"[\n\"']|#(?=[0-9]|\Z)")
 _REST_STOPS = re.compile(rb"\n")
 # A string ends at the line feed too: one forgotten quote must not swallow the messages behind it.
 _QUOTED_STOPS = {b'"': re.compile(rb"[\n\"]"), b"'": re.compile(rb"[\n']")}
@@ -26,8 +28,11 @@ class Framer:
     connection for a gigabyte): that message ends at the next line feed.
     """
 
-    def __init__(self, limit: int = MESSAGE_LIMIT_BYTES) -> None:
+    def __init__(
+        self, limit: int = MESSAGE_LIMIT_BYTES, text_limit: int = TEXT_LIMIT_BYTES
+    ) -> None:
         self._limit = limit
+        self._text_limit = text_limit
         self._begin_message()
 
     def feed(self, data: bytes) -> Iterator[bytes | Overrun]:
@@ -44,24 +49,31 @@ class Framer:
                 stop = self._stops.search(data, position)
                 end = stop.end() if stop else len(data)
                 if stop and stop[0] == _LF:
-                    self._keep(data[position : end - 1])
+                    self._keep_text(data[position : end - 1])
                     message = self._message_or_overrun()
                     self._begin_message()
                     position = end
                     yield message
                 else:
-                    self._keep(data[position:end])
+                    self._keep_text(data[position:end])
                     if stop:
                         self._enter(stop[0])
                 position = end
 
     def _begin_message(self) -> None:
         self._message = bytearray()
+        self._text_bytes = 0
         self._too_long = False
         self._stops = _TEXT_STOPS
         self._header = b""  # a block's header as far as it has come
         self._block_left = 0
         self._block_end = 0
+
+    def _keep_text(self, chunk: bytes) -> None:
+        self._text_bytes += len(chunk)
+        if self._text_bytes > self._text_limit:
+            self._overflow()
+        self._keep(chunk)
 
     def _keep(self, chunk: bytes) -> None:
         if not self._too_long:
@@ -90,7 +102,7 @@ class Framer:
         if not byte.isdigit():
             self._header = b""  # no block after all; the byte is looked at as text
             return position
-        self._keep(byte)
+        self._keep_text(byte)
         self._header += byte
         if len(self._header) == 2 + int(self._header[1:2]):
             self._begin_block(int(self._header[2:]))

@@ -126,21 +126,34 @@ def _notice_end(session: Session, ahead: asyncio.Task[bytes]) -> None:
 
 
 async def _carry_out(instrument: Instrument, session: Session, message: bytes) -> bytes:
-    """Carry out a message when it has its turn, and let the event loop live meanwhile."""
+    """Carry out a message when it has its turn; empty where the power has failed meanwhile."""
     session.message_came()
-    power_ons = instrument.power_ons
-    async with instrument.turn:
-        if instrument.power_ons != power_ons:
-            return b""  # what had been received has gone
-        steps = session.steps(message)
+    power_ons, steps = instrument.power_ons, session.steps(message)
+    try:
+        while True:
+            async with instrument.turn:
+                if instrument.power_ons != power_ons:
+                    return b""  # what had been received has gone
+                response = await _work(steps)
+            if response is not None:
+                return response
+            await asyncio.sleep(0)
+    finally:
+        steps.close()
+
+
+async def _work(steps: Steps[bytes]) -> bytes | None:
+    """Carry out steps to the response, or until others may come first, and let the event loop live
+    meanwhile.
+    """
+    worked_since = time.monotonic()
+    while True:
         try:
-            worked_since = time.monotonic()
-            while True:
-                owed_seconds = next(steps)
-                if owed_seconds or time.monotonic() - worked_since > GIVE_WAY_SECONDS:
-                    await asyncio.sleep(owed_seconds)
-                    worked_since = time.monotonic()
+            owed_seconds = next(steps)
         except StopIteration as done:
             return cast(bytes, done.value)
-        finally:
-            steps.close()
+        if owed_seconds is None:
+            return None
+        if owed_seconds or time.monotonic() - worked_since > GIVE_WAY_SECONDS:
+            await asyncio.sleep(owed_seconds)
+            worked_since = time.monotonic()

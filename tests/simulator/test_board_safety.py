@@ -1,7 +1,6 @@
 """What keeps a board safe: reset, watchdog, interlock, and the status that tells of them."""
 
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,14 +25,6 @@ DRIVE = b"OUTP ON;:SOUR1 0.9;:ROUT:CLOS 1,2,1"
 @pytest.fixture
 def board():
     return on_the_wire()
-
-
-@pytest.fixture
-def wall(monkeypatch):
-    """The wall clock as the board sees it, moved by hand."""
-    clock = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr("simulator.watchdog.time", SimpleNamespace(monotonic=lambda: clock.seconds))
-    return clock
 
 
 def is_driven(board):
