@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from calibration.budget import Budget, Products, as_bits, budget_of_squares, predict_squares
 from calibration.products import products_of
 from calibration.warming import Warming
-from instrument.reading import reading
+from instrument.reading import read_bytes, reading
 from instrument.store import Calibration
 from instrument.tiled import TiledMatrix
 
 RESULT_FILE = "result.json"
+MAX_RESULT_BYTES = 256 << 20
+"""Of a result that is read again: one that lists every crosspoint of a large board is less."""
 
 
 def budgets_of(
@@ -138,7 +140,7 @@ def load_budget(folder: Path) -> dict[str, Any]:
     """
     path = folder / RESULT_FILE
     with reading(path, "not the result of a run with a budget"):
-        budget = json.loads(path.read_text("utf-8"))["budget"]
+        budget = json.loads(read_bytes(path, MAX_RESULT_BYTES))["budget"]
         figures = "relative_error", "bits"
         rows = [
             {"cause": str(row["cause"])} | {name: _figure(row[name]) for name in figures}

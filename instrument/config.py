@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -10,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from instrument.errors import UsageError
+from instrument.reading import read_bytes
 
 _RESOURCE = re.compile(r"TCPIP\d*::[^:\s]+::\d+::SOCKET|ASRL\S+::INSTR", re.IGNORECASE)
+
+MAX_BENCH_BYTES = 1 << 20
 
 
 class _Section(BaseModel):
@@ -61,14 +65,13 @@ class BenchConfig(_Section):
 
 def load_bench_config(path: Path) -> BenchConfig:
     """Read and check a bench.toml. Raises UsageError that names the file and the key."""
-    try:
-        text = path.read_text("utf-8-sig")  # an editor may put a byte order mark in front
-    except FileNotFoundError as error:
+    if not os.path.lexists(path):
         raise UsageError(
             f"{path}: no such file; `ohmsum sim` writes one, and sim:64x16 does without"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from error
+        )
+    try:
+        # An editor may put a byte order mark in front.
+        text = read_bytes(path, MAX_BENCH_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not a text file ({error.reason})") from error
     try:

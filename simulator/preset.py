@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from simulator.files import read_text
+
 EFFECTS: Mapping[str, tuple[str, ...]] = {
     "tolerance": ("population.tolerance",),
     "tcr": ("population.tcr_per_kelvin", "population.tcr_spread_per_kelvin"),
@@ -258,11 +260,12 @@ def load_preset(name_or_path: str) -> Preset:
         )
     else:
         try:
-            text = Path(name_or_path).read_text("utf-8")
+            text = read_text(Path(name_or_path))
         except (OSError, UnicodeDecodeError) as error:
             known = ", ".join(preset_names())
+            said = getattr(error, "strerror", None) or error
             raise PresetError(
-                f"{name_or_path}: neither a preset ({known}) nor a readable preset file"
+                f"{name_or_path}: neither a preset ({known}) nor a readable preset file ({said})"
             ) from error
     try:
         preset = Preset.model_validate(tomllib.loads(text))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 
 from simulator.crossbar import SimulatedCrossbar
+from simulator.files import write_whole
 
 
 def save_truth(crossbar: SimulatedCrossbar, path: Path) -> None:
@@ -43,21 +44,20 @@ def save_truth(crossbar: SimulatedCrossbar, path: Path) -> None:
         ],
     }
     dacs, readers = crossbar.dacs, crossbar.readers
-    beside = path.with_name(path.name + ".part")
-    with beside.open("wb") as file:
-        np.savez_compressed(
-            file,
-            about=json.dumps(about),
-            closed_siemens=now.closed_siemens,
-            open_siemens=now.open_siemens,
-            drawn_closed_siemens=drawn.closed_siemens,
-            drawn_open_siemens=drawn.open_siemens,
-            closed_siemens_per_kelvin=now.closed.first,
-            dac_gain_error=dacs.gain_error,
-            dac_offset_volts=dacs.offset_volts,
-            tia_gain_error=readers.tia_gain_error,
-            tia_offset_volts=readers.tia_offset_volts,
-            adc_gain_error=readers.adc_gain_error,
-            ranges_amperes=crossbar.ranges_amperes,
-        )
-    os.replace(beside, path)
+    packed = io.BytesIO()
+    np.savez_compressed(
+        packed,
+        about=json.dumps(about),
+        closed_siemens=now.closed_siemens,
+        open_siemens=now.open_siemens,
+        drawn_closed_siemens=drawn.closed_siemens,
+        drawn_open_siemens=drawn.open_siemens,
+        closed_siemens_per_kelvin=now.closed.first,
+        dac_gain_error=dacs.gain_error,
+        dac_offset_volts=dacs.offset_volts,
+        tia_gain_error=readers.tia_gain_error,
+        tia_offset_volts=readers.tia_offset_volts,
+        adc_gain_error=readers.adc_gain_error,
+        ranges_amperes=crossbar.ranges_amperes,
+    )
+    write_whole(path, packed.getvalue())

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from instrument.config import bench_toml
-from instrument.errors import UsageError
+from instrument.config import MAX_BENCH_BYTES, bench_toml
+from instrument.errors import FileNotWritten, UsageError
 from instrument.interruption import Interrupted
+from instrument.reading import read_bytes
 from instrument.writing import write_text
 from simulator.bench import Wire, serve_bench
 from simulator.faults.plan import PlanError, load_plan
@@ -38,6 +39,8 @@ def serve(
     except (PresetError, PlanError) as error:
         raise UsageError(str(error)) from error
     _check_replaceable(bench)
+    if truth is not None:
+        _check_folder(truth)
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
         with serve_bench(
@@ -64,19 +67,22 @@ def serve(
         # Being stopped is how a server ends.
         return
     except OSError as error:
-        what = f"write {error.filename}" if error.filename else f"serve on port {port}"
-        raise UsageError(f"cannot {what}: {error.strerror or error}") from error
+        said = error.strerror or error
+        if error.filename:
+            raise FileNotWritten(f"{error.filename}: cannot be written ({said})") from error
+        raise UsageError(f"cannot serve on port {port}: {said}") from error
 
 
 def _check_replaceable(bench: Path) -> None:
-    """Refuse a folder that is none, and to overwrite a file that a person may have written."""
-    if not bench.parent.is_dir():
-        raise UsageError(f"{bench}: {bench.parent} is no folder")
-    try:
-        written = bench.read_text("utf-8")
-    except FileNotFoundError:
+    """Refuse to overwrite a file that a person may have written."""
+    _check_folder(bench)
+    if not os.path.lexists(bench):
         return
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{bench}: cannot be replaced ({error})") from error
-    if not written.startswith(MARK):
+    written = read_bytes(bench, MAX_BENCH_BYTES)
+    if not written.startswith(MARK.encode()):
         raise UsageError(f"{bench} exists and is not from ohmsum sim; name another with --bench")
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: {path.parent} is no folder")

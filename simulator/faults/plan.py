@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from simulator.files import read_text
 from simulator.preset import Shape
 
 
@@ -183,7 +184,7 @@ def load_plan(path: Path, shape: Shape, adc_bits: int) -> FaultPlan:
     impossible keys, places that the board does not have.
     """
     try:
-        plan = FaultPlan.model_validate(tomllib.loads(path.read_text("utf-8")))
+        plan = FaultPlan.model_validate(tomllib.loads(read_text(path)))
         check_places(plan, shape, adc_bits)
     except OSError as error:
         raise PlanError(f"{path}: {error.strerror or error}") from error

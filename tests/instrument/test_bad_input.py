@@ -1,8 +1,10 @@
 """What cannot be used ends in one clear line that names it, with the right exit status."""
 
 import json
+import os
 import socket
 import struct
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -334,6 +336,35 @@ def test_a_host_that_has_no_name(one_line, tmp_path):
 def test_a_serial_port_that_is_not_there(one_line, tmp_path):
     (tmp_path / "b.toml").write_text("[board]\nresource='ASRL/dev/no-such-port::INSTR'\n")
     assert "ASRL/dev/no-such-port" in one_line(3, "run", "--bench", "b.toml", *RANDOM)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices of POSIX")
+@pytest.mark.parametrize("kind", ["endless", "pipe", "long"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("run", *RANDOM, "--bench", "odd"),
+        ("run", *RANDOM, "--bench", "sim:odd"),
+        ("sim", "--board", "odd"),
+        ("sim", "--faults", "odd"),
+        ("sim", "--bench", "odd"),
+        (*SIMULATED, *RANDOM, "--calibration", "odd"),
+        (*SIMULATED, *RANDOM, "--earlier", "odd"),
+    ],
+)
+def test_what_never_ends_is_refused_at_once(one_line, tmp_path, kind, command):
+    odd = tmp_path / "odd"
+    if kind == "endless":
+        odd.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        with odd.open("wb") as file:
+            file.truncate(1 << 40)
+    said = one_line(2, *command)
+    assert said.startswith("ohmsum: odd: ")
+    wrong = {"endless": "a device", "pipe": "a pipe", "long": "larger than"}
+    assert wrong[kind] in said or (kind != "long" and "not a file" in said)
 
 
 def test_a_row_voltage_beyond_the_limit(one_line, served, is_safe, tmp_path):
