@@ -2,44 +2,103 @@
 
 from __future__ import annotations
 
+import io
+import logging
+import math
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instrument.errors import UsageError
-from instrument.reading import reading
+from instrument.reading import read_bytes, reading
+from instrument.text_table import decoded, read_table
 
 RANDOM_VECTORS = 256
 SQUARABLE = 1e-60, 1e60
 """Weights and inputs whose products float64 can square: their norms are stated."""
 
 
-_UNREADABLE = {
-    ".npy": "cannot be read as numbers",
-    ".npz": "cannot be read as numbers",
-    ".csv": "cannot be read as lines of numbers with commas between them",
+MAX_FILE_BYTES = 1 << 28
+MAX_TEXT_BYTES = 1 << 26
+"""A number of text takes ten times the memory while it is read."""
+_TEXTS = {".csv", ".tsv", ".txt", ".dat"}
+_SPREADSHEET = "a spreadsheet: save the sheet as CSV, and give that"
+_FOREIGN = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xls", ".ods", ".numbers"), _SPREADSHEET),
+    ".mat": "a MATLAB file: there, writematrix(W, 'W.csv') saves it as CSV",
+    **dict.fromkeys(
+        (".h5", ".hdf5", ".parquet", ".feather"),
+        "of a kind that is not read: save the array by numpy.save, or as CSV",
+    ),
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".pt", ".pth"),
+        "a file of Python objects, which could do "
+        "anything when it is read: save the array by numpy.save",
+    ),
 }
+_NPY_START, _ZIP_START = b"\x93NUMPY", b"PK"
+_log = logging.getLogger(__name__)
 
 
 def load_array(path: Path) -> NDArray[np.generic]:
-    """Read one array. A .npz must hold exactly one. Raises UsageError that names the file."""
-    kind = path.suffix.lower()
-    if kind not in {".npy", ".npz", ".csv"}:
-        raise UsageError(f"{path}: an array file ends in .npy, .npz or .csv")
-    # Opened here, because numpy forgets to close what it cannot read.
-    with reading(path, _UNREADABLE[kind]), path.open("rb") as file:
-        if kind == ".csv":
-            # Spreadsheets put a byte order mark in front.
-            return np.loadtxt(file, delimiter=",", ndmin=2, comments="#", encoding="utf-8-sig")
-        loaded = np.load(file, allow_pickle=False)
+    """Read one array. A .npz holds exactly one, or a sparse matrix of scipy; a table of text may be
+    written as programs, spreadsheets and people do, and what it was taken for is logged.
+
+    A pipe, or a file without an ending, is what its first bytes say. Raises UsageError that names
+    the file.
+    """
+    ending = path.suffix.lower()
+    if ending in _FOREIGN:
+        raise UsageError(f"{path}: {_FOREIGN[ending]}")
+    by_content = not ending or path.is_fifo()
+    if not by_content and ending not in {".npy", ".npz", *_TEXTS}:
+        raise UsageError(f"{path}: an array file ends in .npy, .npz or .csv (.tsv, .txt, .dat)")
+    data = read_bytes(path, MAX_FILE_BYTES, pipes=True)
+    if by_content:
+        ending = ".npy" if data.startswith(_NPY_START) else ".csv"
+        ending = ".npz" if data.startswith(_ZIP_START) else ending
+    if ending in _TEXTS:
+        return _text_array(path, data)
+    with reading(path, "cannot be read as numbers"):
+        loaded = np.load(io.BytesIO(data), allow_pickle=False)
         if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            names = list(loaded)
-            if len(names) != 1:
-                raise UsageError(f"{path}: holds {len(names)} arrays ({', '.join(names)}), not one")
-            return np.asarray(loaded[names[0]])
+            return np.asarray(loaded)
+        arrays: dict[str, NDArray[np.generic]] = dict(loaded)
+        if {"format", "shape", "data"} <= arrays.keys():
+            return _sparse_array(data, arrays["shape"])
+    if len(arrays) != 1:
+        raise UsageError(f"{path}: holds {len(arrays)} arrays ({', '.join(arrays)}), not one")
+    (array,) = arrays.values()
+    return array
+
+
+def _text_array(path: Path, data: bytes) -> NDArray[np.float64]:
+    if data.startswith(_ZIP_START):
+        raise UsageError(f"{path}: not text, but an archive; if it is {_SPREADSHEET}")
+    if len(data) > MAX_TEXT_BYTES:
+        raise UsageError(
+            f"{path}: {len(data):,} bytes of text; up to {MAX_TEXT_BYTES:,} are read: save the "
+            "array by numpy.save"
+        )
+    with reading(path, "cannot be read as a table of numbers"):
+        table = read_table(decoded(data))
+    _log.info("%s: taken as %s", path, table)
+    return table.values
+
+
+def _sparse_array(data: bytes, shape: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Return the array of a sparse matrix as scipy.sparse.save_npz writes it."""
+    from scipy import sparse
+
+    if math.prod(int(side) for side in shape) > MAX_FILE_BYTES // 8:
+        raise ValueError(f"a sparse matrix of shape {tuple(shape)} is too large")
+    matrix = sparse.load_npz(io.BytesIO(data))
+    if hasattr(matrix, "check_format"):
+        # Indices beyond the shape would be written beyond the array.
+        matrix.check_format(full_check=True)
+    dense: NDArray[np.generic] = matrix.toarray()
+    return dense
 
 
 def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def test_arrays_come_back_from_every_kind_of_file(folder, array):
     np.save(folder / "a.npy", array)
     np.savez(folder / "a.npz", array)
     np.savez_compressed(folder / "c.NPZ.npz", array)
-    np.savetxt(folder / "a.csv", array, delimiter=",", fmt="%.17g")
+    np.savetxt(folder / "a.csv", array, delimiter=",", fmt="%.17e")
     for name in ("a.npy", "a.npz", "c.NPZ.npz", "a.csv"):
         np.testing.assert_array_equal(load_array(folder / name), array)
 
@@ -81,7 +81,11 @@ def test_any_bytes_are_an_array_or_one_error(folder, data, start, name):
     ("name", "data", "said"),
     [
         ("c.npy", b"1 2 3", r"c\.npy: cannot be read as numbers \(it holds Python objects, or is "),
-        ("c.csv", b"1,2\n3\n", r"with commas between them \(.* from 2 to 1 at row 2\)$"),
+        (
+            "c.csv",
+            b"1,2\n3\n",
+            r"\(is it one column with decimal commas, or are rows of ",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_without_advice_to_programmers(tmp_path, name, data, said):
