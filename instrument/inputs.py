@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instrument.errors import UsageError
-from instrument.reading import read_bytes, reading
+from instrument.reading import array_of, arrays_of, read_bytes, reading
 from instrument.text_table import decoded, read_table
 
 RANDOM_VECTORS = 256
@@ -61,10 +61,11 @@ def load_array(path: Path) -> NDArray[np.generic]:
     if ending in _TEXTS:
         return _text_array(path, data)
     with reading(path, "cannot be read as numbers"):
-        loaded = np.load(io.BytesIO(data), allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return np.asarray(loaded)
-        arrays: dict[str, NDArray[np.generic]] = dict(loaded)
+        if ending == ".npy" and not data.startswith(_NPY_START):
+            raise ValueError("it does not begin as a .npy file does; a table of text ends in .csv")
+        if ending == ".npy":
+            return array_of(data)
+        arrays = arrays_of(data, MAX_FILE_BYTES)
         if {"format", "shape", "data"} <= arrays.keys():
             return _sparse_array(data, arrays["shape"])
     if len(arrays) != 1:
@@ -118,9 +119,7 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> ND
         )
     if not np.isfinite(vectors).all():
         vector, row = np.argwhere(~np.isfinite(vectors))[0]
-        raise UsageError(
-            f"{name}: vector {vector}, row {row} is {vectors[vector, row]} (counted from 0)"
-        )
+        raise UsageError(f"{name}: vector {vector + 1}, row {row + 1} is {vectors[vector, row]}")
     if not vectors.any():
         raise UsageError(f"{name}: all inputs are zero: no product to validate")
     least, most = SQUARABLE

@@ -20,8 +20,8 @@ def run(
     matrix: Annotated[
         str,
         typer.Option(
-            help="The weights, (rows, outputs): a .npy, .npz or .csv file (any delimiter, a header line, "
-            "decimal commas; a pipe as well), or `random` (uniform on "
+            help="The weights, (rows, outputs): a .npy, .npz or .csv file (any "
+            "delimiter, a header line, decimal commas; a pipe as well), or `random` (uniform on "
             "[-1, 1], the board's full size), or `random:ROWSxOUTPUTS`."
         ),
     ],

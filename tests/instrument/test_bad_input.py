@@ -40,7 +40,7 @@ def one_line(ohmsum):
 
 ARRAYS = {
     "nan": ([[1, np.nan], [0, 1]], "row 1, output 2 is nan"),
-    "infinite": ([[1, 2], [-np.inf, 1]], "row 1, output 0 is -inf"),
+    "infinite": ([[1, 2], [-np.inf, 1]], "row 2, output 1 is -inf"),
     "text": ([["a", "b"]], "real numbers"),
     "complex": ([[1j]], "real numbers, not complex128"),
     "records": (np.zeros(3, [("a", "i4")]), "real numbers"),
@@ -65,7 +65,7 @@ def test_matrices(one_line, tmp_path, name):
 
 
 INPUTS = {
-    "nan": ([[1, 2, 3, np.nan]], "vector 0, row 3 is nan"),
+    "nan": ([[1, 2, 3, np.nan]], "vector 1, row 4 is nan"),
     "narrow": (np.ones((5, 3)), "4 rows"),
     "single-narrow": (np.ones(3), "4 rows"),
     "cube": (np.ones((1, 1, 4)), "(vectors, rows)"),

@@ -80,7 +80,11 @@ def test_any_bytes_are_an_array_or_one_error(folder, data, start, name):
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("c.npy", b"1 2 3", r"c\.npy: cannot be read as numbers \(it holds Python objects, or is "),
+        (
+            "c.npy",
+            b"1 2 3",
+            r"c\.npy: cannot be read as numbers \(it does not begin as a \.npy file",
+        ),
         (
             "c.csv",
             b"1,2\n3\n",
