@@ -1,14 +1,15 @@
 """Moves of pairs, weighed one after another against what they do to their row and column."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from kirchhoff.compiled import kernel
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def make_moves(
     error: Floats,
     done: Floats,
@@ -16,7 +17,7 @@ def make_moves(
     row_ohms: Floats,
     column_ohms: Floats,
     stray_siemens: float,
-    at: tuple[NDArray[np.int_], NDArray[np.int_]],
+    at: tuple[NDArray[np.int_], ...],
     step_siemens: Floats,
     total_siemens: Floats,
     variance: Floats,

@@ -5,10 +5,10 @@ ports are too small for the vector unit, and for loops of their own.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from kirchhoff._ports import Index, Seam, seam_right, seam_top
+from kirchhoff.compiled import callee, kernel
 
 Array = NDArray[np.float64]
 
@@ -16,19 +16,19 @@ TILE = 8  # rows and columns of a leaf, a power of two
 LANES = 32  # leaves built side by side
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _subtract(x: Array, f: Array, y: Array) -> None:
     for t in range(len(x)):
         x[t] -= f[t] * y[t]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _divide(x: Array, y: Array) -> None:
     for t in range(len(x)):
         x[t] /= y[t]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _add_product(C: Array, A: Array, B: Array, sign: float) -> None:
     """C += sign A^T B in every lane."""
     for k in range(len(A)):
@@ -40,7 +40,7 @@ def _add_product(C: Array, A: Array, B: Array, sign: float) -> None:
                     c[t] += sign * x[t] * y[t]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _factor(A: Array) -> None:
     """A = (unit lower) (upper) in place in every lane, without pivots."""
     for k in range(len(A)):
@@ -50,7 +50,7 @@ def _factor(A: Array) -> None:
                 _subtract(A[i, j], A[i, k], A[k, j])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _solve(A: Array, B: Array) -> None:
     """B becomes A^-1 B in every lane, A as `_factor` leaves it."""
     s, n = len(A), B.shape[1]
@@ -66,7 +66,7 @@ def _solve(A: Array, B: Array) -> None:
             _divide(B[i, j], A[i, i])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _pick(K: Array, rows: Index, columns: Index) -> Array:
     out = np.empty((len(rows), len(columns), K.shape[2]))
     for a in range(len(rows)):
@@ -77,7 +77,7 @@ def _pick(K: Array, rows: Index, columns: Index) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _place(out: Array, block: Array, rows: Index, columns: Index, mirrored: bool) -> None:
     for a in range(len(rows)):
         for b in range(len(columns)):
@@ -90,7 +90,7 @@ def _place(out: Array, block: Array, rows: Index, columns: Index, mirrored: bool
                     target[t] = source[t]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join(X: Array, Y: Array, seam: Seam) -> Array:
     """`_tiles._join` of X[k] and Y[k] for every k, in all lanes."""
     cx, cy, ox, oy, new_x, new_y = seam

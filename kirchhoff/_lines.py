@@ -5,8 +5,9 @@ divides by anything smaller than 1.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from kirchhoff.compiled import callee, kernel
 
 Array = NDArray[np.float64]
 Ohms = tuple[float, float, float, float]  # row, column, source, sense
@@ -20,7 +21,7 @@ ABREAST = 8
 MAX_STEPS = 64
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _row_factors(G: Array, row_ohms: float, source_ohms: float) -> Array:
     """Attenuation 1 / (1 + r Y) across the wire left of every crosspoint (rows, columns).
 
@@ -38,7 +39,7 @@ def _row_factors(G: Array, row_ohms: float, source_ohms: float) -> Array:
     return factors
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _column_factors(G: Array, column_ohms: float, sense_ohms: float) -> Array:
     """Attenuation 1 / (1 + r Y) across the wire below every crosspoint (rows, columns).
 
@@ -57,7 +58,7 @@ def _column_factors(G: Array, column_ohms: float, sense_ohms: float) -> Array:
     return factors
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _row_voltages(U: Array, injected: Array, v: Array, factors: Array, ohms: Ohms) -> None:
     """U: the row nodes' voltages when row i is driven with v[i] and fed `injected` at its nodes."""
     row_ohms, _, source_ohms, _ = ohms
@@ -76,7 +77,7 @@ def _row_voltages(U: Array, injected: Array, v: Array, factors: Array, ohms: Ohm
                 U[i, j] = factors[i, j] * (U[i, j - 1] + row_ohms * U[i, j])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _column_voltages(W: Array, injected: Array, factors: Array, ohms: Ohms) -> None:
     """W: the column nodes' voltages when fed `injected`, each crosspoint tied to 0 V."""
     _, column_ohms, _, sense_ohms = ohms
@@ -93,7 +94,7 @@ def _column_voltages(W: Array, injected: Array, factors: Array, ohms: Ohms) -> N
             W[i, j] = factors[i, j] * (W[i + 1, j] + column_ohms * W[i, j])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _column_sums(sums: Array, A: Array, B: Array) -> None:
     """sums: those over the rows of A B, element by element."""
     sums[:] = 0.0
@@ -102,7 +103,7 @@ def _column_sums(sums: Array, A: Array, B: Array) -> None:
             sums[j] += A[i, j] * B[i, j]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _largest_current(G: Array, U: Array) -> float:
     """The largest column's sum of |G U|."""
     sums = np.zeros(G.shape[1])
@@ -112,7 +113,7 @@ def _largest_current(G: Array, U: Array) -> float:
     return float(sums.max())
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _iterate(currents: Array, W: Array, fed: Array, reach: Array, board: Ladders) -> int:
     """Column currents (columns,) and nodes W for `fed` currents; the number of steps, or -1.
 
@@ -173,7 +174,7 @@ def _iterate(currents: Array, W: Array, fed: Array, reach: Array, board: Ladders
     return -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def solve_dipole(
     to_rows: Array,
     from_columns: Array,
@@ -211,7 +212,7 @@ def solve_dipole(
     return int(steps) if 1e3 * np.abs(to_rows).max() >= 1.0 else -1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def ladders(G: Array, ohms: Ohms) -> Ladders:
     """What `solve` needs to know of the board G and its wire."""
     row_ohms, column_ohms, source_ohms, sense_ohms = ohms
@@ -219,7 +220,7 @@ def ladders(G: Array, ohms: Ohms) -> Ladders:
     return G, row_factors, _column_factors(G, column_ohms, sense_ohms), ohms
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def solve(currents: Array, V: Array, board: Ladders) -> int:
     """Column currents (vectors, columns) of drives V (vectors, rows).
 

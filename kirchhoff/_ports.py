@@ -5,15 +5,16 @@ or from the left. Tiles on the board's right edge have no Right, those on its up
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from kirchhoff.compiled import callee, kernel
 
 Index = NDArray[np.int64]
 # Ports on the seam of X and of Y; the others of X and of Y; where those stand in the joined tile.
 Seam = tuple[Index, Index, Index, Index, Index, Index]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _ports(start: Index, count: Index) -> Index:
     """The ports start[0], start[0] + 1, ... (count[0] of them), then those from start[1], ..."""
     ports = np.empty(count.sum(), np.int64)
@@ -25,7 +26,7 @@ def _ports(start: Index, count: Index) -> Index:
     return ports
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def seam_right(h: int, wx: int, wy: int, right: int, top: int) -> Seam:
     """Ports of X, left of Y: (seam of X, seam of Y, others of X, others of Y, their new places).
 
@@ -45,7 +46,7 @@ def seam_right(h: int, wx: int, wy: int, right: int, top: int) -> Seam:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def seam_top(hx: int, hy: int, w: int, right: int, top: int) -> Seam:
     """Ports of X, below Y, as `seam_right` gives them."""
     h = hx + hy
@@ -62,7 +63,7 @@ def seam_top(hx: int, hy: int, w: int, right: int, top: int) -> Seam:
     )
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def live_ports(size: int, shape: tuple[int, int], right: int, top: int) -> Index:
     """Ports of a size x size tile whose last shape[0] rows and first shape[1] columns are live."""
     h, w = shape

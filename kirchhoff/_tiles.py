@@ -18,17 +18,17 @@ Halving the board on and on makes O(N^3) of an N x N board.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from kirchhoff._leaves import leaves
 from kirchhoff._plan import Leaf, Ohms, Tree, filled, plan
 from kirchhoff._ports import Index, Seam
+from kirchhoff.compiled import callee, kernel
 
 Array = NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def add_product(C: Array, A: Array, B: Array, sign: float, upper: bool) -> None:
     """C += sign A^T B, of which `upper` leaves out the columns left of the diagonal's pair."""
     depth, rows = A.shape
@@ -67,7 +67,7 @@ def add_product(C: Array, A: Array, B: Array, sign: float, upper: bool) -> None:
                 c0[j] += p0 * b0[j]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _factor(A: Array) -> None:
     """A = (unit lower) (upper) in place, without pivots; the diagonal holds reciprocals."""
     s = len(A)
@@ -82,7 +82,7 @@ def _factor(A: Array) -> None:
         row[i] = 1.0 / row[i]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _subtract_rows(row: Array, factors: Array, B: Array, first: int, last: int) -> None:
     """row -= factors[first:last] B[first:last]."""
     k = first
@@ -99,7 +99,7 @@ def _subtract_rows(row: Array, factors: Array, B: Array, first: int, last: int) 
         k += 1
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _solve(A: Array, B: Array) -> None:
     """B becomes A^-1 B, A as `_factor` leaves it."""
     s = len(A)
@@ -112,7 +112,7 @@ def _solve(A: Array, B: Array) -> None:
             row[j] *= f
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pick(K: Array, rows: Index, columns: Index) -> Array:
     out = np.empty((len(rows), len(columns)))
     for a in range(len(rows)):
@@ -122,7 +122,7 @@ def _pick(K: Array, rows: Index, columns: Index) -> Array:
     return out
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _join(X: Array, Y: Array, seam: Seam) -> Array:
     """K of X and Y joined at the ports given (see `seam_right`).
 

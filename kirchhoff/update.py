@@ -68,6 +68,8 @@ def updated_transfer(
         Z[k] = drops[at]
     old, new = before[at], after[at]
     seen = np.linalg.solve(np.eye(count) + Z * old, B)
-    change = np.linalg.solve(np.eye(count) + new[:, None] * Z, (new - old)[:, None] * seen)
+    change: NDArray[np.float64] = np.asarray(
+        np.linalg.solve(np.eye(count) + new[:, None] * Z, (new - old)[:, None] * seen), np.float64
+    )
     _tiles.add_product(T, A, change, 1.0, False)
     return T

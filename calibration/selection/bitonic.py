@@ -10,7 +10,8 @@ it cannot prove that two arrays do not overlap.
 
 from numba import njit
 
-from calibration.selection.sums import Ints, Ints32, uncounted
+from calibration.selection.sums import Ints, Ints32
+from kirchhoff.compiled import uncounted
 
 LANES = 16
 _FAST_ROWS = 64  # stay in the fastest cache

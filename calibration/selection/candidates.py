@@ -8,7 +8,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calibration.selection.sums import (
@@ -23,6 +22,7 @@ from calibration.selection.sums import (
     power_of_two,
     to_fixed,
 )
+from kirchhoff.compiled import callee, kernel
 
 States = NDArray[np.int8]
 
@@ -62,7 +62,7 @@ class _Half(NamedTuple):
     states: Ints
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _merged(one: _Half, other: _Half, shift: int, mark: int) -> _Half:
     """Merge a list with another one, whose sums are shifted and whose states marked."""
     size = one.sums.size + other.sums.size - 2
@@ -81,7 +81,7 @@ def _merged(one: _Half, other: _Half, shift: int, mark: int) -> _Half:
     return _Half(sums, states)
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _sorted_half(weights: Ints, switch_states: int) -> _Half:
     """All sums Σ y_u w_u with y_u in 0 … switch_states − 1 (Horowitz and Sahni 1974)."""
     half = _Half(np.array([0, _END]), np.zeros(2, np.int64))
@@ -93,7 +93,7 @@ def _sorted_half(weights: Ints, switch_states: int) -> _Half:
     return half
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _nearest(first: Ints, second: Ints, target: int) -> tuple[int, int]:
     """Places of the entries of two ascending lists whose sum is nearest the target."""
     i = best_i = 0
@@ -112,7 +112,7 @@ def _nearest(first: Ints, second: Ints, target: int) -> tuple[int, int]:
     return best_i, best_j
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _within(first: Ints, second: Ints, edges: tuple[int, int], places: Ints) -> int:
     """Fill `places` (n, 2) with the pairs whose sum lies between the edges.
 
@@ -135,7 +135,7 @@ def _within(first: Ints, second: Ints, edges: tuple[int, int], places: Ints) -> 
     return found
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _set_states(
     branch: Floats, used: Ints, halves: tuple[int, int], switch_states: int, state: States
 ) -> None:
@@ -153,7 +153,7 @@ def _set_states(
         state[used[u]] = y - lowest
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _total(branch: Floats, state: States) -> float:
     total = 0.0
     for k in range(branch.size):
@@ -161,7 +161,7 @@ def _total(branch: Floats, state: States) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _conductance(branch: Floats, state: States) -> float:
     total = 0.0
     for k in range(branch.size):
@@ -169,7 +169,7 @@ def _conductance(branch: Floats, state: States) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _variance(spread: Spread, c: int, state: States) -> float:
     """Variance of a signed sum: xᵀ Σ x (JCGM 100:2008, eq. 13)."""
     variance = 0.0
@@ -185,7 +185,7 @@ def _variance(spread: Spread, c: int, state: States) -> float:
     return variance
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _scaled(
     cells: FreeCells, c: int, used: Ints, switch_states: int, weights: Ints
 ) -> tuple[int, int, int]:
@@ -231,7 +231,7 @@ def _scaled(
     return min(max(from_low, 0), total), exponent, status
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def best_states(
     cells: FreeCells,
     spread: Spread,

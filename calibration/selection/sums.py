@@ -11,18 +11,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from kirchhoff.compiled import callee, kernel, uncounted
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Ints32 = NDArray[np.int32]
-
-# For functions that make no arrays and return none. Numba counts the references to every slice, and
-# in the loops over rows and in what is done for every cell that takes up to a third of the time.
-# Its option not to is not in its manual: should it go, nothing but time is lost with it.
-uncounted = njit(cache=True, nogil=True, _nrt=False)
 
 OK, OUT_OF_RANGE, NO_USABLE_BRANCH, TOLERANCE_MISSED = 0, 1, 2, 3
 
@@ -133,7 +129,7 @@ def write_answer(cells: Cells, c: int, weights: Ints, chosen: Bools, answer: Ans
     answer.achieved[c] = achieved
 
 
-@njit(cache=True, nogil=True)
+@callee
 def merge_levels(weights: Ints, levels: Ints) -> None:
     """Sorted subset sums of the first k weights, k = 0..m, in `levels[2^k - 1 : 2^(k+1) - 1]`.
 
@@ -167,7 +163,7 @@ def merge_levels(weights: Ints, levels: Ints) -> None:
         size *= 2
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _contains(values: Ints, wanted: int) -> bool:
     low = 0
     high = values.size
@@ -180,7 +176,7 @@ def _contains(values: Ints, wanted: int) -> bool:
     return bool(values[low] == wanted)
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _trace_back(total: int, weights: Ints, levels: Ints, chosen: Bools) -> None:
     """Which weights add up to `total`: exact integers, so each level is asked in turn."""
     for k in range(weights.size - 1, -1, -1):
@@ -190,7 +186,7 @@ def _trace_back(total: int, weights: Ints, levels: Ints, chosen: Bools) -> None:
             total -= weights[k]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _nearest_pair(first: Ints, second: Ints, target: int) -> tuple[int, int]:
     """The entries of two ascending lists whose sum is nearest the target."""
     i = best_i = 0
@@ -209,7 +205,7 @@ def _nearest_pair(first: Ints, second: Ints, target: int) -> tuple[int, int]:
     return first[best_i], second[best_j]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_one_by_one(cells: Cells, answer: Answer) -> None:
     """The nearest sum of every cell: for many branches, where one cell fills the cache."""
     n = cells.branch.shape[1]

@@ -23,9 +23,9 @@ from calibration.selection.sums import (
     Cells,
     Ints,
     fixed_point,
-    uncounted,
     write_answer,
 )
+from kirchhoff.compiled import kernel, uncounted
 
 _TWO_ROWS = 2 * LANES
 _BLOCK = 8 * LANES  # rows looked at together when searching the merged list
@@ -200,7 +200,7 @@ def trace_back(left: Ints, levels: Ints, totals: Ints, at: Ints, chosen: Bools) 
         chosen[0, lane] = left[lane] != 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_abreast(cells: Cells, answer: Answer) -> None:
     """The nearest sum of every cell."""
     count, n = cells.branch.shape

@@ -12,7 +12,6 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calibration.selection.bitonic import LANES, sort_bitonic
@@ -23,6 +22,7 @@ from calibration.selection.sums_abreast import (
     lower_levels,
     meet_remainders,
 )
+from kirchhoff.compiled import callee, kernel
 
 Masks = NDArray[np.uint16]
 
@@ -81,12 +81,12 @@ def empty_halves(cells: int, branches: int) -> Halves:
     )
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _rounded(units: float, scale: float) -> int:
     return 2 * int(np.rint(units * scale))
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _masked_weights(cells: Cells, c: int, fixed: Ints, weights: Ints) -> tuple[float, float]:
     """Fill in a cell's weights, each with its bit of the mask in the lowest bits.
 
@@ -109,7 +109,7 @@ def _masked_weights(cells: Cells, c: int, fixed: Ints, weights: Ints) -> tuple[f
     return largest, math.ldexp(1.0, drop)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def prepare_halves(cells: Cells, halves: Halves) -> None:
     """Fill in the sorted halves of all cells."""
     count, n = cells.branch.shape
@@ -146,7 +146,7 @@ def prepare_halves(cells: Cells, halves: Halves) -> None:
                 halves.totals[group, side, lane] = _rounded(total, scale[lane])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _nearest_pair(merged: Ints, start: int, step: int, next_step: int) -> tuple[bool, int, int]:
     """Whether the nearest pair stands out in spite of rounding; its lower and upper entry.
 
@@ -169,7 +169,7 @@ def _nearest_pair(merged: Ints, start: int, step: int, next_step: int) -> tuple[
     return rival - step > _SLACK, lower, upper
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _look_up(
     half: tuple[Ints, Masks],
     total: Ints,
@@ -201,7 +201,7 @@ def _look_up(
         found[lane] &= kept == entry[lane] or other == entry[lane]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_prepared(cells: Cells, halves: Halves, answer: Answer, settled: Bools) -> None:
     """The nearest sum of the cells that `settled` (cells,) tells."""
     count, n = cells.branch.shape

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit
+from numpy.typing import NDArray
 
 from calibration.selection.sums import (
     OK,
@@ -12,14 +12,13 @@ from calibration.selection.sums import (
     Bools,
     Cells,
     Floats,
-    Ints,
     answer_anew,
-    uncounted,
 )
 from calibration.selection.sums_abreast import nearest_abreast
 from calibration.selection.window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, nearest_second
 from calibration.selection.window_abreast import search_abreast
 from calibration.selection.window_pairs import nearest_total_abreast
+from kirchhoff.compiled import kernel, uncounted
 
 Search = Callable[[Cells, SecondCriterion, Answer], None]
 
@@ -79,9 +78,13 @@ def _density(deviation: float, variance: float) -> float:
     return math.exp(-(deviation**2) / (2.0 * variance)) / math.sqrt(2.0 * math.pi * variance)
 
 
-@uncounted
+@kernel
 def _plan(
-    cells: Cells, criterion: SecondCriterion, plan: Ints, reach: Floats, rounding: Floats
+    cells: Cells,
+    criterion: SecondCriterion,
+    plan: NDArray[np.int8],
+    reach: Floats,
+    rounding: Floats,
 ) -> None:
     """Which search is the quickest for each cell; all (cells,).
 
@@ -161,7 +164,7 @@ def _by_second(cells: Cells, criterion: SecondCriterion, reach: Floats, answer: 
     _search(outcome != SETTLED, cells, criterion, answer, _by_first)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sum_first(cells: Cells, answer: Answer) -> None:
     """Fill in the rest of an answer whose patterns keep to a window in the reachable range."""
     for c in range(cells.target.size):

@@ -8,7 +8,6 @@ n 2^(n/2 - 59) of the cell's range: 2^-44 at 20 branches, 2^-33 at 40.
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from calibration.selection.sums import (
     OUT_OF_RANGE,
@@ -22,9 +21,9 @@ from calibration.selection.sums import (
     fixed_point,
     merge_levels,
     nearest_one_by_one,
-    uncounted,
     write_answer,
 )
+from kirchhoff.compiled import callee, kernel, uncounted
 
 # What became of a cell in a kernel which cannot do all: its answer is written; it is left to
 # another kernel; no subset lies in its window.
@@ -44,13 +43,13 @@ class SecondCriterion(NamedTuple):
         return SecondCriterion(self.weight[some], self.target[some], self.window[some])
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _pack(weights: Ints, mask_bits: int, packed: Ints) -> None:
     for k in range(weights.size):
         packed[k] = (weights[k] >> mask_bits << mask_bits) | (1 << k)
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _second_sums(weights: Floats, sums: Floats) -> None:
     """Subset sums of the second weights, indexed by the subset's mask."""
     sums[0] = 0.0
@@ -60,7 +59,7 @@ def _second_sums(weights: Floats, sums: Floats) -> None:
             sums[size + mask] = sums[mask] + weights[k]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _nearest_in_window(
     sums: tuple[Ints, Ints], seconds: tuple[Floats, Floats], edges: tuple[int, int], wanted: float
 ) -> tuple[int, int]:
@@ -127,7 +126,7 @@ def window_reach(
     return 2 * int(min(np.rint(window * scale[0] * scale[1]), _BEYOND_ALL))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> None:
     """Nearest second sum within the window where there is a subset, else the nearest sum."""
     n = cells.branch.shape[1]

@@ -25,7 +25,6 @@ from calibration.selection.sums import (
     Ints,
     Ints32,
     fixed_point,
-    uncounted,
     write_answer,
 )
 from calibration.selection.sums_abreast import lower_levels, meet_remainders, trace_back
@@ -53,6 +52,7 @@ from calibration.selection.window_scan import (
     nearest_riders,
     pair_key,
 )
+from kirchhoff.compiled import callee, kernel, uncounted
 
 _MAIN_BITS = 29  # of the main sum, unusable branches included
 _RIDER_BITS = 31  # of the rider's modulus, four times its range
@@ -210,7 +210,7 @@ class _Group(NamedTuple):
     limits: list[Limits]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _pack_group(
     cells: Cells,
     criterion: SecondCriterion,
@@ -239,7 +239,7 @@ def _pack_group(
                 group.packed[k, lane] = cell_packed[k]
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _find_pairs(
     words: Words,
     best: Best,
@@ -298,7 +298,7 @@ def _find_pairs(
                 left[0, lane], left[1, lane] = a, group.target[lane] - rest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def search_abreast(
     cells: Cells,
     criterion: SecondCriterion,

@@ -3,10 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from calibration.selection.bitonic import LANES
-from calibration.selection.sums import Bools, Floats, Ints, Ints32, uncounted
+from calibration.selection.sums import Bools, Floats, Ints, Ints32
 from calibration.selection.window import EMPTY, SETTLED, UNSETTLED
 from calibration.selection.window_scan import (
     BLOCK,
@@ -18,6 +17,7 @@ from calibration.selection.window_scan import (
     entry_at,
     pair_key,
 )
+from kirchhoff.compiled import callee, uncounted
 
 # Where more are too much alike, as of equal branches, the exact search is as fast.
 _MOST_JUDGED = 64
@@ -82,7 +82,7 @@ def _best_sure(words: Words, blocks: Ints32, lane: int, limits: Limits) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)
+@callee
 def judge(
     words: Words,
     where: tuple[Ints32, int],

@@ -8,7 +8,6 @@ the exact integers of `sums`.
 """
 
 import numpy as np
-from numba import njit
 
 from calibration.selection.bitonic import LANES
 from calibration.selection.sums import (
@@ -21,11 +20,12 @@ from calibration.selection.sums import (
 )
 from calibration.selection.sums_abreast import half_of, lower_levels, trace_back
 from calibration.selection.window import EMPTY, SETTLED, UNSETTLED, SecondCriterion, window_reach
+from kirchhoff.compiled import callee, kernel
 
 _FAR = 1 << 62
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _sides(cells: Cells, c: int, weights: Ints, sides: Ints, branches: Ints) -> tuple[bool, float]:
     """Deal the weights of cell c to the plus and the minus side.
 
@@ -50,7 +50,7 @@ def _sides(cells: Cells, c: int, weights: Ints, sides: Ints, branches: Ints) -> 
     return True, total
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _sum(side: tuple[Ints, int], lane: int, i: int) -> int:
     """Sum i of a side, ascending; negative or beyond all sums where there is none."""
     lower, total = side
@@ -60,7 +60,7 @@ def _sum(side: tuple[Ints, int], lane: int, i: int) -> int:
     return int(total - lower[(2 * rows - 1 - i) * LANES + lane]) if i < 2 * rows else _FAR
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _first_not_below(side: tuple[Ints, int], lane: int, bound: int) -> int:
     low = 0
     high = 2 * side[0].size // LANES
@@ -73,7 +73,7 @@ def _first_not_below(side: tuple[Ints, int], lane: int, bound: int) -> int:
     return low
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _nearest_total(
     plus: tuple[Ints, int], minus: tuple[Ints, int], lane: int, wanted: tuple[int, int], reach: int
 ) -> tuple[int, int, int]:
@@ -121,7 +121,7 @@ def _nearest_total(
     return UNSETTLED, 0, 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_total_abreast(
     cells: Cells, criterion: SecondCriterion, answer: Answer, outcome: Ints
 ) -> None:

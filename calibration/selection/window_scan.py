@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 
 from calibration.selection.bitonic import LANES
-from calibration.selection.sums import Ints, Ints32, uncounted
+from calibration.selection.sums import Ints, Ints32
+from kirchhoff.compiled import uncounted
 
 BEYOND = 5 << 28  # an upper word farther above every entry's than any window is wide
 TWO_KINDS = 1 << 30  # pairs of two kinds score above, of one kind below

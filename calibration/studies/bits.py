@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calibration.studies.banks import BANKS, Bank
@@ -28,6 +27,7 @@ from calibration.studies.frame import (
 )
 from calibration.studies.poisson import bits_reached, uniform_every, uniform_random
 from calibration.studies.sums import nearest_error, sorted_sums, worst_error
+from kirchhoff.compiled import kernel
 
 NAME = "bits"
 FEWEST = 4
@@ -93,7 +93,7 @@ def counts_every(bank: Bank, n: int) -> bool:
     return bool(bank.states**n <= MOST_SUMS)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _errors(
     weights: Floats, targets: Floats, intervals: Floats, states: int, every: bool
 ) -> NDArray[np.float64]:

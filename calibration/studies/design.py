@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from calibration.studies.frame import MOST_BITS
 from calibration.studies.sums import sorted_sums, worst_error
 from calibration.targets import REACH_FRACTION
+from kirchhoff.compiled import kernel
 
 Floats = NDArray[np.float64]
 Distribution = Literal["uniform", "normal", "lognormal"]
@@ -89,7 +89,7 @@ def pair_bits(parts: Parts, nominal_ohms: Floats, lot: Lot) -> Floats:
     return np.asarray(-np.log2(np.maximum(errors / half, 2.0**-MOST_BITS)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _worst(weights: Floats, low: Floats, high: Floats) -> Floats:
     pairs, n = weights.shape
     errors = np.empty(pairs)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import binom, ndtr
 
@@ -46,6 +45,7 @@ from calibration.studies.sums import (
     nearest_error_of_size,
     sorted_sums,
 )
+from kirchhoff.compiled import kernel
 
 NAME = "fixed-size"
 CASES = ("uniform", "equal-10", "decade-10")
@@ -136,7 +136,7 @@ def _targets(generator: np.random.Generator, interval: Floats) -> Floats:
     return np.asarray(interval[:, 0] + np.diff(interval).ravel() * generator.random(len(interval)))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _errors(weights: Floats, aimed: Floats, anywhere: Floats) -> NDArray[np.float64]:
     """Errors (3, instances) of the searches."""
     instances, n = weights.shape

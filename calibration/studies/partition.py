@@ -10,12 +10,12 @@ from __future__ import annotations
 from math import log2, pi, sqrt
 
 import numpy as np
-from numba import njit
 
 from calibration.studies.compare import Columns, differences, held, reaching, seen_share
 from calibration.studies.frame import Chunk, Floats, Gathered, Row, Samples, Study, Summary, split
 from calibration.studies.poisson import at_least_one
 from calibration.studies.sums import nearest_error, sorted_sums
+from kirchhoff.compiled import kernel
 
 NAME = "partition"
 LENGTHS = (8, 12, 16, 20, 24)
@@ -66,7 +66,7 @@ def _bits(case: str) -> int:
     return int(case.removesuffix(" bits"))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def perfect(numbers: Floats) -> Floats:
     """Return 1 for each list, whole numbers (lists, n), with a perfect partition, else 0.
 

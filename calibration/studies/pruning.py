@@ -12,7 +12,6 @@ from functools import partial
 from math import log2
 
 import numpy as np
-from numba import njit
 
 from calibration.studies.bits import FEWEST
 from calibration.studies.compare import (
@@ -39,6 +38,7 @@ from calibration.studies.frame import (
 )
 from calibration.studies.poisson import bits_reached, uniform_random
 from calibration.studies.sums import nearest_error, sorted_sums
+from kirchhoff.compiled import kernel
 
 NAME = "pruning"
 NEAREST, SUBSET = "nearest", "subset"
@@ -94,7 +94,7 @@ def _nearest(weights: Floats, target: float) -> float:
     return float(np.abs(weights - target).min())
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _best_subset(weights: Floats, target: float) -> float:
     middle = weights.size // 2
     first, second = sorted_sums(weights[:middle], 2), sorted_sums(weights[middle:], 2)

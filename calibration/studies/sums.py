@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from kirchhoff.compiled import callee, kernel
 
 Floats = NDArray[np.float64]
 
@@ -18,7 +19,7 @@ _BINS = 2048  # two lists of these stay in the fastest cache
 _PASSES = 8  # looks at whether a block is settled before all of its sums are seen
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sorted_sums(weights: Floats, states: int) -> Floats:
     """Return the ascending sums of all subsets of `weights` (n,), float64 (states^n,).
 
@@ -36,7 +37,7 @@ def sorted_sums(weights: Floats, states: int) -> Floats:
     return sums
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _merged(first: Floats, second: Floats) -> Floats:
     merged = np.empty(first.size + second.size)
     i = j = 0
@@ -48,7 +49,7 @@ def _merged(first: Floats, second: Floats) -> Floats:
     return merged
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def neighbours(first: Floats, second: Floats, target: float) -> tuple[float, float]:
     """Return the largest sum a + b ≤ target and the smallest ≥ target; ∓inf where there is none.
 
@@ -68,14 +69,14 @@ def neighbours(first: Floats, second: Floats, target: float) -> tuple[float, flo
     return below, above
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_error(first: Floats, second: Floats, target: float) -> float:
     """Return the distance from `target` to the nearest sum a + b."""
     below, above = neighbours(first, second, target)
     return float(min(target - below, above - target))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sums_by_size(weights: Floats) -> list[Floats]:
     """Return for k = 0 … n the ascending sums of all subsets of k of the `weights` (n,)."""
     sizes = [np.zeros(1)]
@@ -88,7 +89,7 @@ def sums_by_size(weights: Floats) -> list[Floats]:
     return sizes
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def nearest_error_of_size(weights: Floats, size: int, target: float) -> float:
     """Return the distance from `target` to the nearest sum of exactly `size` of the `weights`
     (n,), 0 ≤ size ≤ n.
@@ -104,7 +105,7 @@ def nearest_error_of_size(weights: Floats, size: int, target: float) -> float:
     return nearest
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def worst_error(first: Floats, second: Floats, low: float, high: float) -> float:
     """Return the largest distance from any target in [low, high] to its nearest sum a + b.
 
@@ -132,14 +133,14 @@ def worst_error(first: Floats, second: Floats, low: float, high: float) -> float
     return float(0.5 * widest)
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _gap_error(below: float, above: float, low: float, high: float) -> float:
     """The worst target of [low, high] between two neighbouring sums."""
     middle = min(max(0.5 * (below + above), low), high)
     return float(max(min(middle - below, above - middle), 0.0))
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _block(
     first: Floats,
     second: Floats,
@@ -177,7 +178,7 @@ def _block(
     return seen, gap
 
 
-@njit(cache=True, nogil=True)
+@callee
 def _widest(smallest: Floats, largest: Floats) -> tuple[float, float]:
     """The largest sum in the bins and the widest step from one bin's to the next one's."""
     seen = largest[0]
