@@ -29,8 +29,14 @@ VECTORS = 4
 """And as many negatives."""
 MOST_APART = 1e-4
 """What gains of columns drift apart by in hours: 10 ppm/K of amplifiers, the age of branches."""
+MOST_GAIN = 1.25
+"""A gain beyond this or its inverse is no drift: 100 ppm/K would take 2500 K."""
 WATCH_SECONDS = 60.0
 """How old a gain may become while products go on: a board moves by 10 ppm in a minute."""
+
+
+class GainError(Exception):
+    """A gain that no board can have: what is read is not the matrix that was programmed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
 
     With d = (I₊ − I₋)/2 what a column reads and p = V·s T what it did (s the signs of the rows),
     the gain is Σdp/Σp² over vectors and columns, by least squares, without the columns that are
-    beyond SURPRISE of what is usual. Raises OverloadError where no column is left.
+    beyond SURPRISE of what is usual. Raises OverloadError where no column is left, GainError where
+    the gain is beyond MOST_GAIN.
     """
     rows, outputs = programmed.targets.difference_siemens.shape
     transfer, columns = programmed.transfer, 2 * outputs
@@ -78,6 +85,12 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
         raise OverloadError("no column in use reads what it did when it was programmed")
     power = float((then[:, steady] ** 2).sum())
     gain = float((now * then)[:, steady].sum()) / power
+    if not 1 / MOST_GAIN <= gain <= MOST_GAIN:
+        raise GainError(
+            f"the board reads {gain:.3g} times what it did when the matrix was programmed: no "
+            "drift goes so far; check that rows are driven (supply, interlock, cables) and that "
+            "no other host uses it, then calibrate anew"
+        )
     left = differences(now - gain * then, outputs)
     noise = np.broadcast_to(scatter, then.shape) ** 2
     both = steady[0::2] & steady[1::2]

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -128,6 +128,10 @@ class Bench:
         Branches are read with apertures of whole line cycles, which no mains pickup passes,
         whatever products use. `progress` hears of blocks done, then of rows, then of ranges.
         """
+        with self._at_work():
+            return self._calibrate(progress)
+
+    def _calibrate(self, progress: Progress) -> Calibration:
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
         converters = measure_converters(self.board, progress=progress)
@@ -207,6 +211,21 @@ class Bench:
             calibration = self.calibrate()
         _require_calibration(calibration)
         calibration.require(self.identity)
+        with self._at_work():
+            return self._program(
+                matrix, tiles, calibration, input_full_scale, allow_expired, progress, keep
+            )
+
+    def _program(
+        self,
+        matrix: NDArray[np.float64],
+        tiles: tuple[Tile, ...],
+        calibration: Calibration,
+        input_full_scale: float,
+        allow_expired: bool,
+        progress: Progress,
+        keep: Callable[[ProgrammedTile], None],
+    ) -> TiledMatrix:
         self.board.rest()
         branches_now = self._branches_now(calibration)
         wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
@@ -229,11 +248,26 @@ class Bench:
                 programmed=programmed,
                 volts_per_unit=self.row_volts / input_full_scale,
                 input_full_scale=input_full_scale,
+                aperture_seconds=self.board.aperture_seconds,
+                delay_seconds=self.board.delay_seconds,
             )
             done.append(ProgrammedTile(tile, one))
             keep(done[-1])
         program = TiledMatrix(matrix, tuple(done))
         return replace(program, weights=np.where(program.lost, 0.0, matrix))
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Keep the board to this thread; where the work fails nothing stands ready, and the outputs
+        go off.
+        """
+        with self.board.lock:
+            try:
+                yield
+            except BaseException:
+                with suppress(InstrumentError):
+                    self.board.rest()
+                raise
 
     def _branches_now(self, calibration: Calibration) -> BranchCalibration:
         """Return the branches as they should be at the board's temperature and age of now."""

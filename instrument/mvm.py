@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +21,14 @@ from calibration.refinement import Programmed, reprogram
 from calibration.sentinels import Watch, watch
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
+from drivers.errors import WatchdogExpired
+from drivers.patterns import pattern_crc
 from instrument.arguments import input_vectors
+
+Measured = TypeVar("Measured")
+SAME_SETTING = 1e-3
+"""Relative: a board prints its settings rounded."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,6 +47,9 @@ class ProgrammedMatrix(Record):
     input_full_scale: float
     watch: Watch | None = None
     """What sentinels said when they were last read; None as long as they never were."""
+    aperture_seconds: float | None = None
+    delay_seconds: float | None = None
+    """What it was programmed with and is read with; None for whatever is set."""
     __array_ufunc__ = None
     """numpy then leaves `x @ matrix` to this class."""
 
@@ -55,15 +70,20 @@ class ProgrammedMatrix(Record):
         """Return the same with the gain that sentinels show now: eight readings, nothing is
         programmed.
 
-        Raises OverloadError where no column reads what it did.
+        Raises OverloadError where no column reads what it did, GainError where the gain is one that
+        no board can have.
         """
-        return replace(self, watch=watch(self.corrected, self.programmed))
+        return replace(
+            self, watch=self._while_it_stands(lambda: watch(self.corrected, self.programmed))
+        )
 
     def reprogrammed(self, progress: Progress = no_progress) -> ProgrammedMatrix:
         """Return the same matrix after the board was measured anew as it is now, and the pairs that
         have moved were selected anew: no branch is characterized again.
         """
-        again = reprogram(self.corrected, self.programmed, progress=progress)
+        again = self._while_it_stands(
+            lambda: reprogram(self.corrected, self.programmed, progress=progress)
+        )
         return replace(self, programmed=again, watch=None)
 
     def __rmatmul__(self, x: ArrayLike) -> NDArray[np.float64]:
@@ -92,22 +112,56 @@ class ProgrammedMatrix(Record):
         inputs = input_vectors(x, rows, self.input_full_scale)
         volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
         volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
-        amperes = self._read(volts)
+        amperes = self._while_it_stands(lambda: self._read(volts))
         amperes[:, : 2 * outputs][:, np.repeat(self.programmed.lost, 2)] = 0.0
         overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
         if len(overloaded):
-            raise OverloadError(
-                f"column {overloaded[0]} (counted from 0) overloads its range during a product"
-            )
+            raise OverloadError(f"column {overloaded[0] + 1} overloads its range during a product")
         pairs = differences(amperes, outputs)
         scale = self.programmed.targets.scale_siemens * self.gain
         products = pairs / (self.volts_per_unit * scale)
         return products.reshape(*inputs.shape[:-1], outputs)
 
-    def restore(self) -> None:
-        """Set its pattern and its range of use again, after another one has stood on the board."""
-        self.board.apply(self.programmed.pattern)
-        self.board.configure(range_amperes=self.programmed.range_amperes)
+    def stand(self) -> None:
+        """Set its pattern and its settings where the board does not hold them: another matrix, or a
+        calibration, may have come in between.
+        """
+        board, programmed = self.board, self.programmed
+        with board.lock:
+            if board.held_crc != self._pattern_crc:
+                board.apply(programmed.pattern)
+            settings = {
+                "range_amperes": programmed.range_amperes,
+                "aperture_seconds": self.aperture_seconds,
+                "delay_seconds": self.delay_seconds,
+            }
+            differing = {
+                name: wanted
+                for name, wanted in settings.items()
+                if wanted is not None
+                and not math.isclose(getattr(board, name), wanted, rel_tol=SAME_SETTING)
+            }
+            if differing:
+                board.configure(**differing)
+
+    def _while_it_stands(self, measure: Callable[[], Measured]) -> Measured:
+        """Return what is measured of it; other threads wait.
+
+        A board whose watchdog has expired is set and measured once more. BoardChanged, where
+        another host is at work, is the caller's.
+        """
+        with self.board.lock:
+            self.stand()
+            try:
+                return measure()
+            except WatchdogExpired as error:
+                _log.warning("%s; the matrix is set again", error)
+                self.stand()
+                return measure()
+
+    @cached_property
+    def _pattern_crc(self) -> int:
+        return pattern_crc(self.programmed.pattern)
 
     def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those

@@ -90,10 +90,8 @@ class TiledMatrix:
         """
         inputs = input_vectors(x, len(self.weights), self.input_full_scale)
         vectors = np.atleast_2d(inputs)
-        partial = []
-        for part in self.tiles:
-            self.turn_to(part)
-            partial.append(part.matrix @ vectors[:, part.tile.of_rows])
+        with self.board.lock:  # threads take turns by products, not by tiles
+            partial = [part.matrix @ vectors[:, part.tile.of_rows] for part in self.tiles]
         answered = np.where(self.lost, np.nan, self.sum_of(partial))
         return answered.reshape(*inputs.shape[:-1], answered.shape[1])
 
@@ -119,24 +117,15 @@ class TiledMatrix:
         total[:, self.lost] = 0.0
         return total
 
-    def turn_to(self, part: ProgrammedTile) -> None:
-        """Let a tile have its turn: set its pattern again, where others take turns with it."""
-        if len(self.tiles) > 1:
-            part.matrix.restore()
-
     def in_turn(self, part: ProgrammedTile) -> ProgrammedMatrix:
         """Let a tile have its turn for a batch, and return it as it is by then: sentinels are read,
         where the board has moved through other tiles' turns since it was last looked at.
         """
-        self.turn_to(part)
         return part.matrix.watched() if len(self.tiles) > 1 else part.matrix
 
     def watched(self) -> TiledMatrix:
         """Return the same with the gain that sentinels of each tile show now."""
-        watched = []
-        for part in self.tiles:
-            self.turn_to(part)
-            watched.append(replace(part, matrix=part.matrix.watched()))
+        watched = (replace(part, matrix=part.matrix.watched()) for part in self.tiles)
         return replace(self, tiles=tuple(watched))
 
     @property

@@ -92,13 +92,14 @@ def _status_of(error: BaseException) -> int | None:
     if isinstance(error, UsageError | OSError):
         return BAD_USAGE
     # Late: most runs never need them, and --help never.
+    from calibration.sentinels import GainError
     from calibration.targets import MatrixError
     from calibration.transfer import OverloadError
     from drivers.errors import InstrumentError
 
     if isinstance(error, MatrixError):
         return BAD_USAGE
-    if isinstance(error, InstrumentError | OverloadError):
+    if isinstance(error, InstrumentError | OverloadError | GainError):
         return INSTRUMENT_FAULT
     return None
 

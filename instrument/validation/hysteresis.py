@@ -64,17 +64,18 @@ def leave_and_return(
     rest = np.zeros((1, board.rows))
     order = CYCLES * FROM_CLOSED
     partial: list[list[NDArray[np.float64]]] = [[] for _ in order]
-    for index, part in enumerate(program.tiles):
-        program.turn_to(part)
-        pattern = part.matrix.programmed.pattern
-        for done, closed in enumerate(order):
-            board.apply(np.full_like(pattern, closed))
-            # One reading long, with no voltage on the rows; what it reads is of no interest.
-            board.column_currents(rest)
-            board.apply(pattern)
-            # Not watched: sentinels would follow what switches remember.
-            partial[done].append(part.matrix @ chosen[:, part.tile.of_rows])
-            progress(index * len(order) + done + 1, len(program.tiles) * len(order))
+    with board.lock:
+        for index, part in enumerate(program.tiles):
+            part.matrix.stand()
+            pattern = part.matrix.programmed.pattern
+            for done, closed in enumerate(order):
+                board.apply(np.full_like(pattern, closed))
+                # One reading long, with no voltage on the rows; what it reads is of no interest.
+                board.column_currents(rest)
+                board.apply(pattern)
+                # Not watched: sentinels would follow what switches remember.
+                partial[done].append(part.matrix @ chosen[:, part.tile.of_rows])
+                progress(index * len(order) + done + 1, len(program.tiles) * len(order))
     answers = [program.sum_of(answered) for answered in partial]
     return Hysteresis(
         from_open=np.array([a for a, closed in zip(answers, order, strict=True) if not closed]),

@@ -18,6 +18,7 @@ from calibration.targets import choose_targets
 from instrument.mvm import ProgrammedMatrix
 from instrument.validation import validate
 from simulator.preset import load_preset
+from tests.instrument.in_process import as_driver
 from tests.instrument.tiled import alone
 from tests.simulator.boards import switched_on
 
@@ -48,7 +49,7 @@ class Budgeted:
 def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> Budgeted:
     """Multiply random vectors by a random matrix on a board, one of whose effects is scaled."""
     effects = {effect: factor} if effect else {}
-    board = switched_on(load_preset(preset).with_effects(**effects), seed)
+    board = as_driver(switched_on(load_preset(preset).with_effects(**effects), seed))
     converters = measure_converters(board)
     straight = CorrectedCrossbar(board, converters)
     branches = characterize(straight)

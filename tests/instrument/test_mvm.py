@@ -11,12 +11,13 @@ from calibration.targets import choose_targets
 from calibration.transfer import OverloadError
 from drivers.crossbar_board import CrossbarBoard
 from instrument.mvm import ProgrammedMatrix
+from tests.instrument.in_process import as_driver
 from tests.simulator.boards import small, switched_on
 
 
 @pytest.fixture(scope="module")
 def programmed():
-    board = switched_on(small(shape={"rows": 32, "columns": 8}), 2)
+    board = as_driver(switched_on(small(shape={"rows": 32, "columns": 8}), 2))
     calibration = characterize(board)
     weights = np.random.default_rng(2).uniform(-1, 1, (32, 4))
     done = program(board, calibration, choose_targets(weights, calibration))
@@ -78,7 +79,7 @@ def test_a_gain_that_sentinels_show_is_taken_off_products(programmed):
 
 
 def test_a_column_beyond_every_range_is_named():
-    board = switched_on(small(), 2)
+    board = as_driver(switched_on(small(), 2))
     calibration = characterize(board)
     weights = np.random.default_rng(2).uniform(-1, 1, (8, 4))
     done = program(board, calibration, choose_targets(weights, calibration))
@@ -91,5 +92,5 @@ def test_a_column_beyond_every_range_is_named():
         return amperes
 
     board.column_currents = overloading
-    with pytest.raises(OverloadError, match="column 3 "):
+    with pytest.raises(OverloadError, match="column 4 "):
         matrix @ np.zeros(8)

@@ -1,6 +1,7 @@
 """A matrix in tiles answers as one board that is large enough would."""
 
 import json
+import threading
 from contextlib import ExitStack
 
 import numpy as np
@@ -16,6 +17,7 @@ from calibration.targets import Targets
 from calibration.tiles import Tile, cut
 from calibration.transfer import TransferMeasurement
 from calibration.wire import WireEstimate
+from drivers.patterns import pattern_crc
 from instrument import open_bench
 from instrument.budget import budgets_of, load_budget
 from instrument.config import bench_toml
@@ -43,13 +45,15 @@ class IdealBoard:
         self.rows, self.columns = rows, 2 * outputs
         self.shape = rows, 2 * outputs, len(BRANCH_SIEMENS)
         self.pattern = np.zeros(self.shape, dtype=bool)
-        self.range_amperes = None
+        self.range_amperes = 0.0
         self.row_volts_limit = 1.0
         self.applied = 0
         self.driven = 0
+        self.lock, self.held_crc = threading.RLock(), None
 
     def apply(self, pattern):
         self.pattern = pattern
+        self.held_crc = pattern_crc(pattern)
         self.applied += 1
 
     def configure(self, *, range_amperes):
@@ -146,7 +150,7 @@ def test_each_tile_is_set_once_for_all_vectors_and_in_its_range(four):
     assert {total for _, total in seen} == {4 * vectors}
 
 
-def test_a_matrix_of_one_tile_is_not_set_again():
+def test_a_matrix_that_stands_is_not_set_again():
     board, random = IdealBoard(8, 4), np.random.default_rng(1)
     program = tiled(board, np.ones((8, 4)), [Tile(0, 8, 0, 4)], random)
     board.applied = 0

@@ -11,6 +11,7 @@ from instrument.mvm import ProgrammedMatrix
 from instrument.tiled import TiledMatrix
 from simulator.crossbar import SimulatedCrossbar
 from simulator.preset import load_preset
+from tests.instrument.in_process import as_driver
 from tests.instrument.tiled import alone, changed, programmed_of
 from tests.simulator.boards import STILL, switched_on
 
@@ -34,14 +35,14 @@ def program(seed: int = 1, *, input_full_scale: float = 1.0, **effects: float) -
 def _programmed(
     seed: int, input_full_scale: float, effects: tuple[tuple[str, float], ...]
 ) -> TiledMatrix:
-    board = switched_on(load_preset("8x4").with_effects(**dict(effects)), seed)
+    board = as_driver(switched_on(load_preset("8x4").with_effects(**dict(effects)), seed))
     calibration, weights = characterize(board), weights_of(seed)
     return on_board(board, calibration, weights, input_full_scale)
 
 
 def moved(program: TiledMatrix, seed: int = 1, **effects: float) -> TiledMatrix:
     """Return the same pattern on the same board with other effects: its draws are the same."""
-    board = switched_on(load_preset("8x4").with_effects(**effects), seed)
+    board = as_driver(switched_on(load_preset("8x4").with_effects(**effects), seed))
     board.apply(programmed_of(program).pattern)
     board.configure(range_amperes=programmed_of(program).range_amperes)
     return changed(program, board=board, corrected=board)

@@ -18,13 +18,21 @@ class Sticky:
     def __init__(self, board):
         self._board = board
         self.rows, self.columns = board.rows, board.columns
-        self.configure = board.configure
+        self.configure, self.lock = board.configure, board.lock
         self._factor = 1.0
 
     def apply(self, pattern):
         if pattern.all() or not pattern.any():
             self._factor = 1 + REMEMBERED * pattern.all()
         self._board.apply(pattern)
+
+    @property
+    def held_crc(self):
+        return self._board.held_crc
+
+    @property
+    def range_amperes(self):
+        return self._board.range_amperes
 
     def column_currents(self, row_volts):
         return self._factor * self._board.column_currents(row_volts)
@@ -56,6 +64,9 @@ def test_a_steady_drift_is_not_hysteresis():
     class Drifting:
         rows, columns = board.rows, board.columns
         apply, configure = staticmethod(board.apply), staticmethod(board.configure)
+        lock = board.lock
+        held_crc = property(lambda _: board.held_crc)
+        range_amperes = property(lambda _: board.range_amperes)
 
         @staticmethod
         def column_currents(row_volts):
