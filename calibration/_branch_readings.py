@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.crossbar import NO_BRANCH, Crossbar, Progress
+from calibration.crossbar import MAX_DELAY_SECONDS, NO_BRANCH, Crossbar, Progress
 from calibration.drift import Bracket, Reference
 from calibration.planning import Plan
 from calibration.reversal import NoiseTally, judge_pairs
@@ -179,7 +179,8 @@ class PassReader:
         """
         again = np.flatnonzero(lost.any(axis=(1, 2)))
         delay = self._board.delay_seconds
-        self._board.configure(delay_seconds=max(AGAIN_PATIENCE * delay, AGAIN_LEAST_SECONDS))
+        patient = max(AGAIN_PATIENCE * delay, AGAIN_LEAST_SECONDS)
+        self._board.configure(delay_seconds=min(patient, MAX_DELAY_SECONDS))
         blocks = [self._read_rows(rows[[index]])[0] for index in again]
         self._board.configure(delay_seconds=delay)
         second_plus, second_minus = np.moveaxis(np.concatenate(blocks), 2, 0)

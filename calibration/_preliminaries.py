@@ -10,7 +10,7 @@ from calibration.crossbar import Crossbar, smallest_range
 from calibration.designs import one_at_a_time
 from calibration.drift import Reference, find_reference
 from calibration.planning import Conditions, needed_amperes
-from calibration.probe_delay import SHORT_APERTURE_SECONDS, measure_tail
+from calibration.probe_delay import SHORT_APERTURE_SECONDS, SettlingTail, measure_tail
 from calibration.reading_noise import ReadingNoise, measure_reading_noise
 
 UNSETTLED_SHARE = 0.01
@@ -37,23 +37,11 @@ def find_out(board: Crossbar, volts: float, wanted_siemens: float) -> Preliminar
     """
     siemens = 1 / board.nominal_ohms
     aperture, delay = board.aperture_seconds, board.delay_seconds
-    conditions = Conditions(
-        rows=board.rows,
-        columns=board.columns,
-        nominal_siemens=siemens,
-        ranges_amperes=board.ranges_amperes,
-        row_volts=volts,
-        aperture_seconds=aperture,
-        delay_seconds=delay,
-    )
-    single = needed_amperes(one_at_a_time(board.branches), conditions)
-    board.configure(range_amperes=smallest_range(board.ranges_amperes, single))
-    reference = find_reference(board, siemens, volts, min(aperture, SHORT_APERTURE_SECONDS))
-    if reference is None:
+    conditions = _conditions(board, volts)
+    reference, tail = find_settling_tail(board, volts)
+    if reference is None or tail is None:
         board.configure(aperture_seconds=aperture, delay_seconds=delay)
         return Preliminaries(None, ReadingNoise().at_aperture(aperture), conditions)
-
-    tail = measure_tail(board, reference.row, reference.branch, volts)
     tolerance = UNSETTLED_SHARE * wanted_siemens / float(siemens.max())
     delay = tail.needed_seconds(aperture, tolerance)
     board.configure(aperture_seconds=aperture, delay_seconds=delay)
@@ -61,4 +49,33 @@ def find_out(board: Crossbar, volts: float, wanted_siemens: float) -> Preliminar
         reference,
         measure_reading_noise(board, reference.row, reference.branch, reference.columns, volts),
         replace(conditions, delay_seconds=delay),
+    )
+
+
+def find_settling_tail(
+    board: Crossbar, volts: float
+) -> tuple[Reference, SettlingTail] | tuple[None, None]:
+    """Find a reference, and measure how currents settle on it; None where no branch can be read.
+
+    Leaves the range that single branches need, and aperture and delay changed.
+    """
+    single = needed_amperes(one_at_a_time(board.branches), _conditions(board, volts))
+    board.configure(range_amperes=smallest_range(board.ranges_amperes, single))
+    aperture = min(board.aperture_seconds, SHORT_APERTURE_SECONDS)
+    reference = find_reference(board, 1 / board.nominal_ohms, volts, aperture)
+    if reference is None:
+        return None, None
+    return reference, measure_tail(board, reference.row, reference.branch, volts)
+
+
+def _conditions(board: Crossbar, volts: float) -> Conditions:
+    """Return the conditions of a board as it is set now."""
+    return Conditions(
+        rows=board.rows,
+        columns=board.columns,
+        nominal_siemens=1 / board.nominal_ohms,
+        ranges_amperes=board.ranges_amperes,
+        row_volts=volts,
+        aperture_seconds=board.aperture_seconds,
+        delay_seconds=board.delay_seconds,
     )

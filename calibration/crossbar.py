@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+MAX_DELAY_SECONDS = 10.0
+"""Longest settling time that a board can be asked for (docs/board-protocol.md)."""
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
 

@@ -23,6 +23,7 @@ LEAST_LIVE_SHARE = 0.5
 """Of the columns: fewer live ones are no reference."""
 ROWS_TRIED = 8
 SETTLED_SECONDS = 20e-3
+"""Delay with which a reference is looked for, if the board's own is not longer."""
 TCR_PER_KELVIN = 100e-6
 """Thick-film class; believed only where there is no reference."""
 MOST_DRIFT = 0.01
@@ -127,7 +128,8 @@ def find_reference(
 
     Leaves a short aperture and a long delay set.
     """
-    board.configure(aperture_seconds=aperture_seconds, delay_seconds=SETTLED_SECONDS)
+    delay_seconds = max(SETTLED_SECONDS, board.delay_seconds)
+    board.configure(aperture_seconds=aperture_seconds, delay_seconds=delay_seconds)
     branch = int(np.argmax(nominal_siemens))
     rows = np.unique(np.linspace(0, board.rows - 1, min(ROWS_TRIED, board.rows)).round())
     best = None

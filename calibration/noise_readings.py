@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
-from calibration.crossbar import Crossbar, measuring_volts, smallest_range
+from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar, measuring_volts, smallest_range
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -109,7 +109,8 @@ def take_readings(
     half_cycle = 0.5 / settings.line_hertz
     to_quarters = _to_quarter_cycles(half_cycle + settings.delay_seconds, settings.line_hertz)
     growing = STEP_SHARE * DAC_STEP * board.row_volts_limit * np.arange(STEP_READINGS)
-    delays = np.array(SETTLING_DELAYS) * max(settings.delay_seconds, settings.aperture_seconds / 20)
+    usual = max(settings.delay_seconds, settings.aperture_seconds / 20)
+    delays = np.minimum(np.array(SETTLING_DELAYS) * usual, MAX_DELAY_SECONDS)
 
     def still(count: int) -> Floats:
         return np.zeros((count, board.rows))

@@ -23,6 +23,7 @@ from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
+from calibration.settle_time import USUAL_SECONDS, choose_settle_time
 from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
 from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
@@ -134,6 +135,10 @@ class Bench:
     def _calibrate(self, progress: Progress) -> Calibration:
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
+        # A board that is read before it has settled looks as if nothing on it worked.
+        settling = choose_settle_time(self.board, self.config.board.fixed_settle_seconds)
+        if settling.too_short:
+            _log.warning("%s", settling.in_words)
         converters = measure_converters(self.board, progress=progress)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
@@ -162,6 +167,7 @@ class Bench:
             converters=converters,
             ranges=gains,
             noise=noise,
+            settling=settling,
             temperature=coefficients,
             nominal_ohms=self.board.nominal_ohms,
             converter_seconds=converters_done - began + ranges_done - branches_done,
@@ -227,6 +233,8 @@ class Bench:
         keep: Callable[[ProgrammedTile], None],
     ) -> TiledMatrix:
         self.board.rest()
+        if self.config.board.fixed_settle_seconds is None:
+            self.board.configure(delay_seconds=calibration.settling.settle_seconds)
         branches_now = self._branches_now(calibration)
         wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
@@ -336,7 +344,9 @@ def open_bench(
             )
         board.configure(
             aperture_seconds=settings.nplc / board.line_hertz,
-            delay_seconds=settings.settle_seconds,
+            delay_seconds=USUAL_SECONDS
+            if settings.fixed_settle_seconds is None
+            else settings.fixed_settle_seconds,
         )
         opened = Bench(board, config, name, board.spent_seconds(), way_out)
         atexit.register(opened.close_at_exit)

@@ -13,6 +13,7 @@ from pydantic.types import AwareDatetime
 
 from calibration.branches import BranchStatus
 from calibration.converters import ChannelStatus
+from calibration.crossbar import MAX_DELAY_SECONDS
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -66,6 +67,10 @@ NOT_NEGATIVE = (
     "noise.warming.wander",
     "noise.readings",
     "noise.columns",
+    "settling.settle_seconds",
+    "settling.needed_seconds",
+    "settling.time_constant_seconds",
+    "settling.missing_share",
     "temperature.own_per_kelvin",
 )
 COVARIANCES = (
@@ -161,7 +166,7 @@ def _of_its_type(name: str, array: NDArray[Any]) -> NDArray[Any]:
         wanted, right = np.dtype(WHOLE_NUMBERS.get(name, np.int_)), kind in "iu"
     elif name == "branches.groups":
         wanted, right = np.dtype(np.bool_), kind == "b"
-    elif name == "branches.design":
+    elif name in ("branches.design", "settling.chosen"):
         wanted, right = array.dtype, kind == "U" and array.itemsize <= 4 * 200
     else:
         wanted, right = np.dtype(np.float64), kind in "fiu"
@@ -232,6 +237,8 @@ def _check_order(arrays: Arrays) -> None:
         end, full = (arrays[f"converters.{side}.{name}"] for name in ("line_end", "full_scale"))
         if end > full:
             raise ValueError(f"converters.{side}.line_end is beyond the full scale")
+    if arrays["settling.settle_seconds"] > MAX_DELAY_SECONDS:
+        raise ValueError(f"settling.settle_seconds is beyond {MAX_DELAY_SECONDS:g} s")
     if not 10 <= arrays["noise.settings.line_hertz"] <= 1000:
         raise ValueError("noise.settings.line_hertz is no frequency of a power line")
 

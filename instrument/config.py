@@ -6,10 +6,12 @@ import os
 import re
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from calibration.crossbar import MAX_DELAY_SECONDS
 from instrument.errors import UsageError
 from instrument.reading import read_bytes
 
@@ -33,10 +35,28 @@ class BoardConfig(_Section):
     """Row voltage that the largest input is given; 15/16 of the board's limit if left out."""
     nplc: float = Field(default=1.0, ge=0.001, le=100)
     """Aperture of every reading, in power-line cycles; whole numbers reject mains pickup."""
-    settle_seconds: float = Field(default=1e-3, ge=0, le=10)
-    """Between a change of switches or rows and the start of the aperture."""
+    settle_seconds: Literal["auto"] | float = "auto"
+    """Between a change of switches or rows and the start of the aperture; "auto": as long as the
+    board is measured to need.
+    """
     watchdog_seconds: float = Field(default=60.0, ge=1, le=3600)
     """Silence of the host after which the board opens everything by itself."""
+
+    @field_validator("settle_seconds", mode="before")
+    @classmethod
+    def _can_be_waited(cls, seconds: object) -> object:
+        number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds != "auto" and not (number and 0 <= float(str(seconds)) <= MAX_DELAY_SECONDS):
+            raise ValueError(
+                f'{seconds!r} is neither "auto" nor a number of seconds from 0 to '
+                f"{MAX_DELAY_SECONDS:g}"
+            )
+        return seconds
+
+    @property
+    def fixed_settle_seconds(self) -> float | None:
+        """The settling time that somebody has set; None where the board is to tell."""
+        return None if isinstance(self.settle_seconds, str) else self.settle_seconds
 
     @field_validator("resource")
     @classmethod

@@ -78,6 +78,11 @@ def result_document(
             "wall_seconds": calibration.wall_seconds,
             "design": calibration.branches.design,
             "delay_seconds": calibration.branches.delay_seconds,
+            "settling": {
+                **asdict(calibration.settling),
+                "too_short": calibration.settling.too_short,
+                "in_words": calibration.settling.in_words,
+            },
             "wild_readings": int(calibration.branches.wild_readings.sum()),
             "wild_readings_at": np.argwhere(calibration.branches.wild_readings).tolist(),
             "drift_ppm": calibration.branches.drift_ppm,

@@ -18,6 +18,7 @@ from calibration.converters import Converters
 from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
 from calibration.records import Record
+from calibration.settle_time import SettleTime
 from calibration.temperature import Coefficients, with_earlier
 from calibration.tiles import Tile
 from instrument.calibration_checks import checked_arrays, read_about
@@ -30,7 +31,8 @@ from instrument.writing import write_arrays
 
 FORMAT = "ohmsum calibration 6"
 FORMAT_WITHOUT_DIGEST = "ohmsum calibration 5"
-"""Is read as well; it names neither the run nor the nominals, and what was altered does not show.
+"""Is read as well; it names neither the run nor the nominals, nor how the board settles, and what
+was altered does not show.
 """
 EARLIER_FORMATS = tuple(f"ohmsum calibration {number}" for number in (1, 2, 3, 4))
 MEASURED: dict[str, Any] = {
@@ -38,6 +40,7 @@ MEASURED: dict[str, Any] = {
     "converters": Converters,
     "ranges": RangeGains,
     "noise": NoiseSurvey,
+    "settling": SettleTime,
     "temperature": Coefficients,
     "nominal_ohms": NDArray[np.float64],
 }
@@ -70,6 +73,7 @@ class Calibration(Record):
     converters: Converters
     ranges: RangeGains
     noise: NoiseSurvey
+    settling: SettleTime
     temperature: Coefficients
     """Of the branches, as far as the temperatures tell that this one and earlier ones saw."""
     bytes_moved: int
@@ -196,8 +200,10 @@ def load_calibration(path: Path) -> Calibration:
         arrays = {
             name: members[name]
             for name in _leaves(MEASURED)
-            if found == FORMAT or name != NOMINAL_OHMS
+            if found == FORMAT or (name != NOMINAL_OHMS and not name.startswith("settling."))
         }
+        if found == FORMAT_WITHOUT_DIGEST:
+            arrays |= _unmeasured_settling(arrays["noise.settings.delay_seconds"])
         if found == FORMAT and str(members["sha256"]) != digest_of(text, arrays):
             raise UsageError(
                 f"{path}: something in it was altered after it was written (its SHA-256 differs): "
@@ -211,6 +217,7 @@ def load_calibration(path: Path) -> Calibration:
             converters=_built(Converters, "converters", arrays),
             ranges=_built(RangeGains, "ranges", arrays),
             noise=_built(NoiseSurvey, "noise", arrays),
+            settling=_built(SettleTime, "settling", arrays),
             temperature=_built(Coefficients, "temperature", arrays),
             nominal_ohms=arrays.get(NOMINAL_OHMS),
             bytes_moved=about.bytes_moved,
@@ -224,6 +231,15 @@ def load_calibration(path: Path) -> Calibration:
             run=about.run,
             source=str(path),
         )
+
+
+def _unmeasured_settling(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return the settling of a file that does not hold it: what was in force, by somebody's word."""
+    nothing = {name: np.asarray(0.0) for name in _leaves({"settling": SettleTime})}
+    return nothing | {
+        "settling.settle_seconds": delay_seconds,
+        "settling.chosen": np.asarray("fixed"),
+    }
 
 
 def _format_of(text: str) -> str:

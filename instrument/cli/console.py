@@ -89,6 +89,7 @@ def _table(document: dict[str, Any]) -> Table:
     )
     if calibration["expired"]:
         table.add_row("", f"EXPIRED, used all the same: {calibration['expired']}")
+    table.add_row("settling", calibration["settling"]["in_words"])
     converters = calibration["converters"]
     table.add_row(
         "converters",

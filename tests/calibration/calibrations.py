@@ -12,6 +12,7 @@ from calibration.curves import Curves
 from calibration.noise import NoiseSurvey
 from calibration.noise_readings import Settings
 from calibration.ranges import RangeGains
+from calibration.settle_time import SettleTime
 from calibration.settling import Settling
 from calibration.temperature import Coefficients
 from calibration.uncertainty import Estimate
@@ -127,6 +128,11 @@ def survey_of() -> NoiseSurvey:
         columns=32,
         **estimates,
     )
+
+
+def settle_time_of() -> SettleTime:
+    """Return a settling time that is long enough."""
+    return SettleTime(6e-4, "auto", 6e-4, 5e-5, 2e-7)
 
 
 def coefficients_of(shape, seed=1):

@@ -24,13 +24,13 @@ def measure(board):
     return measure_tail(board, 4, 0, 0.9375)
 
 
-@pytest.mark.parametrize("seconds", [50e-6, 200e-6, 1e-3])
+@pytest.mark.parametrize("seconds", [50e-6, 1e-3, 5e-3, 50e-3])
 def test_time_constant_is_found(seconds):
     found = measure(board_with(seconds)).time_constant_seconds
     assert 0.95 * seconds < found < 1.6 * seconds  # the last residue seen gives an upper limit
 
 
-@pytest.mark.parametrize("seconds", [50e-6, 200e-6, 1e-3])
+@pytest.mark.parametrize("seconds", [50e-6, 1e-3, 5e-3, 50e-3])
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-6, 1e-8])
 def test_the_delay_leaves_no_more_than_is_tolerated(seconds, tolerance):
     delay = measure(board_with(seconds)).needed_seconds(0.02, tolerance)

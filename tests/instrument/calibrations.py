@@ -6,7 +6,13 @@ import numpy as np
 
 from calibration.branches import BranchCalibration
 from instrument.store import BoardIdentity, Calibration
-from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import (
+    coefficients_of,
+    converters_of,
+    ranges_of,
+    settle_time_of,
+    survey_of,
+)
 
 
 def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) -> Calibration:
@@ -40,6 +46,7 @@ def made_up_calibration(seed: int = 1, shape: tuple[int, int, int] = (3, 4, 5)) 
         converters=converters_of(*shape[:2], seed=seed),
         ranges=ranges_of(shape[1]),
         noise=survey_of(),
+        settling=settle_time_of(),
         temperature=coefficients_of(shape, seed),
         nominal_ohms=np.full(shape[2], 3e5),
         bytes_moved=99,

@@ -461,7 +461,7 @@ def test_defaults_of_a_bench_file(folder):
         timeout_seconds=5.0,
         row_volts=None,
         nplc=1.0,
-        settle_seconds=1e-3,
+        settle_seconds="auto",
         watchdog_seconds=60.0,
     )
 

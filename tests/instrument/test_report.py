@@ -51,7 +51,13 @@ from instrument.validation.linearity import Linearity, Superposition
 from instrument.validation.repeatability import Repeatability
 from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
-from tests.calibration.calibrations import coefficients_of, converters_of, ranges_of, survey_of
+from tests.calibration.calibrations import (
+    coefficients_of,
+    converters_of,
+    ranges_of,
+    settle_time_of,
+    survey_of,
+)
 from tests.instrument.tiled import alone, changed, programmed_of
 
 SPECIFICATION = Specification(bits=11.0, agreement=0.995)
@@ -118,6 +124,7 @@ def make_run(
             converters=converters_of(board.rows, board.columns),
             ranges=ranges_of(board.columns),
             noise=survey_of(),
+            settling=settle_time_of(),
             temperature=coefficients_of(branch_shape),
             bytes_moved=444_921,
             bench_seconds=79.6,
