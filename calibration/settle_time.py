@@ -46,9 +46,7 @@ class SettleTime:
     def in_words(self) -> str:
         """What is set and what is needed, in words for a person."""
         if not self.needed_seconds:
-            return (
-                f"{self.settle_seconds:.3g} s ({self.chosen}): no branch could be read to find out"
-            )
+            return f"{self.settle_seconds:.3g} s ({self.chosen}): what is needed was not measured"
         constant = f"time constant {self.time_constant_seconds:.2g} s"
         if not self.too_short:
             return f"{self.settle_seconds:.3g} s ({self.chosen}): {constant}"

@@ -234,7 +234,7 @@ def load_calibration(path: Path) -> Calibration:
 
 
 def _unmeasured_settling(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return the settling of a file that does not hold it: what was in force, by somebody's word."""
+    """Return the settling of a file that does not hold it: what was in force, set by somebody."""
     nothing = {name: np.asarray(0.0) for name in _leaves({"settling": SettleTime})}
     return nothing | {
         "settling.settle_seconds": delay_seconds,
