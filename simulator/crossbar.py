@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kirchhoff import Wire
-from simulator.clock import Clock
+from simulator.clock import MAX_WAIT_SECONDS, Clock
 from simulator.faults.board import BoardFaults
 from simulator.faults.plan import FaultPlan
 from simulator.network import Network
@@ -284,6 +284,10 @@ class SimulatedCrossbar:
         if self.faults.quiet_until(self.clock.seconds + seconds):
             # As many as there are rows are worth a transfer matrix.
             at_once = max(self.rows, STEP_CURRENTS // self.columns)
+        if self.clock.realtime:
+            # None long before its time.
+            each_seconds = self.delay_seconds + self.aperture_seconds
+            at_once = min(at_once, max(1, int(MAX_WAIT_SECONDS / each_seconds)))
         answers: list[Floats] = []
         for drives, which, readings in _parts(vectors, count, at_once):
             if drives and answers:

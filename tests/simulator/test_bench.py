@@ -89,6 +89,71 @@ def test_silent_host_loses_the_board_without_a_further_message():
         assert ask(connection, b"SYST:ERR?").startswith(b"102,")
 
 
+LONG_LIST = b"READ? 10000" + b";:READ? 10000" * 64
+"""780 bytes that keep a board busy for many seconds."""
+
+
+def wait_for(condition):
+    patience = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < patience
+        time.sleep(0.01)
+
+
+def test_a_long_list_of_one_host_keeps_no_watchdog_waiting_and_is_torn_by_it():
+    with serve_bench(TINY, 1, ("socket",)) as bench:
+        resource = bench.resources["board"]["socket"]
+        with connect(resource) as owner, connect(resource) as busy:
+            ask(owner, b"CURR:APER 0.01;:SYST:WATC 0.3;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
+            busy.sendall(LONG_LIST + b"\n")
+            wait_for(lambda: not bench.crossbar.outputs_on)
+            assert bench.crossbar.clock.seconds < 64 * 100  # in its middle
+            assert ask(owner, b"SYST:ERR?").startswith(b"102,")
+
+
+def test_closing_calls_off_a_long_list():
+    with (
+        serve_bench(TINY, 1, ("socket",)) as bench,
+        connect(bench.resources["board"]["socket"]) as busy,
+    ):
+        busy.sendall(LONG_LIST + b"\n")
+        wait_for(lambda: bench.crossbar.clock.seconds > 0)
+    assert bench.crossbar.clock.seconds < 64 * 200
+
+
+def test_closing_does_not_wait_for_real_time():
+    with (
+        serve_bench(TINY, 1, ("socket",), realtime=True) as bench,
+        connect(bench.resources["board"]["socket"]) as patient,
+    ):
+        patient.sendall(b"CURR:APER 10;:READ? 100\n")
+        wait_for(lambda: bench.crossbar.clock.seconds > 0)
+        began = time.monotonic()
+    assert time.monotonic() - began < 10
+    assert bench.crossbar.clock.seconds < 30
+
+
+def test_the_watchdog_fires_in_the_middle_of_a_reading_in_real_time():
+    with serve_bench(TINY, 1, ("socket",), realtime=True) as bench:
+        resource = bench.resources["board"]["socket"]
+        with connect(resource) as owner, connect(resource) as busy:
+            ask(owner, b"SYST:WATC 0.3;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
+            began = time.monotonic()
+            torn = ask(busy, b"CURR:APER 10;:READ?;:OUTP?;:SYST:ERR?")
+            assert time.monotonic() - began < 10
+            assert torn.startswith(b"0;102,")
+
+
+def test_a_host_that_is_gone_feeds_nothing_however_much_it_has_sent():
+    with serve_bench(TINY, 1, ("socket",)) as bench:
+        resource = bench.resources["board"]["socket"]
+        with connect(resource) as monitor:
+            with connect(resource) as dead:
+                ask(dead, b"SYST:WATC 0.3;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
+                dead.sendall(LONG_LIST + b"\n")
+            wait_for(lambda: ask(monitor, b"*STB?;:SYST:WATC:OWN?;:OUTP?")[-5:] == b"NOB;0")
+
+
 CLIENTS, ROUNDS = 20, 6
 WORK = (
     b"*IDN?",

@@ -191,3 +191,14 @@ def test_line_feeds_alone_are_no_operations():
     for message in (b"", b"  ", b"*OPC?", b"\r", b"NONSENSE"):
         board.execute(message)
     assert board.crossbar.faults.operations == 2
+
+
+@pytest.mark.parametrize("message", [b"SYST:WATC:FEED?", b":SYSTem:WATChdog:FEED?\r"])
+def test_keep_alives_are_no_operations(message):
+    """How many there are depends on the wall: they bring no fault nearer."""
+    board = board_with({"kind": "power_cycle", "at_operation": 3})
+    for _ in range(20):
+        assert ask(board, message) == b"0"
+    assert board.execute(b"*OPC?") == board.execute(b"*TST?;*OPC?")[2:] == b"1\n"
+    assert board.execute(b"*IDN?") == b""
+    assert board.board.power_ons == 2

@@ -166,11 +166,14 @@ def test_a_serial_port_stays_open_and_silent_when_the_power_fails():
             os.close(port)
 
 
-def which(*faults, replies=30):
-    """Whether each of so many replies was dropped."""
-    with served(*faults) as (bench, wire):
+def which(*faults, replies=30, keep_alives=0):
+    """Whether each of so many replies was dropped, with keep-alives of another host between."""
+    with served(*faults) as (bench, wire), connected(bench) as other:
         for _ in range(replies):
             wire.sendall(ASK)
+            for _ in range(keep_alives):
+                other.sendall(b"SYST:WATC:FEED?\n")
+                assert receive(other, 2) == b"0\n"
         wire.sendall(b"*OPC?\n")
         patience = time.monotonic() + PATIENCE_SECONDS
         while bench.crossbar.faults.operations <= replies:
@@ -204,3 +207,9 @@ def test_every_so_many_operations():
 
 def test_once_where_no_chance_is_given():
     assert [n for n, drop in enumerate(which({"kind": "reply_dropped"}), 1) if drop] == [1]
+
+
+def test_keep_alives_meet_no_fault_and_shift_no_chance():
+    """How many there are depends on the wall, and what befalls the others must not."""
+    half = {"kind": "reply_dropped", "probability": 0.5}
+    assert which(half, keep_alives=3) == which(half)

@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from simulator.scpi import MESSAGE_LIMIT_BYTES, Framer, Overrun, encode_block
+from simulator.scpi.framing import TEXT_LIMIT_BYTES
 
 LIMIT = 60
 
@@ -114,6 +115,15 @@ def test_message_of_exactly_the_limit_passes():
     assert len(block) == 92
     assert list(Framer(92).feed(block + b"\n")) == [block]
     assert list(Framer(91).feed(block + b"\n")) == [Overrun()]
+
+
+def test_text_outside_blocks_has_a_limit_of_its_own():
+    payload = b"\n" * 5000
+    wide = b"A " + encode_block(payload) + b";" + encode_block(payload)
+    assert list(Framer(text_limit=20).feed(wide + b"\n")) == [wide]
+    assert list(Framer(text_limit=14).feed(wide + b"\nB\n")) == [Overrun(), b"B"]
+    text = b"A" * TEXT_LIMIT_BYTES
+    assert list(Framer().feed(text + b"\n" + text + b"A\nB\n")) == [text, Overrun(), b"B"]
 
 
 def test_limit_of_the_protocol():

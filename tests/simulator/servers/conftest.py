@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from simulator.scpi import Block, Command, Engine, Integer, ScpiError, Status
+from simulator.scpi import Block, Command, Engine, Integer, Real, ScpiError, Status
 from simulator.steps import Steps
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ class EchoInstrument:
             Command("MARK", self.marks.append, (Integer(0, 2**31),)),
             Command("FILL?", bytes, (Integer(0, 2**26),)),
             Command("WORK?", self._work, (Integer(0, 2**31),)),
+            Command("WAIT?", self._wait, (Real("S"),)),
+            Command("REST?", self._rest),
         ]
 
     def _store(self, payload: bytes) -> None:
@@ -49,6 +51,16 @@ class EchoInstrument:
             self.steps_done += 1
             yield 0.0
         return steps
+
+    def _wait(self, seconds: float) -> Steps[bool]:
+        """Owes the wall so much time."""
+        yield seconds
+        return True
+
+    def _rest(self) -> Steps[bool]:
+        """Lets others go first."""
+        yield None
+        return True
 
 
 class EchoSession:
