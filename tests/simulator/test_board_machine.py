@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from tests.simulator.boards import (
     ask,
@@ -38,7 +38,8 @@ headers = st.sampled_from(
     b"ROUT:OPEN ROUT:CLOS? ROUT:PATT ROUT:PATT? ROUT:PATT:CRC? CURR:RANG CURR:RANG? "
     b"CURR:RANG:CAT? CURR:APER CURR:APER? CURR:NPLC CURR:NPLC? TRIG:DEL TRIG:DEL? "
     b"READ? MEAS:MVM? ROUT:SCAN ROUT:SCAN:POIN? MEAS:SCAN? STAT:QUES? STAT:QUES:ENAB "
-    b"STAT:PRES STAT:OPER:COND? NONSENSE ROUT APER?".split()
+    b"STAT:PRES STAT:OPER:COND? NONSENSE ROUT APER? "
+    b"SYST:BOAR:PROT? SYST:BOAR:CONV? SYST:WATC:OWN? SYST:WATC:FEED?".split()
 )
 payloads = st.one_of(
     st.binary(max_size=40),
@@ -290,3 +291,116 @@ class Board(RuleBasedStateMachine):
 
 Board.TestCase.settings = settings(deadline=None, max_examples=40, stateful_step_count=30)
 TestBoard = Board.TestCase
+
+
+class Hosts(RuleBasedStateMachine):
+    """Several hosts of one board, their errors and its watchdog, beside the simplest model."""
+
+    hosts = Bundle("hosts")
+
+    def __init__(self):
+        super().__init__()
+        self.wall_seconds = 0.0
+        wall = SimpleNamespace(monotonic=lambda: self.wall_seconds)
+        self.patch = patch("simulator.watchdog.time", wall)
+        self.patch.start()
+        self.observer = on_the_wire()
+        self.observer.session.end()
+        self.queues = {self.observer: []}
+        self.owner, self.interval, self.fed_at = None, 0.0, 0.0
+        self.outputs_on = self.fired = False
+
+    def teardown(self):
+        self.patch.stop()
+
+    def look_at_the_watchdog(self):
+        silence = self.wall_seconds - self.fed_at
+        if self.interval and self.outputs_on and silence > self.interval:
+            self.outputs_on, self.fired = False, True
+            for queue in self.queues.values():
+                queue.append(102)
+
+    def send(self, host, message):
+        self.look_at_the_watchdog()
+        answer = host.execute(message)
+        if host is self.owner:
+            self.fed_at = self.wall_seconds
+        return answer
+
+    @rule(target=hosts)
+    def come(self):
+        host = self.observer.another()
+        self.queues[host] = []
+        return host
+
+    @rule(host=consumes(hosts))
+    def go(self, host):
+        host.session.close()
+        del self.queues[host]
+
+    @rule(seconds=st.sampled_from([1.0, 3.0, 7.0]))
+    def time_passes(self, seconds):
+        self.wall_seconds += seconds
+
+    @rule()
+    def board_looks(self):
+        self.look_at_the_watchdog()
+        self.observer.watch()
+
+    @rule(host=hosts, seconds=st.sampled_from([0, 2, 5, 60]))
+    def arm(self, host, seconds):
+        self.send(host, b"SYST:WATC %d" % seconds)
+        self.owner, self.interval = (host, seconds) if seconds else (None, 0)
+        self.fed_at = self.wall_seconds
+
+    @rule(host=hosts)
+    def reset(self, host):
+        self.send(host, b"*RST")
+        self.owner, self.interval, self.outputs_on = None, 0, False
+
+    @rule(host=hosts, on=st.booleans())
+    def switch_outputs(self, host, on):
+        self.send(host, b"OUTP %d" % on)
+        self.outputs_on, self.fired = on, self.fired and not on
+
+    @rule(host=hosts)
+    def measure(self, host):
+        answer = self.send(host, b"MEAS:MVM? " + floats([0.1, 0.2, 0.3]))
+        assert bool(answer) == self.outputs_on
+        if not answer:
+            self.queues[host].append(104)
+
+    @rule(host=hosts)
+    def feed(self, host):
+        answer = self.send(host, b"SYST:WATC:FEED?")
+        assert answer == b"%d\n" % (host is self.owner and not self.fired)
+
+    @rule(host=hosts)
+    def ask_for_the_owner(self, host):
+        expected = b"NOB"
+        if self.owner in self.queues:
+            expected = b"OWN" if host is self.owner else b"OTH"
+        assert self.send(host, b"SYST:WATC:OWN?") == expected + b"\n"
+
+    @rule(host=hosts)
+    def read_errors(self, host):
+        self.look_at_the_watchdog()
+        assert errors(host) == self.queues[host]
+        self.queues[host].clear()
+        if host is self.owner:
+            self.fed_at = self.wall_seconds
+
+    @rule(host=hosts)
+    def err(self, host):
+        self.send(host, b"NONSENSE")
+        self.queues[host].append(-113)
+
+    @invariant()
+    def outputs_are_on_as_long_as_they_should_be(self):
+        self.look_at_the_watchdog()
+        self.observer.watch()
+        assert self.observer.crossbar.outputs_on == self.outputs_on
+
+
+Hosts.TestCase.settings = settings(deadline=None, max_examples=60, stateful_step_count=30)
+TestHosts = Hosts.TestCase
