@@ -32,7 +32,7 @@ def parse_resource(resource: str) -> SocketName | SerialName:
     if (found := _SOCKET.fullmatch(resource)) is not None:
         port = int(found["port"])
         if not 0 < port < 1 << 16:
-            raise ValueError(f"port {found['port']} is not one of 1 to 65535")
+            raise ValueError(f"at port {found['port']}, which is not one of 1 to 65535")
         return SocketName(found["host"].strip("[]"), port)
     found = _SERIAL.fullmatch(resource)
     if found is not None and "::" not in found["port"] and found["port"].isprintable():

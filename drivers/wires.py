@@ -40,7 +40,7 @@ def open_wire(resource: str, deadline: float) -> Wire:
     try:
         name = parse_resource(resource)
     except ValueError as error:
-        raise InstrumentError(resource, str(error)) from error
+        raise InstrumentError(resource, f"is {error}") from error
     if isinstance(name, SocketName):
         return SocketWire(resource, name, deadline)
     return SerialWire(resource, name.port)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from pathlib import Path
 from typing import Literal
@@ -12,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from calibration.crossbar import MAX_DELAY_SECONDS
+from drivers.resource_names import parse_resource
 from instrument.errors import UsageError
 from instrument.reading import read_bytes
-
-_RESOURCE = re.compile(r"TCPIP\d*::[^:\s]+::\d+::SOCKET|ASRL\S+::INSTR", re.IGNORECASE)
 
 MAX_BENCH_BYTES = 1 << 20
 
@@ -61,10 +59,10 @@ class BoardConfig(_Section):
     @field_validator("resource")
     @classmethod
     def _can_be_opened(cls, resource: str) -> str:
-        if not _RESOURCE.fullmatch(resource):
-            raise ValueError(
-                f"{resource!r} is neither TCPIP::<host>::<port>::SOCKET nor ASRL<port>::INSTR"
-            )
+        try:
+            parse_resource(resource)
+        except ValueError as error:
+            raise ValueError(f"{resource!r} is {error}") from error
         return resource
 
 

@@ -51,6 +51,8 @@ class Job:
     earlier: tuple[Calibration, ...] = ()
     """Others of the board, at other temperatures."""
     allow_expired: bool = False
+    take_over: bool = False
+    """Of a board that another host works with."""
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
     """What a complaint about them begins with: their files."""
@@ -72,7 +74,10 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         with ExitStack() as stack:
             # The first time on a machine a simulated bench compiles its network solver.
             with step("open"):
-                bench = stack.enter_context(open_bench(job.bench, seed=job.seed, link=job.link))
+                opened = open_bench(
+                    job.bench, seed=job.seed, link=job.link, take_over=job.take_over
+                )
+                bench = stack.enter_context(opened)
             weights, inputs = job.weights, job.inputs
             if weights is None:
                 weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)

@@ -54,6 +54,14 @@ def run(
             "result says so.",
         ),
     ] = False,
+    take_over: Annotated[
+        bool,
+        typer.Option(
+            "--take-over",
+            help="Use a board whose outputs are on, or that another host holds: they are switched "
+            "off first, and the other host's run ends with an error.",
+        ),
+    ] = False,
     spec_bits: Annotated[
         float,
         typer.Option(
@@ -104,6 +112,7 @@ def run(
         thorough=thorough,
         hours=hours,
         allow_expired=allow_expired,
+        take_over=take_over,
         earlier=earlier or (),
         title=title,
         note=note,

@@ -1,0 +1,110 @@
+"""A living host feeds the watchdog however long it computes; nothing of that is counted."""
+
+import gc
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from drivers.crossbar_board import CrossbarBoard
+from drivers.link import Link
+from tests.drivers.peers import SocketPeer, Stopped, Stream, running, serve
+from tests.drivers.tiny_board import TinyBoard
+
+PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture(name="tiny")
+def _tiny() -> TinyBoard:
+    return TinyBoard()
+
+
+@pytest.fixture(name="board")
+def _board(tiny: TinyBoard) -> Iterator[CrossbarBoard]:
+    with (
+        running(SocketPeer(serve(tiny.handle))) as peer,
+        CrossbarBoard.open(peer.resource, watchdog_seconds=0.1) as board,
+    ):
+        yield board
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.005)
+
+
+def fed(tiny: TinyBoard) -> int:
+    return tiny.log.count(b":SYST:WATC?")
+
+
+def test_an_idle_board_is_fed_and_nothing_is_counted(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    before, moved = fed(tiny), board.bytes_moved
+    with board.lock:  # whoever holds the board computes
+        until(lambda: fed(tiny) >= before + 3)
+    assert board.bytes_moved == moved
+    assert board.seconds() == 12.5
+
+
+def test_nobody_feeds_a_closed_board(board: CrossbarBoard, tiny: TinyBoard) -> None:
+    board.close()
+    before = fed(tiny)
+    time.sleep(0.3)
+    assert fed(tiny) == before
+
+
+def test_a_board_that_nobody_uses_any_more_is_not_fed(tiny: TinyBoard) -> None:
+    with running(SocketPeer(serve(tiny.handle))) as peer:
+        board = CrossbarBoard.open(peer.resource, watchdog_seconds=0.1)
+        wire = board._link._wire
+        assert wire is not None
+        del board
+        gc.collect()
+        until(lambda: not any(peer.resource in thread.name for thread in threading.enumerate()))
+        wire.close()
+
+
+def test_feeding_waits_for_no_exchange_and_fails_in_silence() -> None:
+    busy, go_on = threading.Event(), threading.Event()
+
+    def script(stream: Stream) -> None:
+        while True:
+            message = stream.message()
+            if message == b"LONG?":
+                busy.set()
+                assert go_on.wait(PATIENCE_SECONDS)
+            if message == b"BYE?":
+                raise Stopped
+            stream.send(message + b"\n")
+
+    with running(SocketPeer(script)) as peer, Link(peer.resource, timeout_seconds=5.0) as link:
+        asking = threading.Thread(target=lambda: link.query("LONG?"))
+        asking.start()
+        assert busy.wait(PATIENCE_SECONDS)
+        link.feed(b"FEED?", timeout_seconds=5.0)  # returns at once
+        go_on.set()
+        asking.join()
+        link.feed(b"FEED?", timeout_seconds=5.0)
+        link.feed(b"BYE?", timeout_seconds=5.0)  # the other end goes
+        assert link.query("NEXT?") == "NEXT?"
+        assert peer.seen() == [b"LONG?", b"FEED?", b"BYE?", b"NEXT?"]
+        assert link.exchanges == 2
+
+
+def test_a_new_session_hears_the_greeting_first() -> None:
+    def slams(stream: Stream) -> None:
+        stream.message()
+
+    def answer(message: bytes) -> bytes | None:
+        return message[:-1] if message.endswith(b"?") else None
+
+    with (
+        running(SocketPeer(slams, serve(answer))) as peer,
+        Link(peer.resource, timeout_seconds=5.0) as link,
+    ):
+        link.greeting = b"ARM"
+        link.feed(b"FEED?", timeout_seconds=5.0)
+        assert link.query("ONE?") == "ONE"
+        assert peer.seen()[-2:] == [b"ARM", b"ONE?"]

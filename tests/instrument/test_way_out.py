@@ -1,0 +1,151 @@
+"""The way of a simulated board to safety, whatever the wire does to it, and who may walk it."""
+
+import random
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from drivers.crossbar_board import CrossbarBoard
+from drivers.errors import BoardChanged, BoardInUse, InstrumentError, LinkLost, OutputsUnproved
+from simulator.board_session import BoardSession
+from tests.drivers.peers import PtyPeer, SocketPeer, serve
+from tests.drivers.tiny_board import TinyBoard
+
+ZERO = np.zeros((1, 8))
+TRIES = 160
+VANISHES_SECONDS = 0.05
+
+
+@pytest.fixture
+def resource(served):
+    return served.resources["board"]["socket"]
+
+
+def test_no_damaged_byte_leaves_outputs_on_without_a_watchdog(served, resource, monkeypatch):
+    """One byte of one message on the way out, whichever: the off-message, or what disarms."""
+    steps, draw = BoardSession.steps, random.Random(1)
+    damaged = []
+
+    def noisy(session, message):
+        nth = len(damaged)
+        if nth < wanted and (b":OUTP" in message or b":SYST:WATC 0" in message):
+            at = draw.randrange(len(message))
+            damaged.append(message)
+            message = message[:at] + bytes([draw.randrange(32, 127)]) + message[at + 1 :]
+        return (yield from steps(session, message))
+
+    monkeypatch.setattr(BoardSession, "steps", noisy)
+    wanted = proved = 0
+    with CrossbarBoard.open(resource, timeout_seconds=0.1) as board:
+        for _ in range(TRIES):
+            board.column_currents(ZERO)
+            assert served.crossbar.outputs_on
+            wanted += 1
+            try:
+                board.safe()
+                proved += 1
+            except InstrumentError:
+                pass
+            wanted = len(damaged)
+            assert not (served.crossbar.outputs_on and served.board.watchdog.seconds == 0)
+    assert len(damaged) == TRIES
+    assert proved > TRIES / 2
+    assert not served.crossbar.outputs_on
+
+
+def test_a_serial_port_that_vanishes_for_a_moment_ends_off(tmp_path):
+    tiny, name = TinyBoard(), tmp_path / "board"
+    first = PtyPeer(serve(tiny.handle))
+    name.symlink_to(first.port)
+    later = []
+
+    def come_back():
+        time.sleep(VANISHES_SECONDS)
+        later.append(PtyPeer(serve(tiny.handle)))
+        name.symlink_to(later[0].port)
+
+    board = CrossbarBoard.open(f"ASRL{name}::INSTR", timeout_seconds=5.0)
+    board.column_currents(np.zeros((1, 4)))
+    first.stop()
+    name.unlink()
+    back = threading.Thread(target=come_back)
+    back.start()
+    board.close()
+    back.join()
+    later[0].stop()
+    assert (tiny.on, tiny.watchdog) == (False, 0.0)
+
+
+def test_a_board_that_stays_away_may_be_on_and_for_how_long():
+    tiny = TinyBoard()
+    peer = SocketPeer(serve(tiny.handle))
+    board = CrossbarBoard.open(peer.resource, timeout_seconds=0.2, watchdog_seconds=7)
+    board.column_currents(np.zeros((1, 4)))
+    peer.stop()
+    with pytest.raises(OutputsUnproved, match=r"may still be on .*refused.*7 s after"):
+        board.close()
+
+
+def test_a_board_that_stays_away_at_rest_is_off():
+    tiny = TinyBoard()
+    peer = SocketPeer(serve(tiny.handle))
+    board = CrossbarBoard.open(peer.resource, timeout_seconds=0.2)
+    board.column_currents(np.zeros((1, 4)))
+    board.rest()
+    peer.stop()
+    with pytest.raises(LinkLost, match="nobody answers"):
+        board.close()
+
+
+def test_a_board_that_another_session_holds_is_refused_or_taken_over(served, resource):
+    with CrossbarBoard.open(resource) as one:
+        with pytest.raises(BoardInUse, match=r"another session holds its watchdog.*--take-over"):
+            CrossbarBoard.open(resource)
+        one.column_currents(ZERO)
+        with pytest.raises(BoardInUse, match="its outputs are on"):
+            CrossbarBoard.open(resource)
+        with CrossbarBoard.open(resource, take_over=True) as other:
+            assert not served.crossbar.outputs_on
+            with pytest.raises(BoardChanged, match="owner of the watchdog is another host"):
+                one.column_currents(ZERO)
+            with pytest.raises(BoardChanged, match="taken over"):
+                one.column_currents(ZERO)
+            other.column_currents(ZERO)
+            one.close()
+            assert served.crossbar.outputs_on  # they are the other's
+            other.column_currents(ZERO)
+        assert not served.crossbar.outputs_on
+
+
+def test_an_idle_board_stays_as_it_is_for_longer_than_its_watchdog(served, resource):
+    with CrossbarBoard.open(resource, watchdog_seconds=1.0) as board:
+        board.apply(np.ones(served.crossbar.pattern.shape, bool))
+        board.column_currents(ZERO)
+        talked, operations = served.board.talked_seconds, served.crossbar.faults.operations
+        time.sleep(2.2)
+        assert served.crossbar.outputs_on
+        assert served.board.talked_seconds == talked
+        assert served.crossbar.faults.operations == operations
+        board.column_currents(ZERO)
+
+
+@pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
+def test_a_host_that_is_frozen_or_dead_trips_the_watchdog(
+    number, served, start, is_safe, at_message, until, tmp_path
+):
+    path = tmp_path / "bench.toml"
+    path.write_text(path.read_text() + "watchdog_seconds = 2\n")
+    runs, was_on = [], []
+
+    def strike():
+        was_on.append(served.crossbar.outputs_on)
+        runs[0].send_signal(number)
+
+    at_message(served, b":MEAS:SCAN?", 3, strike)
+    runs.append(start("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept"))
+    until(lambda: was_on and is_safe(served))
+    assert was_on == [True]
+    assert served.board.watchdog_fired
