@@ -254,25 +254,6 @@ def test_a_second_ctrl_c_does_not_cut_the_way_out_short(served, start, ended, is
     assert is_safe(served)
 
 
-def test_a_host_that_is_killed_is_the_watchdogs_business(
-    served, start, ended, is_safe, at_message, until, tmp_path
-):
-    path = tmp_path / "bench.toml"
-    path.write_text(path.read_text() + "watchdog_seconds = 3\n")
-    runs, was_on = [], []
-
-    def kill():
-        was_on.append(served.crossbar.outputs_on)
-        runs[0].kill()
-
-    at_message(served, b":MEAS:SCAN?", 3, kill)
-    runs.append(run_of(start))
-    assert ended(runs[0]).status == -signal.SIGKILL
-    assert was_on == [True]
-    until(lambda: is_safe(served))
-    assert served.board.watchdog_fired
-
-
 def test_a_board_that_dies_during_a_run(start, ended, big_board, in_the_middle):
     resource, board = big_board
     run = run_of(start)
