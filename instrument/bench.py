@@ -35,8 +35,9 @@ from instrument.clocks import Reading
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
+from instrument.program_store import load_program
 from instrument.provenance import ohmsum_version
-from instrument.store import BoardIdentity, Calibration
+from instrument.store import BoardIdentity, Calibration, identity_of
 from instrument.summary import as_html, as_text
 from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.validity import require_valid, why_expired
@@ -109,10 +110,7 @@ class Bench:
     @property
     def identity(self) -> BoardIdentity:
         """Which board this is."""
-        board = self.board
-        return BoardIdentity(
-            board.type, board.identity.serial, board.rows, board.columns, board.branches
-        )
+        return identity_of(self.board)
 
     @property
     def row_volts(self) -> float:
@@ -263,6 +261,17 @@ class Bench:
             keep(done[-1])
         program = TiledMatrix(matrix, tuple(done))
         return replace(program, weights=np.where(program.lost, 0.0, matrix))
+
+    def load_program(self, path: str | Path) -> TiledMatrix:
+        """Read a matrix that this board was programmed with, by `program.save` or in a run, and let
+        it stand again: its pattern is set, and sentinels tell its gain by now.
+
+        Raises UsageError that names the file where it is none, was altered or is of another board;
+        GainError where the board no longer reads anything like what it did.
+        """
+        program = load_program(Path(path), self.board)
+        with self._at_work():
+            return program.watched()
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

@@ -20,12 +20,11 @@ from instrument.bench import Bench
 from instrument.budget import budgets_of
 from instrument.errors import UsageError
 from instrument.inputs import SQUARABLE
+from instrument.program_store import program_arrays, program_file
 from instrument.runs import RunFolder
 from instrument.store import (
     BoardIdentity,
     Calibration,
-    program_arrays,
-    program_file,
     save_calibration,
 )
 from instrument.tiled import TiledMatrix
@@ -112,7 +111,7 @@ def run_pipeline(
             allow_expired=allow_expired,
             progress=progress,
             keep=lambda done: folder.keep(
-                program_file(done.tile, matrix.shape), program_arrays(done)
+                program_file(done.tile, matrix.shape), program_arrays([done], matrix.shape)
             ),
         )
     programmed_at = bench.spent_seconds()

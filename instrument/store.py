@@ -1,4 +1,4 @@
-"""What is kept on disk: calibrations and programmed matrices, as .npz files."""
+"""What is kept on disk of a calibration, as a .npz file."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ from calibration.ranges import RangeGains
 from calibration.records import Record
 from calibration.settle_time import SettleTime
 from calibration.temperature import Coefficients, with_earlier
-from calibration.tiles import Tile
+from drivers.crossbar_board import CrossbarBoard
 from instrument.calibration_checks import checked_arrays, read_about
 from instrument.clocks import Reading
 from instrument.errors import UsageError
 from instrument.reading import arrays_of, read_bytes, reading
 from instrument.summary import as_html, as_text
-from instrument.tiled import ProgrammedTile
 from instrument.writing import write_arrays
 
 FORMAT = "ohmsum calibration 6"
@@ -62,6 +61,13 @@ class BoardIdentity:
 
     def __str__(self) -> str:
         return f"board {self.type} {self.serial} ({self.rows} × {self.columns} × {self.branches})"
+
+
+def identity_of(board: CrossbarBoard) -> BoardIdentity:
+    """Return which board this is."""
+    return BoardIdentity(
+        board.type, board.identity.serial, board.rows, board.columns, board.branches
+    )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -283,32 +289,3 @@ def _built(kind: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
         else:
             values[name] = arrays[inside].item() if inner in (int, float, str) else arrays[inside]
     return kind(**values)
-
-
-def program_file(tile: Tile, shape: tuple[int, int]) -> str:
-    """Return the name of the file of a tile of a matrix of this shape: program.npz if it is all."""
-    whole = (tile.rows, tile.outputs) == shape
-    return "program.npz" if whole else f"program-{tile.first_row}-{tile.first_output}.npz"
-
-
-def program_arrays(part: ProgrammedTile) -> dict[str, Any]:
-    """Return what is kept of a programmed tile: where it is in its matrix, its pattern, the
-    measured transfer matrix, the scale and the ranges.
-    """
-    matrix, programmed = part.matrix, part.matrix.programmed
-    return {
-        "first_row": part.tile.first_row,
-        "first_output": part.tile.first_output,
-        "weights": matrix.weights,
-        "pattern": programmed.pattern,
-        "lost": programmed.lost,
-        "transfer_siemens": programmed.transfer.siemens,
-        "transfer_uncertainty_siemens": programmed.transfer.uncertainty_siemens,
-        "zero_amperes": programmed.transfer.zero_amperes,
-        "scale_siemens": programmed.targets.scale_siemens,
-        "volts_per_unit": matrix.volts_per_unit,
-        "ranges_amperes": [one.range_amperes for one in programmed.ranges],
-        "range_gains": [one.gain for one in programmed.ranges],
-        "range_offsets_amperes": [one.offset_amperes for one in programmed.ranges],
-        "round_residuals": programmed.round_residuals,
-    }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -147,6 +148,12 @@ class TiledMatrix:
                 for index, part in enumerate(self.tiles)
             ),
         )
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a .npz file: with `bench.load_program` it stands on its board again."""
+        from instrument.program_store import save_program  # late: it makes such matrices
+
+        save_program(self, Path(path))
 
     @property
     def board(self) -> CrossbarBoard:

@@ -9,6 +9,7 @@ import pytest
 from calibration.sentinels import GainError
 from drivers.errors import BoardChanged
 from instrument import open_bench
+from instrument.errors import UsageError
 
 RNG = np.random.default_rng(11)
 WEIGHTS, OTHER, LARGE = (RNG.uniform(-1, 1, shape) for shape in ((8, 4), (8, 4), (16, 8)))
@@ -148,3 +149,48 @@ def test_outputs_are_off_once_a_calibration_was_cut_short(served, tmp_path):
         with pytest.raises(ZeroDivisionError):
             bench.calibrate(cut_short)
         assert not served.crossbar.outputs_on
+
+
+# on disk
+
+
+def test_a_saved_program_stands_again(tmp_path):
+    with open_bench("sim:8x4", seed=3) as bench:
+        calibration = bench.calibrate()
+        bench.program(WEIGHTS, calibration, input_full_scale=2.0).save(tmp_path / "small")
+        bench.program(LARGE, calibration).save(str(tmp_path / "large.npz"))
+        small = bench.load_program(tmp_path / "small")
+        large = bench.load_program(str(tmp_path / "large.npz"))
+        for _ in range(2):
+            assert off(small) < RIGHT
+            assert off(large, LARGE, LONG_X) < RIGHT
+        assert small.input_full_scale == 2
+        assert off(small.reprogrammed()) < RIGHT
+        assert small.watches
+    with open_bench("sim:8x4", seed=3) as bench:  # the same board, another day
+        assert off(bench.load_program(tmp_path / "small")) < RIGHT
+    with (
+        open_bench("sim:8x4", seed=4) as bench,
+        pytest.raises(UsageError, match=r"small: of board .* B000003 .* on the bench is"),
+    ):
+        bench.load_program(tmp_path / "small")
+
+
+def test_what_is_no_program_is_refused_in_a_line(bench, program, calibration, tmp_path):
+    program.save(tmp_path / "p.npz")
+    with np.load(tmp_path / "p.npz") as kept:
+        arrays = dict(kept)
+    assert arrays["pattern"].dtype == bool
+    assert arrays["scale_siemens"].dtype == float
+    np.savez(tmp_path / "altered.npz", **arrays | {"scale_siemens": 2 * arrays["scale_siemens"]})
+    calibration.save(tmp_path / "calibration.npz")
+    (tmp_path / "torn.npz").write_bytes((tmp_path / "p.npz").read_bytes()[:-200])
+    for name, complaint in (
+        ("altered.npz", "altered after it was written"),
+        ("calibration.npz", "not a program file"),
+        ("torn.npz", "not a program file"),
+        ("nowhere.npz", "No such file"),
+    ):
+        with pytest.raises(UsageError, match=f"{name}: .*{complaint}") as refused:
+            bench.load_program(tmp_path / name)
+        assert "\n" not in str(refused.value)
