@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from calibration.crossbar import MAX_DELAY_SECONDS, NO_BRANCH, Crossbar, Progres
 from calibration.drift import Bracket, Reference
 from calibration.planning import Plan
 from calibration.reversal import NoiseTally, judge_pairs
+from calibration.rows_read import RowsRead, tell_nobody
 
 Floats = NDArray[np.float64]
 AGAIN_PATIENCE, AGAIN_LEAST_SECONDS = 4.0, 1e-3
@@ -45,10 +47,13 @@ class PassReader:
         reference: Reference | None,
         noise: tuple[Floats, float],
         shorted: NDArray[np.bool_] | None,
+        tell: Callable[[RowsRead], None] = tell_nobody,
     ) -> None:
         """`noise` is the variance of a half difference, as judge_pairs takes it; `shorted` (rows,
-        columns, branches) are switches to leave open, for designs that are no scan.
+        columns, branches) are switches to leave open, for designs that are no scan. `tell` is given
+        the readings of every pass as they come.
         """
+        self._tell = tell
         self._board, self._plan, self._volts = board, plan, volts
         self._reference, self._noise, self._shorted = reference, noise, shorted
         self.bracket_seconds = plan.bracket_seconds
@@ -67,6 +72,18 @@ class PassReader:
             block, times = self._read_rows(chunk)
             blocks.append(block)
             seconds.append(times)
+            self._tell(
+                RowsRead(
+                    chunk,
+                    times,
+                    block,
+                    plan.design.groups,
+                    self._volts,
+                    board.range_amperes,
+                    board.delay_seconds,
+                    self.brackets[-1].kelvin,
+                )
+            )
             progress(first + len(chunk), len(rows))
         self.read_reference()
         plus, minus = np.moveaxis(np.concatenate(blocks), 2, 0)

@@ -21,6 +21,7 @@ board over the readings of the reference.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -35,6 +36,7 @@ from calibration.drift import DriftTrack, Reference, track_drift
 from calibration.planning import MOST_PASSES, Plan, candidates, predict, quickest
 from calibration.records import Record
 from calibration.reversal import NoiseTally
+from calibration.rows_read import RowsRead, tell_nobody
 
 Floats = NDArray[np.float64]
 OPEN_BELOW, STUCK_ABOVE = 0.25, 0.25
@@ -136,14 +138,19 @@ class BranchCalibration(Record):
 
 
 def characterize(
-    board: Crossbar, *, wanted_bits: float = 18.0, progress: Progress = no_progress
+    board: Crossbar,
+    *,
+    wanted_bits: float = 18.0,
+    progress: Progress = no_progress,
+    tell: Callable[[RowsRead], None] = tell_nobody,
 ) -> BranchCalibration:
     """Measure every branch of the board.
 
     The design is the quickest that is predicted to tell each working branch, and the sum of half of
     them, to 2^−`wanted_bits` of a crosspoint's nominal total conductance (standard uncertainty).
     Rows that turn out less certain are gone through again, up to 64 times in all. `progress` hears
-    of rows done. The aperture is the board's; its delay is put back in the end.
+    of rows done; `tell` is given their readings as they come. The aperture is the board's; its
+    delay is put back in the end.
 
     The covariance holds noise (type A, JCGM 100:2008, 4.2), the uncertainty of the drift that was
     taken out, and what branches drifted apart by. A nonlinearity of the converters is not in it:
@@ -161,7 +168,7 @@ def characterize(
     shorted = None if plan.design.scannable else _find_shorts(board, volts)
     additive = (known.noise.range_fraction * plan.range_amperes) ** 2 / 2
     first_noise = np.full(board.columns, additive), known.noise.signal_fraction**2 / 2
-    reader = PassReader(board, plan, volts, known.reference, first_noise, shorted)
+    reader = PassReader(board, plan, volts, known.reference, first_noise, shorted, tell)
 
     shape = board.rows, board.columns
     passes: list[Pass] = []

@@ -11,18 +11,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from calibration import branches, refinement
 from calibration.branches import BranchCalibration
-from calibration.converters import measure_converters
+from calibration.converters import Converters, measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
+from calibration.rows_read import RowsRead
 from calibration.settle_time import USUAL_SECONDS, choose_settle_time
 from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
 from calibration.temperature import Moment, moved_to, with_earlier
@@ -43,6 +44,8 @@ from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.validity import require_valid, why_expired
 
 SIMULATED = "sim:"
+Part: TypeAlias = Converters | RowsRead | BranchCalibration
+"""What of a calibration is there before it is whole."""
 Wire = Literal["socket", "serial"]
 OUTPUTS_OFF = "the outputs are off"
 
@@ -121,16 +124,21 @@ class Bench:
         """Return where the board's time has gone since the bench was opened."""
         return self.board.spent_seconds().since(self.opened_at)
 
-    def calibrate(self, progress: Progress = no_progress) -> Calibration:
+    def calibrate(
+        self,
+        progress: Progress = no_progress,
+        tell: Callable[[Part], None] = lambda _part: None,
+    ) -> Calibration:
         """Measure the converters of the board, every branch, the gains of the ranges, the noise.
 
         Branches are read with apertures of whole line cycles, which no mains pickup passes,
-        whatever products use. `progress` hears of blocks done, then of rows, then of ranges.
+        whatever products use. `progress` hears of blocks done, then of rows, then of ranges; `tell`
+        is given what was measured, as it comes.
         """
         with self._at_work():
-            return self._calibrate(progress)
+            return self._calibrate(progress, tell)
 
-    def _calibrate(self, progress: Progress) -> Calibration:
+    def _calibrate(self, progress: Progress, tell: Callable[[Part], None]) -> Calibration:
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
         # A board that is read before it has settled looks as if nothing on it worked.
@@ -138,12 +146,14 @@ class Bench:
         if settling.too_short:
             _log.warning("%s", settling.in_words)
         converters = measure_converters(self.board, progress=progress)
+        tell(converters)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
         aperture_seconds = self.board.aperture_seconds
         cycles = max(1, round(aperture_seconds * self.board.line_hertz))
         self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
-        measured = branches.characterize(straight, progress=progress)
+        measured = branches.characterize(straight, progress=progress, tell=tell)
+        tell(measured)
         self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
         gains = measure_ranges(straight, converters.columns, measured, progress=progress)

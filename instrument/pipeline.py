@@ -22,6 +22,7 @@ from instrument.errors import UsageError
 from instrument.inputs import SQUARABLE
 from instrument.program_store import program_arrays, program_file
 from instrument.runs import RunFolder
+from instrument.so_far import CalibrationSoFar
 from instrument.store import (
     BoardIdentity,
     Calibration,
@@ -73,6 +74,7 @@ def run_pipeline(
     step: Step,
     calibration: Calibration | None = None,
     *,
+    parts: CalibrationSoFar | None = None,
     earlier: Sequence[Calibration] = (),
     so_far: Callable[[Run], None] = lambda _run: None,
     scope: Scope | None = None,
@@ -80,7 +82,8 @@ def run_pipeline(
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
     inputs, and check what else the scope asks for. Earlier calibrations make this one better.
-    `so_far` is given the run before hours are watched, if they are.
+    `so_far` is given the run before hours are watched, if they are; `parts`, what a calibration
+    measures before it is whole.
 
     Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
     Raises FileNotWritten, and MatrixError, UsageError, OverloadError and InstrumentError as the
@@ -92,11 +95,14 @@ def run_pipeline(
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
+    kept_parts = parts or CalibrationSoFar(folder)
     expired = None
     if calibration is None:
         with step("calibrate") as progress:
-            calibration = replace(bench.calibrate(progress), run=folder.id)
+            kept_parts.of(bench.identity)
+            calibration = replace(bench.calibrate(progress, kept_parts.tell), run=folder.id)
         save_calibration(calibration, folder.path / CALIBRATION_FILE)
+        kept_parts.whole()
     else:
         calibration.require(bench.identity)
         expired = bench.why_expired(calibration)

@@ -20,6 +20,8 @@ from instrument.writing import write_arrays, write_json
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
 """The first file of a run: who creates it has the folder."""
+MOST_NAMED = 3
+"""Files of a run that was cut short that the message names."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class RunFolder:
             "versions": dict(self.versions),
         }
 
-    def holds_results(self) -> bool:
-        """Say whether anything was kept in the folder yet."""
-        return any(path.name != CLAIM_FILE for path in self.path.iterdir())
+    def kept(self) -> list[str]:
+        """Return the names of what was kept in the folder so far."""
+        return sorted(path.name for path in self.path.iterdir() if path.name != CLAIM_FILE)
 
 
 @contextmanager
@@ -86,8 +88,10 @@ def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
             write_json(claim, folder.about())
             yield folder
         except BaseException as error:
-            if folder.holds_results():
-                error.add_note(f"what was measured so far is in {path}")
+            if kept := folder.kept():
+                more = f" and {len(kept) - MOST_NAMED} more" if len(kept) > MOST_NAMED else ""
+                names = ", ".join(kept[:MOST_NAMED]) + more
+                error.add_note(f"what was measured so far is in {path} ({names})")
             else:
                 claim.unlink(missing_ok=True)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -177,13 +177,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
             "run": calibration.run,
         }
     )
-    arrays = {}
-    for name in _leaves(MEASURED):
-        value: Any = calibration
-        for part in name.split("."):
-            value = getattr(value, part)
-        if value is not None:
-            arrays[name] = np.asarray(value)
+    arrays = arrays_in({name: getattr(calibration, name) for name in MEASURED})
     write_arrays(path, {"about": about, "sha256": digest_of(about, arrays), **arrays})
 
 
@@ -251,6 +245,18 @@ def _unmeasured_settling(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]
 def _format_of(text: str) -> str:
     about = json.loads(text)
     return str(about.get("format"))
+
+
+def arrays_in(parts: Mapping[str, Any], path: str = "") -> dict[str, NDArray[Any]]:
+    """Return every array, number and word in dataclasses by its name: the way to it, with dots."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, part in parts.items():
+        if is_dataclass(part):
+            inside = {field.name: getattr(part, field.name) for field in fields(part)}
+            arrays |= arrays_in(inside, f"{path}{name}.")
+        elif part is not None:
+            arrays[f"{path}{name}"] = np.asarray(part)
+    return arrays
 
 
 def digest_of(about: str, arrays: Mapping[str, NDArray[Any]]) -> str:

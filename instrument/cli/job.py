@@ -24,6 +24,7 @@ from instrument.pipeline import Run, run_pipeline
 from instrument.provenance import operand
 from instrument.results import Specification, result_document
 from instrument.runs import claim_folder, iso
+from instrument.so_far import keeping_so_far
 from instrument.store import Calibration
 from instrument.validation import Scope
 from instrument.writing import write_json
@@ -71,6 +72,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
     with ExitStack() as kept:
         # Before the bench is opened: a folder that is in use costs no measurement.
         folder = kept.enter_context(claim_folder(out, job.name))
+        parts = kept.enter_context(keeping_so_far(folder))
         with ExitStack() as stack:
             # The first time on a machine a simulated bench compiles its network solver.
             with step("open"):
@@ -112,6 +114,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                     folder,
                     step,
                     job.calibration,
+                    parts=parts,
                     scope=job.scope,
                     earlier=job.earlier,
                     so_far=keep_so_far,

@@ -71,7 +71,7 @@ def test_an_error_leaves_what_was_kept_and_nothing_else(tmp_path, kept):
             folder.keep("a.npz", {"a": [1]})
         raise ValueError("no")
     assert folder.path.exists() == (tmp_path / "ohmsum-results").exists() == kept
-    said = [f"what was measured so far is in {folder.path}"] if kept else []
+    said = [f"what was measured so far is in {folder.path} (a.npz)"] if kept else []
     assert getattr(caught.value, "__notes__", []) == said
 
 
@@ -166,15 +166,15 @@ def test_a_board_that_does_not_answer_leaves_no_folder(ohmsum, tmp_path):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_disk_that_is_full_in_the_middle(ohmsum, served, is_safe, tmp_path):
-    """There is room for the claim, but not for a calibration."""
+    """There is room for the claim, but not for the first part of a calibration."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, before[1]))
     try:
         ended = ohmsum("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (ended.status, ended.out) == (74, "")
-    assert "calibration.npz: cannot be written (File too large)" in ended.err
+    assert "calibration-so-far.npz: cannot be written (File too large)" in ended.err
     assert len(ended.err.splitlines()) == 1
     assert is_safe(served)
 

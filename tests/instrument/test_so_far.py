@@ -1,0 +1,87 @@
+"""A calibration that is cut short leaves what it has measured."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from calibration.rows_read import RowsRead
+from instrument import open_bench
+from instrument.runs import claim_folder
+from instrument.so_far import SO_FAR_FILE, keeping_so_far
+
+
+class CutShort(BaseException):
+    """What ends a calibration."""
+
+
+def test_the_rows_that_were_read_are_there(tmp_path):
+    told = []
+
+    def measure(folder):
+        with keeping_so_far(folder) as parts, open_bench("sim:8x4") as bench:
+
+            def tell(part):
+                parts.tell(part)
+                told.append(part)
+                if sum(len(read.rows) for read in told if isinstance(read, RowsRead)) >= 5:
+                    raise CutShort
+
+            parts.of(bench.identity)
+            bench.calibrate(tell=tell)
+
+    with pytest.raises(CutShort) as cut, claim_folder(tmp_path / "kept", "x") as folder:
+        measure(folder)
+    said = f"what was measured so far is in {folder.path} ({SO_FAR_FILE})"
+    assert said in cut.value.__notes__
+
+    with np.load(folder.path / SO_FAR_FILE) as kept:
+        assert str(kept["run"]) == folder.id
+        about = json.loads(str(kept["about"]))
+        assert about["board"]["rows"] == 8
+        np.testing.assert_array_equal(
+            kept["converters.rows.coefficients"], told[0].rows.coefficients
+        )
+        rows, amperes = kept["rows.index"], kept["rows.amperes"]
+        groups, volts = kept["rows.groups"], kept["rows.row_volts"]
+        seconds, kelvin = kept["rows.seconds"], kept["rows.kelvin"]
+    assert set(range(5)) <= set(rows.tolist())
+    assert (np.diff(seconds) > 0).all()
+    assert (np.abs(kelvin - 296) < 10).all()
+    # As docs/files.md says: what closing each branch adds.
+    siemens = (amperes[:, :, 0] - amperes[:, :, 1]).mean(axis=2) / (2 * volts)
+    design = np.column_stack([np.ones(len(groups)), groups])
+    branches = np.linalg.lstsq(design, np.moveaxis(siemens, 1, 0).reshape(len(groups), -1))[0][1:]
+    nominal = 1e-5 / 10 ** (np.arange(10) / 10)
+    assert (np.abs(branches / nominal[:, None] - 1) < 0.15).all()
+
+
+def test_a_whole_calibration_leaves_nothing_of_its_parts(ohmsum, tmp_path):
+    assert ohmsum("run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept").status == 0
+    assert (tmp_path / "kept" / "calibration.npz").exists()
+    assert not (tmp_path / "kept" / SO_FAR_FILE).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_is_ended(
+    number, start, ended, served, at_message, until, is_safe, tmp_path
+):
+    runs = []
+
+    def end():
+        until((tmp_path / "kept" / SO_FAR_FILE).exists)
+        runs[0].send_signal(number)
+
+    # Converters are measured without scans, what has to be known before the rows takes some.
+    scans = at_message(served, b":MEAS:SCAN?", 16, end)
+    runs.append(start("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept"))
+    outcome = ended(runs[0])
+    assert len(scans) >= 16
+    with np.load(tmp_path / "kept" / SO_FAR_FILE) as kept:
+        assert np.isfinite(kept["converters.rows.coefficients"]).all()
+        if number == signal.SIGTERM:
+            assert len(kept["rows.index"]) >= 1
+    if number == signal.SIGTERM:
+        assert outcome.err.splitlines()[-1].endswith(f"is in kept ({SO_FAR_FILE})")
+        assert is_safe(served)
