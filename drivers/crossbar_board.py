@@ -4,7 +4,6 @@ Rows, columns and branches count from 0 here, from 1 on the wire and in messages
 the range of its amplifier is NaN in every array.
 """
 
-import hashlib
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -80,8 +79,8 @@ class CrossbarBoard:
 
     Read once, when it is opened: `identity`, `type` (for instance "64x16"), `rows`, `columns`,
     `branches`, `nominal_ohms` (branches,), `row_volts_limit`, `ranges_amperes` (ranges,) ascending,
-    `line_hertz`, `protocol`. Read back after every change: `range_amperes`, `aperture_seconds`,
-    `delay_seconds`.
+    `line_hertz`, `protocol`, `dac_bits`, `adc_bits`. Read back after every change:
+    `range_amperes`, `aperture_seconds`, `delay_seconds`.
 
     As long as it is open its watchdog is armed and a thread keeps it fed. The outputs are switched
     on by the first measurement that needs them, and off by `rest`. Every measurement asks back what
@@ -107,6 +106,7 @@ class CrossbarBoard:
         self.identity = identity
         self.type = identity.model.removeprefix(_MODEL_START)
         self.protocol = self._read_protocol()
+        self.dac_bits, self.adc_bits = self._read_converter_bits()
         self.rows, self.columns, self.branches = self._read_shape()
         self.nominal_ohms = self._read_nominal_ohms()
         limit, catalog, hertz = self._texts(":SOUR:VOLT:RANG?;:CURR:RANG:CAT?;:SYST:LFR?", 3)
@@ -174,21 +174,6 @@ class CrossbarBoard:
     def bytes_moved(self) -> int:
         """Bytes sent and received so far, but for what kept the watchdog fed."""
         return self._link.bytes_sent + self._link.bytes_received
-
-    @property
-    def fingerprint(self) -> str:
-        """Tells boards apart that have no serial number: of what the board says that it is, and of
-        where it is.
-        """
-        told = (
-            self._link.resource.upper(),
-            *(self.identity.manufacturer, self.identity.model, self.identity.serial),
-            *self._shape,
-            self.nominal_ohms.tolist(),
-            self.ranges_amperes.tolist(),
-            self.row_volts_limit,
-        )
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
     def configure(
         self,
@@ -576,6 +561,16 @@ class CrossbarBoard:
         if not (len(numbers) == 2 and all(number.isdecimal() for number in numbers)):
             raise self._link.garbled(f"not a version: {text[:80]!r}")
         return int(numbers[0]), int(numbers[1])
+
+    def _read_converter_bits(self) -> tuple[int, int]:
+        """Reads the converters' resolution; a board of protocol 1.0 has 16 and 24 bits."""
+        if self.protocol < (1, 1):
+            return 16, 24
+        (text,) = self._texts(":SYST:BOAR:CONV?", 1)
+        bits = [scpi.integer(self._link, number) for number in text.split(",")]
+        if len(bits) != 2 or not all(1 <= number <= 64 for number in bits):
+            raise self._link.garbled(f"no resolutions of converters: {text[:80]!r}")
+        return bits[0], bits[1]
 
     def _read_shape(self) -> tuple[int, int, int]:
         answer = self._texts(":SYST:BOAR:SHAP?", 1)[0]

@@ -21,6 +21,7 @@ from calibration.branches import BranchCalibration
 from calibration.converters import Converters, measure_converters
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, measuring_volts, no_progress
+from calibration.fingerprint import is_calibrated_board
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
 from calibration.rows_read import RowsRead
@@ -188,6 +189,19 @@ class Bench:
             versions={"ohmsum": ohmsum_version(), "firmware": self.board.identity.firmware},
         )
 
+    def require(self, calibration: Calibration) -> None:
+        """Raise UsageError unless this is a calibration of this board.
+
+        A board that tells no serial number is known by its branches, a few of which are measured.
+        """
+        calibration.require(self.identity)
+        if self.identity.serial or is_calibrated_board(self.board, calibration.branches):
+            return
+        raise UsageError(
+            f"{calibration.source}: not of the board on the bench: it tells no serial number, and "
+            "its branches are not those that were measured"
+        )
+
     def why_expired(self, calibration: Calibration) -> str | None:
         """Return why a calibration no longer holds for this board, None while it does."""
         _require_calibration(calibration)
@@ -224,7 +238,7 @@ class Bench:
         if calibration is None:
             calibration = self.calibrate()
         _require_calibration(calibration)
-        calibration.require(self.identity)
+        self.require(calibration)
         with self._at_work():
             return self._program(
                 matrix, tiles, calibration, input_full_scale, allow_expired, progress, keep

@@ -91,7 +91,7 @@ def run_pipeline(
     """
     # Everything that can be refused is refused before the long measurement, not after it.
     for one in earlier:
-        one.require(bench.identity)
+        bench.require(one)
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
@@ -104,7 +104,7 @@ def run_pipeline(
         save_calibration(calibration, folder.path / CALIBRATION_FILE)
         kept_parts.whole()
     else:
-        calibration.require(bench.identity)
+        bench.require(calibration)
         expired = bench.why_expired(calibration)
     if earlier:
         calibration = calibration.with_earlier(earlier)

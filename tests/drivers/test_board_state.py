@@ -197,14 +197,3 @@ def test_what_another_host_has_switched_on_since_stays_on(tiny: TinyBoard, resou
     with CrossbarBoard.open(resource):
         tiny.on, tiny.watchdog = True, 7.0
     assert (tiny.on, tiny.watchdog) == (True, 7.0)
-
-
-def test_boards_without_serial_numbers_have_fingerprints(resource: str) -> None:
-    other_tiny = TinyBoard()
-    with (
-        running(SocketPeer(serve(other_tiny.handle))) as peer,
-        CrossbarBoard.open(resource) as one,
-        CrossbarBoard.open(peer.resource) as other,
-    ):
-        assert one.fingerprint != other.fingerprint
-        assert one.fingerprint == one.fingerprint

@@ -8,9 +8,12 @@ import pytest
 
 from calibration.branches import BranchStatus
 from calibration.targets import MatrixError
+from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import InstrumentError
 from instrument import open_bench
 from instrument.errors import UsageError
+from simulator.bench import serve_bench
+from simulator.preset import load_preset
 
 RNG = np.random.default_rng(3)
 WEIGHTS = RNG.uniform(-1, 1, (8, 4))
@@ -145,7 +148,7 @@ def test_bench_toml_is_obeyed(served, tmp_path):
     with open_bench(path) as bench:
         assert served.crossbar.aperture_seconds == pytest.approx(2 / 50)
         assert served.crossbar.delay_seconds == pytest.approx(0.01)
-        assert served.board._watchdog_seconds == 7
+        assert served.board.watchdog.seconds == 7
         assert bench.row_volts == 0.5
 
 
@@ -192,3 +195,19 @@ def test_branches_are_read_over_whole_line_cycles_whatever_products_use(served, 
     # Converters before, and ranges after, are read as products are.
     assert sorted(set(seen)) == pytest.approx([0.6 / 50, 1 / 50])
     assert calibration.branches.usable.all()
+
+
+def test_boards_without_serial_numbers_are_known_by_their_branches(bench, calibration):
+    of_nobody = replace(calibration, board=replace(calibration.board, serial=""))
+    for seed, is_same in ((4, True), (5, False)):
+        with serve_bench(load_preset("8x4"), seed, ("socket",)) as simulated:
+            simulated.board.serial = ""
+            resource = simulated.resources["board"]["socket"]
+            board = CrossbarBoard.open(resource)
+            with board:
+                other = replace(bench, board=board)
+                if is_same:
+                    other.require(of_nobody)
+                else:
+                    with pytest.raises(UsageError, match="its branches are not those"):
+                        other.require(of_nobody)
