@@ -20,7 +20,7 @@ from calibration import branches, refinement
 from calibration.branches import BranchCalibration
 from calibration.converters import Converters, measure_converters
 from calibration.corrected import CorrectedCrossbar
-from calibration.crossbar import Progress, measuring_volts, no_progress
+from calibration.crossbar import Progress, measuring_volts
 from calibration.fingerprint import is_calibrated_board
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
@@ -37,6 +37,7 @@ from instrument.clocks import Reading
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.mvm import ProgrammedMatrix
+from instrument.notebook import shown
 from instrument.program_store import load_program
 from instrument.provenance import ohmsum_version
 from instrument.store import BoardIdentity, Calibration, identity_of
@@ -127,7 +128,7 @@ class Bench:
 
     def calibrate(
         self,
-        progress: Progress = no_progress,
+        progress: Progress | None = None,
         tell: Callable[[Part], None] = lambda _part: None,
     ) -> Calibration:
         """Measure the converters of the board, every branch, the gains of the ranges, the noise.
@@ -136,8 +137,8 @@ class Bench:
         whatever products use. `progress` hears of blocks done, then of rows, then of ranges; `tell`
         is given what was measured, as it comes.
         """
-        with self._at_work():
-            return self._calibrate(progress, tell)
+        with self._at_work(), shown("calibrate", progress) as watched:
+            return self._calibrate(watched, tell)
 
     def _calibrate(self, progress: Progress, tell: Callable[[Part], None]) -> Calibration:
         started, began = time.perf_counter(), self.board.seconds()
@@ -215,7 +216,7 @@ class Bench:
         *,
         input_full_scale: float = 1.0,
         allow_expired: bool = False,
-        progress: Progress = no_progress,
+        progress: Progress | None = None,
         keep: Callable[[ProgrammedTile], None] = lambda _tile: None,
     ) -> TiledMatrix:
         """Program a signed matrix (rows, outputs); multiply with `program @ x`.
@@ -239,9 +240,9 @@ class Bench:
             calibration = self.calibrate()
         _require_calibration(calibration)
         self.require(calibration)
-        with self._at_work():
+        with self._at_work(), shown("program", progress) as watched:
             return self._program(
-                matrix, tiles, calibration, input_full_scale, allow_expired, progress, keep
+                matrix, tiles, calibration, input_full_scale, allow_expired, watched, keep
             )
 
     def _program(

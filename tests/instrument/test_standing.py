@@ -68,12 +68,12 @@ def test_watched_and_reprogrammed_set_it_again_first(program, large):
 
 
 def test_settings_are_its_own_again(bench, program):
-    aperture_seconds, delay_seconds = bench.board.aperture_seconds, bench.board.delay_seconds
+    (part,) = program.tiles
     widest = float(bench.board.ranges_amperes[-1])
     bench.board.configure(range_amperes=widest, aperture_seconds=1e-4, delay_seconds=0.0)
     assert off(program) < RIGHT
-    assert bench.board.aperture_seconds == pytest.approx(aperture_seconds)
-    assert bench.board.delay_seconds == pytest.approx(delay_seconds)
+    assert bench.board.aperture_seconds == pytest.approx(part.matrix.aperture_seconds)
+    assert bench.board.delay_seconds == pytest.approx(part.matrix.delay_seconds)
     assert bench.board.range_amperes < widest
 
 
