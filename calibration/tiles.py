@@ -33,7 +33,7 @@ partial sums from the others' rounding.
 
 @dataclass(frozen=True)
 class Tile:
-    """A block of a matrix: which of its rows and outputs, counted from 0."""
+    """A block of a matrix: which of its rows and outputs, counted from 0; from 1 in its text."""
 
     first_row: int
     rows: int
@@ -43,8 +43,8 @@ class Tile:
     def __str__(self) -> str:
         last_row, last_output = self.first_row + self.rows, self.first_output + self.outputs
         return (
-            f"rows {self.first_row} to {last_row - 1}, "
-            f"outputs {self.first_output} to {last_output - 1}"
+            f"rows {self.first_row + 1} to {last_row}, "
+            f"outputs {self.first_output + 1} to {last_output}"
         )
 
     @property

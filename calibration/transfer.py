@@ -84,7 +84,7 @@ def measure_transfer(
     overloaded = np.flatnonzero(np.isnan(amperes[:, :used_columns]).any(axis=0))
     if len(overloaded):
         raise OverloadError(
-            f"column {overloaded[0]} (counted from 0) overloads its range with rows at ±{volts:g} V"
+            f"column {overloaded[0] + 1} overloads its range with rows at ±{volts:g} V"
         )
     plus, minus = amperes[:order], amperes[order:]
     common = (plus + minus) / 2

@@ -99,12 +99,12 @@ def _table(document: dict[str, Any]) -> Table:
         f"{1e6 * converters['largest_adc_inl_uncertainty_of_range']:.1f} ppm of the range",
     )
     idle = [
-        f"{kind.replace('_', ' ')} {', '.join(map(str, converters[kind]))}"
+        f"{kind.replace('_', ' ')} {_from_one(converters[kind])}"
         for kind in ("dead_rows", "unseen_rows", "dead_columns", "saturated_columns")
         if converters[kind]
     ]
     if idle:
-        table.add_row("", "; ".join(idle) + " (counted from 0)")
+        table.add_row("", "; ".join(idle))
     table.add_row(
         "program",
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, "
@@ -122,11 +122,10 @@ def _table(document: dict[str, Any]) -> Table:
             f"{_bits(max(bits))} bits",
         )
     if program["lost_outputs"]:
-        lost = ", ".join(map(str, program["lost_outputs"]))
+        lost = _from_one(program["lost_outputs"])
         table.add_row(
             "",
-            f"LOST outputs {lost} (counted from 0): a column overloads every range; nothing is "
-            "stated of them",
+            f"LOST outputs {lost}: a column overloads every range; nothing is stated of them",
         )
     if program["unreachable"]:
         table.add_row("", f"{program['unreachable']} weights beyond what their branches reach")
@@ -217,6 +216,11 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{_bits(last['watched']['bits'])} bits with the gain that sentinels show; "
             f"{_bits(anew['bits'])} bits reprogrammed, in {anew_seconds:.0f} s",
         )
+
+
+def _from_one(indices: list[int]) -> str:
+    """Return indices as a person counts what they stand for on the board."""
+    return ", ".join(str(index + 1) for index in indices)
 
 
 def _bits(value: float | None) -> str:

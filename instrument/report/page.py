@@ -233,7 +233,7 @@ def _places(counts: NDArray[np.generic]) -> Listing:
     """List the crosspoints (rows, columns) of which there is something to tell, and how much."""
     found = np.argwhere(counts)
     entries = [
-        f"{row}, {column}: {counts[row, column]}" if counts.dtype != bool else f"{row}, {column}"
+        f"{row + 1}, {column + 1}" + (f": {counts[row, column]}" if counts.dtype != bool else "")
         for row, column in found[:MOST_LISTED].tolist()
     ]
     return Listing(entries, len(found) - len(entries))
@@ -244,7 +244,7 @@ def _faults(branches: BranchCalibration) -> Listing:
     entries = []
     for row, column, branch in found[:MOST_LISTED].tolist():
         status = BranchStatus(branches.status[row, column, branch])
-        entries.append(f"{row}, {column}, {branch}: {status.name.lower()}")
+        entries.append(f"{row + 1}, {column + 1}, {branch + 1}: {status.name.lower()}")
     return Listing(entries, len(found) - len(entries))
 
 
@@ -271,7 +271,7 @@ def _idle(converters: Converters) -> Listing:
     entries = [
         f"{kind} {channel}: {ChannelStatus(status).name.lower()}"
         for kind, found in (("row", converters.row_status), ("column", converters.column_status))
-        for channel, status in enumerate(found)
+        for channel, status in enumerate(found, start=1)
         if status != ChannelStatus.OK
     ]
     return Listing(entries[:MOST_LISTED], max(len(entries) - MOST_LISTED, 0))
@@ -283,7 +283,7 @@ def _weights(run: Run, listed: NDArray[np.bool_]) -> Listing:
     has = weights + program.residual_siemens / program.scale_siemens
     found = np.argwhere(listed)
     entries = [
-        f"{row}, {output}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
+        f"{row + 1}, {output + 1}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
         for row, output in found[:MOST_LISTED].tolist()
     ]
     return Listing(entries, len(found) - len(entries))
@@ -292,7 +292,7 @@ def _weights(run: Run, listed: NDArray[np.bool_]) -> Listing:
 def _lost(run: Run) -> Listing:
     found = np.flatnonzero(run.program.lost)
     return Listing(
-        [str(output) for output in found[:MOST_LISTED]], max(len(found) - MOST_LISTED, 0)
+        [str(output + 1) for output in found[:MOST_LISTED]], max(len(found) - MOST_LISTED, 0)
     )
 
 

@@ -317,7 +317,7 @@ def converter_curves(converters: Converters) -> str:
                 volts,
                 deviation[:, worst],
                 color=VERMILION,
-                label=f"row {np.flatnonzero(working)[worst]}, the largest",
+                label=f"row {np.flatnonzero(working)[worst] + 1}, the largest",
             )
             above.fill_between(
                 volts,

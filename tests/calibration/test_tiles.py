@@ -60,4 +60,4 @@ def test_more_tiles_than_a_board_is_worth_are_refused():
 
 
 def test_a_tile_says_where_it_is():
-    assert str(Tile(33, 32, 0, 16)) == "rows 33 to 64, outputs 0 to 15"
+    assert str(Tile(33, 32, 0, 16)) == "rows 34 to 65, outputs 1 to 16"

@@ -91,9 +91,9 @@ def test_overload_names_the_first_column_beyond_its_range():
     pattern[:, 5:7] = True
     board.apply(pattern)
     board.configure(range_amperes=1e-4)
-    with pytest.raises(OverloadError, match="column 5 "):
+    with pytest.raises(OverloadError, match="column 6 "):
         measure_transfer(board, 8, 8, VOLTS)
-    measured = measure_transfer(board, 8, 5, VOLTS)  # nobody needs column 5
+    measured = measure_transfer(board, 8, 5, VOLTS)  # nobody needs it
     np.testing.assert_array_equal(
         np.isnan(measured.siemens).any(axis=0), [False] * 5 + [True] * 2 + [False]
     )

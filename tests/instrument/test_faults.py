@@ -347,10 +347,10 @@ def test_rows_and_columns_that_are_dead_are_named_and_the_others_used(ohmsum, tm
     assert (converters["dead_rows"], converters["dead_columns"]) == ([1], [7])
     assert converters["unseen_rows"] == converters["saturated_columns"] == []
     assert document["validation"]["bits"] > 12
-    assert "dead rows 1; dead columns 7" in table.out
+    assert "dead rows 2; dead columns 8" in table.out
     report = (tmp_path / "first" / "report.html").read_text("utf-8")
-    assert "<li>row 1: dead</li>" in report
-    assert "<li>column 7: dead</li>" in report
+    assert "<li>row 2: dead</li>" in report
+    assert "<li>column 8: dead</li>" in report
 
 
 def test_an_output_that_is_lost_is_named_and_the_others_are_stated(ohmsum, tmp_path):

@@ -499,12 +499,12 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
 def test_every_tile_has_a_row_where_there_are_several(pages: Callable[[str], str]) -> None:
     text = parse(pages("tiled")).text
     bits = f"{RUNS['tiled'].validation.bits:.2f}"
-    for rows, scale in (("0 to 4", "9"), ("5 to 9", "4.5")):
-        where = f"rows {rows}, outputs 0 to 2"
+    for rows, scale in (("1 to 5", "9"), ("6 to 10", "4.5")):
+        where = f"rows {rows}, outputs 1 to 3"
         assert re.search(f"{where}{scale}\\sµS1\\smA.*?{bits}", text)
         assert re.search(f"{where}4\\d", text)  # rounds
-    assert "1, 2: " in text
-    assert "6, 2: " in text  # beyond reach, of the second tile
+    assert "2, 3: " in text
+    assert "7, 3: " in text  # beyond reach, of the second tile
     assert "The tiles" not in parse(pages("small")).text
 
 
@@ -572,13 +572,13 @@ def test_an_exact_answer_has_infinitely_many_bits(pages: Callable[[str], str]) -
 
 def test_faults_and_unreachable_weights_are_listed(pages: Callable[[str], str]) -> None:
     text, weights = parse(pages("faults")).text, RUNS["faults"].program.weights
-    for entry in ("0, 1, 2: short", "3, 4, 0: open", "5, 2, 3: stuck"):
+    for entry in ("1, 2, 3: short", "4, 5, 1: open", "6, 3, 4: stuck"):
         assert entry in text
     page = pages("faults")
-    assert "<li>2, 6</li>" in page  # a crosspoint without a working branch
-    assert "<li>4, 7: 2</li>" in page  # wild readings
+    assert "<li>3, 7</li>" in page  # a crosspoint without a working branch
+    assert "<li>5, 8: 2</li>" in page  # wild readings
     for row, output in ((1, 2), (4, 0)):
-        assert f"{row}, {output}: {weights[row, output]:.4g}, is " in text
+        assert f"{row + 1}, {output + 1}: {weights[row, output]:.4g}, is " in text
     assert "beyond reach" not in parse(pages("small")).text
 
 

@@ -210,7 +210,7 @@ def test_a_matrix_larger_than_the_board(ohmsum, tmp_path, seed):
         with np.load(tmp_path / "kept" / f"program-{row}-{output}.npz") as kept:
             assert kept["pattern"].any()
             assert (kept["first_row"], kept["first_output"]) == (row, output)
-    assert "rows 14 to 19, outputs 3 to 5" in (tmp_path / "kept" / "report.html").read_text()
+    assert "rows 15 to 20, outputs 4 to 6" in (tmp_path / "kept" / "report.html").read_text()
 
     budget = load_budget(tmp_path / "kept")
     measured, predicted = budget["measured_relative_error"], budget["predicted_relative_error"]
