@@ -16,21 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from drivers import scpi
 from drivers.arguments import finite, whole, within_limit
-from drivers.board_state import BoardState, is_printed, read_state, state_queries, watchdog_owner
+from drivers.board_session import BoardSession
+from drivers.board_state import BoardState, is_printed
 from drivers.errors import (
-    BoardChanged,
-    BoardInUse,
     CommandRefused,
     InstrumentError,
-    InterlockOpen,
     SettingDiffers,
-    WatchdogExpired,
     WrongInstrument,
 )
-from drivers.keep_alive import KeepAlive
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
-from drivers.safe_state import make_safe
 
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
@@ -47,11 +42,6 @@ _EXCHANGE_POINTS = 65_535
 _TIME_MARGIN = 1.5
 _SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
 _POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
-
-_UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101, 102, 104
-_INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
-# A host that is busy misses a turn or two.
-_FEEDS_PER_INTERVAL = 4
 _SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
 
 
@@ -94,18 +84,12 @@ class CrossbarBoard:
     def __init__(self, link: Link, identity: scpi.Identity, watchdog_seconds: float) -> None:
         """Reads what the board is. CrossbarBoard.open makes sure that it is one."""
         self._link = link
+        self._session = BoardSession(link, watchdog_seconds)
+        self._texts = self._session.texts
         self._closed = False
-        self._watchdog_seconds = watchdog_seconds
-        self._armed = False
-        self._printed_watchdog_seconds = watchdog_seconds
-        self._driving = False  # as far as is known
-        self._may_be_on = False
-        self._keep_alive: KeepAlive | None = None
-        self.held_crc: int | None = None
-        """CRC-32 of the pattern that the board holds because this host set it; None if unknown."""
         self.identity = identity
         self.type = identity.model.removeprefix(_MODEL_START)
-        self.protocol = self._read_protocol()
+        self.protocol = self._session.protocol
         self.dac_bits, self.adc_bits = self._read_converter_bits()
         self.rows, self.columns, self.branches = self._read_shape()
         self.nominal_ohms = self._read_nominal_ohms()
@@ -148,7 +132,7 @@ class CrossbarBoard:
                 raise WrongInstrument(resource, said, wanted)
             scpi.checked_write(link, "*CLS")
             board = cls(link, identity, watchdog_seconds)
-            board._claim(take_over=take_over)
+            board._session.claim(take_over=take_over)
             return board
         except BaseException:
             link.close()
@@ -169,6 +153,11 @@ class CrossbarBoard:
     def lock(self) -> "threading.RLock":
         """Held by a thread, keeps the board as it is for as long: other threads wait."""
         return self._link.lock
+
+    @property
+    def held_crc(self) -> int | None:
+        """CRC-32 of the pattern that the board holds because this host set it; None if unknown."""
+        return self._session.held_crc
 
     @property
     def bytes_moved(self) -> int:
@@ -200,6 +189,7 @@ class CrossbarBoard:
                 raise ValueError(f"{header} cannot be {value}")
             units.append(f"{header} {float(value)!r}")
         with self._link.lock:
+            self._session.hold()
             try:
                 texts = self._texts(";".join([*units, _SETTINGS]), 3)
             except CommandRefused:
@@ -211,26 +201,22 @@ class CrossbarBoard:
                 if (range_amperes > self.range_amperes * (1 + 1e-6)) or (
                     len(below) and range_amperes <= below[-1]
                 ):
-                    raise self._differs("range (A)", texts[0], range_amperes)
+                    raise SettingDiffers.of(
+                        self._link.resource, "range (A)", texts[0], range_amperes
+                    )
             for name, text, value in (
                 ("aperture (s)", texts[1], aperture_seconds),
                 ("settling delay (s)", texts[2], delay_seconds),
             ):
                 if value is not None and not is_printed(value, text):
-                    raise self._differs(name, text, value)
+                    raise SettingDiffers.of(self._link.resource, name, text, value)
 
     def rest(self) -> None:
         """Switches the outputs off, if they are on: what comes next is computed, not measured.
 
         Switches and settings stay. The next measurement switches on again.
         """
-        with self._link.lock:
-            if not self._may_be_on:
-                return
-            (text,) = self._texts(":OUTP OFF;:OUTP?", 1)
-            if scpi.boolean(self._link, text):
-                raise InstrumentError(self._link.resource, "the outputs did not switch off")
-            self._driving = self._may_be_on = False
+        self._session.rest()
 
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Sets all switches; `pattern` is bool, (rows, columns, branches), True closes.
@@ -245,15 +231,16 @@ class CrossbarBoard:
             )
         data, sent = pack_pattern(pattern), pattern_crc(pattern)
         with self._link.lock:
-            self.held_crc = None
+            self._session.hold()
+            self._session.held_crc = None
             command = b":ROUT:PATT %s,%d;:ROUT:PATT:CRC?" % (scpi.encode_block(data), sent)
-            answers = self._checked(command, self._allow(0.0, len(data)))
+            answers = self._session.ask(command, timeout_seconds=self._allow(0.0, len(data)))
             held = scpi.integer(self._link, answers[0] if len(answers) == 1 else b"")
             if held != sent:
                 raise InstrumentError(
                     self._link.resource, f"holds a pattern of CRC {held}, {sent} was sent"
                 )
-            self.held_crc = sent
+            self._session.held_crc = sent
 
     def pattern(self) -> NDArray[np.bool_]:
         """Reads back all switches: bool, (rows, columns, branches), True is closed.
@@ -261,8 +248,9 @@ class CrossbarBoard:
         The block is checked against the CRC-32 that the board has of it.
         """
         with self._link.lock:
-            answers = self._checked(
-                b":ROUT:PATT?;:ROUT:PATT:CRC?", self._allow(0.0, math.prod(self._shape) // 8)
+            answers = self._session.ask(
+                b":ROUT:PATT?;:ROUT:PATT:CRC?",
+                timeout_seconds=self._allow(0.0, math.prod(self._shape) // 8),
             )
             if len(answers) != 2 or not isinstance(answers[0], bytes):
                 raise self._link.garbled("no block in answer to :ROUT:PATT?")
@@ -322,7 +310,7 @@ class CrossbarBoard:
         with self._link.lock:
             for part in self._parts(len(points), point_bytes, point_seconds):
                 count = part.stop - part.start
-                self.held_crc = None
+                self._session.held_crc = None
                 # In one message: no other host can store its own points in between.
                 read = self._measure(
                     b":ROUT:SCAN %s;:MEAS:SCAN? %d"
@@ -331,7 +319,7 @@ class CrossbarBoard:
                     self._allow(count * point_seconds, count * point_bytes),
                     BoardState(scan_points=count),
                 )
-                self.held_crc = self._all_open_crc
+                self._session.held_crc = self._all_open_crc
                 amperes[part] = read.reshape(count, readings, self.columns)
         return amperes
 
@@ -362,132 +350,28 @@ class CrossbarBoard:
         proves the outputs off, and LinkTimeout, LinkLost, LinkGarbled where the board cannot be
         reached and its outputs were off already.
         """
-        with self._link.lock:
-            self.held_crc = None
-            make_safe(
-                self._link,
-                watchdog_seconds=self._watchdog_seconds,
-                all_open_crc=self._all_open_crc,
-                may_be_on=self._may_be_on,
-            )
-            self._driving = self._may_be_on = self._armed = False
-            self._link.greeting = None
-            self.held_crc = self._all_open_crc
+        self._session.make_safe(self._all_open_crc)
 
     def close(self) -> None:
         """Makes the board safe and closes the link. May be called again.
 
         A board that another host has taken over meanwhile is left to it.
         """
-        if self._closed:
-            return
-        self._closed = True
-        if self._keep_alive is not None:
-            self._keep_alive.stop()
-        try:
-            self._leave()
-        except InstrumentError:
-            raise
-        except BaseException:
-            # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
-            self._leave()
-            raise
-        finally:
-            self._link.close()
-
-    def _leave(self) -> None:
-        with self._link.lock:
-            try:
-                if self._is_anothers():
-                    return
-            except InstrumentError:
-                pass  # making it safe finds out as well, and tries again
-            self.safe()
-
-    def _claim(self, *, take_over: bool) -> None:
-        """Arms the watchdog and begins to feed it, unless another host works with the board."""
-        (text,) = self._texts(":OUTP?", 1)
-        on = scpi.boolean(self._link, text)
-        if not take_over and (on or self._owner() == "OTH"):
-            what = "its outputs are on" if on else "another session holds its watchdog"
-            raise BoardInUse(
-                self._link.resource,
-                f"somebody works with this board: {what}. Wait until that host has ended (one "
-                "that died is ended by the board's watchdog), or take the board over: --take-over",
-            )
-        self._may_be_on = on
-        if on:
-            self.rest()
-        self._arm()
-        fed = b":SYST:WATC:FEED?" if self.protocol >= (1, 1) else b":SYST:WATC?"
-        self._keep_alive = KeepAlive(self._link, fed, self._watchdog_seconds / _FEEDS_PER_INTERVAL)
-
-    def _arm(self) -> None:
-        """Arms the watchdog, also on every session of the link to come."""
-        arm = f":SYST:WATC {self._watchdog_seconds!r}"
-        (text,) = self._texts(f"{arm};:SYST:WATC?", 1)
-        if not is_printed(self._watchdog_seconds, text):
-            raise self._differs("watchdog (s)", text, self._watchdog_seconds)
-        self._printed_watchdog_seconds = scpi.real(self._link, text)
-        self._link.greeting = arm.encode()
-        self._armed = True
-
-    def _owner(self) -> str:
-        """Whose the watchdog is: NOB, OWN, OTH. A board of protocol 1.0 does not know: NOB."""
-        if self.protocol < (1, 1):
-            return "NOB"
-        return watchdog_owner(self._link, self._texts(":SYST:WATC:OWN?", 1)[0])
-
-    def _is_anothers(self) -> bool:
-        """Whether another host has taken the board over meanwhile."""
-        if self.protocol >= (1, 1):
-            return self._owner() == "OTH"
-        if self._may_be_on:
-            return False
-        return scpi.boolean(self._link, self._texts(":OUTP?", 1)[0])
+        if not self._closed:
+            self._closed = True
+            self._session.close(self._all_open_crc)
 
     def _measure(
         self, command: bytes, readings: int, timeout_seconds: float, expected: BoardState
     ) -> NDArray[np.float64]:
-        """Asks for (readings, columns) currents, A; NaN where a reading overloaded.
-
-        Switches on in the same message where the outputs are off, and asks back what the readings
-        depend on: what this host set, and `expected`.
-        """
-        if not self._armed:
-            if self._owner() == "OTH":
-                raise BoardChanged.because(self._link.resource, "it has been taken over")
-            self._arm()
+        """Asks for (readings, columns) currents, A; NaN where a reading overloaded."""
         expected = replace(
             expected,
-            outputs=True,
-            watchdog_seconds=self._printed_watchdog_seconds,
             range_amperes=self.range_amperes,
             aperture_seconds=self.aperture_seconds,
             delay_seconds=self.delay_seconds,
-            watchdog_owner="OWN" if self.protocol >= (1, 1) else None,
         )
-        names = expected.names()
-        before = b"" if self._driving else b":OUTP:INT?;:OUTP ON;"
-        message = before + command + b";" + state_queries(names).encode()
-        leading = 0 if self._driving else 1
-        self._may_be_on, self._driving = True, False
-        answers, refused = scpi.asked(self._link, message, timeout_seconds=timeout_seconds)
-        if len(answers) < leading + len(names):
-            raise refused or self._link.garbled(f"{len(answers)} answers to {scpi.shown(message)}")
-        state = read_state(self._link, names, answers[len(answers) - len(names) :])
-        differences = state.differences(expected)
-        if differences or refused is not None:
-            self._forget()
-            raise self._explained(state, differences, refused)
-        self._driving = True
-        data = answers[leading] if len(answers) == leading + 1 + len(names) else ""
-        if not isinstance(data, bytes):
-            raise self._link.garbled(f"no block in answer to {scpi.shown(command)}")
-        return self._currents(data, readings)
-
-    def _currents(self, data: bytes, readings: int) -> NDArray[np.float64]:
-        """Reads a block of (readings, columns) currents, A."""
+        data = self._session.measure(command, expected, timeout_seconds)
         if len(data) != 4 * readings * self.columns:
             raise self._link.garbled(
                 f"{len(data)} bytes for {readings} readings of {self.columns} columns"
@@ -500,67 +384,9 @@ class CrossbarBoard:
             raise self._link.garbled("currents that no range of the board can read")
         return amperes
 
-    def _forget(self) -> None:
-        """Takes nothing for granted any more: all is set again before it counts."""
-        self.held_crc = None
-        self._driving = self._armed = False
-
-    def _explained(
-        self, state: BoardState, differences: list[str], refused: CommandRefused | None
-    ) -> InstrumentError:
-        """Returns the error that says why the board is not as it was set."""
-        numbers = set() if refused is None else refused.numbers
-        if state.outputs is False:
-            condition, event = self._texts(":STAT:QUES:COND?;:STAT:QUES?", 2)
-            bits = scpi.integer(self._link, condition) | scpi.integer(self._link, event)
-            if bits & _INTERLOCK_BIT:
-                numbers.add(_INTERLOCK_OPEN)
-            if bits & _WATCHDOG_BIT:
-                numbers.add(_WATCHDOG_EXPIRED)
-        known = self._known(numbers)
-        if known is not None:
-            return known
-        if refused is not None and _OUTPUTS_OFF not in numbers:
-            return refused
-        return BoardChanged.because(self._link.resource, *differences)
-
-    def _known(self, numbers: set[int]) -> InstrumentError | None:
-        """Returns the error for what a board reports of itself, if it is among these numbers."""
-        if _INTERLOCK_OPEN in numbers:
-            return InterlockOpen(self._link.resource)
-        if _WATCHDOG_EXPIRED in numbers:
-            return WatchdogExpired(self._link.resource, self._watchdog_seconds)
-        return None
-
-    def _checked(
-        self, command: str | bytes, timeout_seconds: float | None = None
-    ) -> list[str | bytes]:
-        """scpi.checked_query, with words for what the board reports of itself."""
-        answers, refused = scpi.asked(self._link, command, timeout_seconds=timeout_seconds)
-        if refused is None:
-            return answers
-        known = self._known(refused.numbers)
-        if known is None:
-            raise refused
-        self._forget()
-        raise known
-
     @property
     def _shape(self) -> tuple[int, int, int]:
         return self.rows, self.columns, self.branches
-
-    def _read_protocol(self) -> tuple[int, int]:
-        """Reads the protocol's version; a board of 1.0 has no word for it."""
-        try:
-            (text,) = self._texts(":SYST:BOAR:PROT?", 1)
-        except CommandRefused as refused:
-            if refused.numbers != {_UNDEFINED_HEADER}:
-                raise
-            return 1, 0
-        numbers = text.strip().split(".")
-        if not (len(numbers) == 2 and all(number.isdecimal() for number in numbers)):
-            raise self._link.garbled(f"not a version: {text[:80]!r}")
-        return int(numbers[0]), int(numbers[1])
 
     def _read_converter_bits(self) -> tuple[int, int]:
         """Reads the converters' resolution; a board of protocol 1.0 has 16 and 24 bits."""
@@ -600,19 +426,6 @@ class CrossbarBoard:
         self.aperture_seconds = self._positive(texts[1])
         self.delay_seconds = scpi.real(self._link, texts[2])
 
-    def _differs(self, name: str, text: str, wanted: float) -> SettingDiffers:
-        return SettingDiffers(
-            self._link.resource, f"the {name} is {text[:40]}, {wanted:g} was sent"
-        )
-
-    def _texts(self, command: str, count: int) -> list[str]:
-        """Asks for `count` texts."""
-        answers = self._checked(command)
-        texts = [answer for answer in answers if isinstance(answer, str)]
-        if not len(texts) == len(answers) == count:
-            raise self._link.garbled(f"{len(answers)} answers to {command}")
-        return texts
-
     def _positive(self, text: str) -> float:
         number = scpi.real(self._link, text)
         if number <= 0:
@@ -629,7 +442,7 @@ class CrossbarBoard:
         at_once = min(_EXCHANGE_BYTES // item_bytes, _EXCHANGE_POINTS)
         if item_seconds > 0:
             # The board may count its own work as silence.
-            seconds = min(_EXCHANGE_SECONDS, self._watchdog_seconds / 2)
+            seconds = min(_EXCHANGE_SECONDS, self._session.watchdog_seconds / 2)
             at_once = min(at_once, int(seconds / item_seconds))
         at_once = max(1, at_once)
         for start in range(0, count, at_once):

@@ -65,6 +65,11 @@ class WrongInstrument(InstrumentError):
 class SettingDiffers(InstrumentError):
     """The instrument holds another setting than the one that was just sent."""
 
+    @classmethod
+    def of(cls, resource: str, name: str, printed: str, sent: float) -> Self:
+        """Returns the error for a setting that reads `printed` after `sent`."""
+        return cls(resource, f"the {name} is {printed[:40]}, {sent:g} was sent")
+
 
 class BoardInUse(InstrumentError):
     """Somebody works with this board: its outputs are on, or another session holds its watchdog."""
