@@ -1,13 +1,15 @@
 """The error budget: what each cause should contribute to the relative error of products.
 
-Products are ŷ = (ΔI − ΔI₀)/scale, ΔI the difference of a pair's column currents at row voltages v,
-D the wanted differences of conductance. To first order their error, in amperes, is
+Products are ŷ = (ΔI − ΔI₀)/scale, the scale that of the output, ΔI the difference of a pair's
+column currents at row voltages v, D the wanted differences of conductance. To first order their
+error, in amperes, is
 
     Σ_i v_i E_ip + Σ_i δv_i D_ip + n_(2p) − n_(2p+1):
 
 E what the transfer matrix is off by, δv what the rows' voltages are off by, n what a column's
-reading is off by. Each cause contributes its root sum square over all vectors and outputs, relative
-to that of what is wanted, ‖v D‖. Causes are independent of one another, so their squares add up
+reading is off by. Each cause contributes its root sum square over all vectors, output by output;
+over all outputs these are weighed as products are, by 1/scale², relative to what is wanted,
+‖v D/scale‖. Causes are independent of one another, so their squares add up
 (JCGM 100:2008, 5.1.2); what one cause has in common between readings is kept in its own term.
 Everything comes from the calibration and from what was measured when the matrix was programmed.
 docs/uncertainty.md derives the rows one by one.
@@ -126,15 +128,19 @@ def as_bits(relative_error: float) -> float:
 
 
 def predict_budget(products: Products, survey: NoiseSurvey) -> Budget:
-    """Return the budget of products on a board of which the noise was surveyed."""
+    """Return the budget of products, all outputs at one scale, on a board of which the noise was
+    surveyed.
+    """
+    squares = predict_squares(products, survey)
     return budget_of_squares(
-        predict_squares(products, survey), float((products.products_amperes**2).sum())
+        {cause: float(square.sum()) for cause, square in squares.items()},
+        float((products.products_amperes**2).sum()),
     )
 
 
-def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, float]:
-    """Return what each cause contributes to the sum over vectors and outputs of the products'
-    square errors, A².
+def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
+    """Return what each cause contributes to the sum over vectors of the square errors of each
+    output's products, (outputs,), A².
     """
     return {
         **_of_the_matrix(products),
@@ -145,8 +151,9 @@ def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, float]
 
 
 def budget_of_squares(squares: dict[str, float], whole: float) -> Budget:
-    """Return the budget of causes that contribute so many A², relative to the sum of what is
-    wanted, A²; causes contribute nothing to products that are all zero.
+    """Return the budget of causes that contribute so much to the sum of square errors, relative to
+    the sum of squares of what is wanted, in the same unit; causes contribute nothing to products
+    that are all zero.
     """
     return Budget(
         tuple(
@@ -156,28 +163,29 @@ def budget_of_squares(squares: dict[str, float], whole: float) -> Budget:
     )
 
 
-def _of_the_matrix(products: Products) -> dict[str, float]:
-    """Return what the matrix on the board is off by, A².
+def _of_the_matrix(products: Products) -> dict[str, Floats]:
+    """Return what the matrix on the board is off by, (outputs,), A².
 
     The measured residual is made of what the board is off by and of what the measurement is. Both
     are of known size on average: the measurement's uncertainty, and what is left of the residual
     without it. So the best guess of what the board is off by is a share λ of the residual, and that
     guess is uncertain by λ of the measurement's variance (the linear estimate of least mean square
-    error). Together they are the residual's square less the measurement's.
+    error). Together they are the residual's square less the measurement's. The share is found over
+    all outputs, which tell it better than one.
     """
     volts, outputs = products.row_volts, products.wanted_siemens.shape[1]
     residual = differences(products.transfer_siemens, outputs) - products.wanted_siemens
-    seen = float(((volts @ residual) ** 2).sum())
-    measured = float((volts**2).sum() * (products.transfer_uncertainty_siemens**2).sum())
-    share = max(0.0, 1 - measured / seen) if seen else 0.0
+    seen = ((volts @ residual) ** 2).sum(axis=0)
+    measured = (volts**2).sum() * _of_pairs(products.transfer_uncertainty_siemens**2)
+    share = max(0.0, 1 - measured.sum() / seen.sum()) if seen.any() else 0.0
     return {
         "selection residual": share**2 * seen,
         "transfer matrix": share * measured,
     }
 
 
-def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
-    """Return what has changed since the transfer matrix was measured, A².
+def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
+    """Return what has changed since the transfer matrix was measured, (outputs,), A².
 
     Temperature changes all conductances together, the gains of columns apart, and branches apart;
     age changes branches apart; their own heat changes branches by what it differs from that at the
@@ -185,9 +193,9 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
     """
     volts, warming = products.row_volts, survey.warming
     common = warming.gain_per_kelvin
-    columns = ((volts @ products.transfer_siemens) ** 2).sum(axis=1)
-    branches = (volts**2 @ products.squared_siemens).sum(axis=1)
-    wanted = (products.products_amperes**2).sum(axis=1)
+    columns = _of_pairs((volts @ products.transfer_siemens) ** 2)
+    branches = _of_pairs(volts**2 @ products.squared_siemens)
+    wanted = products.products_amperes**2
     together = (common.value**2 + common.uncertainty**2) * wanted
     apart = warming.column_square.expected * columns + warming.branch_square.expected * branches
     aged = (AGEING_PER_DECADE * products.aged_decades) ** 2
@@ -195,58 +203,56 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, float]:
     paired = differences(products.squared_siemens, products.wanted_siemens.shape[1])
     heat = HEATING_KELVIN_PER_WATT * common.value
     return {
-        "temperature": float(
-            products.watched_square_kelvin @ together + products.square_kelvin @ apart
-        ),
-        "ageing": float(aged @ branches),
-        "self-heating": float(((heat * hotter @ paired) ** 2).sum()),
+        "temperature": products.watched_square_kelvin @ together + products.square_kelvin @ apart,
+        "ageing": aged @ branches,
+        "self-heating": ((heat * hotter @ paired) ** 2).sum(axis=0),
     }
 
 
-def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, float]:
-    """Return what rows are driven to beside what is asked for, A²; both columns of a pair see it,
-    and what they have in common cancels.
+def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
+    """Return what rows are driven to beside what is asked for, (outputs,), A²; both columns of a
+    pair see it, and what they have in common cancels.
     """
-    of_row = (products.wanted_siemens**2).sum(axis=1)
+    of_row = products.wanted_siemens**2
     moved = np.diff(products.products_amperes, axis=0, prepend=0.0)
     left = survey.settling.left
     return {
-        "DAC quantization": float(((products.rounding_volts @ products.wanted_siemens) ** 2).sum()),
-        "DAC nonlinearity": float((products.row_bend_volts**2 @ of_row).sum()),
-        "DAC noise": survey.dac_noise.expected * len(products.row_volts) * of_row.sum(),
-        "settling": (left.value**2 + left.uncertainty**2) * float((moved**2).sum()),
+        "DAC quantization": ((products.rounding_volts @ products.wanted_siemens) ** 2).sum(axis=0),
+        "DAC nonlinearity": (products.row_bend_volts**2 @ of_row).sum(axis=0),
+        "DAC noise": survey.dac_noise.expected * len(products.row_volts) * of_row.sum(axis=0),
+        "settling": (left.value**2 + left.uncertainty**2) * (moved**2).sum(axis=0),
     }
 
 
-def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, float]:
-    """Return what readings of columns scatter by, or are off by, A².
+def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
+    """Return what readings of columns scatter by, or are off by, (outputs,), A².
 
     What is white in a reading is once more in the zero that is subtracted, a mean of many. What
     falls as 1/f is in both as well, and counts by how far apart they are.
     """
-    vectors, columns = len(products.row_volts), products.transfer_siemens.shape[1]
+    vectors = len(products.row_volts)
     white = vectors * (1 + 1 / products.transfer_readings)
-    ranges = columns * float((products.range_amperes**2).sum())
-    siemens = float(products.column_siemens.sum())
-    squared = float((products.column_siemens**2).sum())
+    siemens = _of_pairs(products.column_siemens)
+    squared = _of_pairs(products.column_siemens**2)
+    ranges = np.full(siemens.shape, 2 * float((products.range_amperes**2).sum()))
     between = _flicker_between(products, survey)
-    branches = (products.row_volts**2 @ products.squared_siemens).sum(axis=1)
+    branches = _of_pairs(products.row_volts**2 @ products.squared_siemens)
     return {
-        "ADC nonlinearity": float((products.column_bend_amperes**2).sum()),
+        "ADC nonlinearity": _of_pairs((products.column_bend_amperes**2).sum(axis=0)),
         "ranges": _of_the_ranges(products, survey),
         "ADC quantization": survey.adc_quantization.value * ranges,
         "ADC noise": survey.adc_noise.expected * ranges * white / vectors,
         "Johnson noise": survey.johnson.expected * siemens * white,
         "amplifier noise": survey.amplifier.expected * squared * white,
         "1/f noise": survey.flicker.expected * squared * float(between.sum()),
-        "excess noise": survey.excess.expected * float(between @ branches),
+        "excess noise": survey.excess.expected * (between @ branches),
         "mains": survey.mains_left.expected / 2 * squared * vectors,
     }
 
 
-def _of_the_ranges(products: Products, survey: NoiseSurvey) -> float:
+def _of_the_ranges(products: Products, survey: NoiseSurvey) -> Floats:
     """Return what products in wider ranges err by, because gain and offset of each column there are
-    known from comparing two transfer matrices, A².
+    known from comparing two transfer matrices, (outputs,), A².
 
     gain = Σ T'T/ΣT² is uncertain by u/√ΣT², the offset by u·V, u the uncertainty of an element and
     V the voltage that they were measured with. If the board was warmer for one of the two, all
@@ -255,10 +261,14 @@ def _of_the_ranges(products: Products, survey: NoiseSurvey) -> float:
     siemens, common = products.transfer_siemens, survey.warming.gain_per_kelvin
     power = np.maximum((siemens**2).sum(axis=0), np.finfo(np.float64).tiny)
     currents = (products.row_volts @ siemens) ** 2 / power
-    own = (products.tied_siemens**2 * (currents + products.transfer_volts**2)).sum()
-    wanted = (products.products_amperes**2).sum(axis=1)
-    together = (common.value**2 + common.uncertainty**2) * (products.tied_square_kelvin @ wanted)
-    return float(own + together)
+    own = (products.tied_siemens**2 * (currents + products.transfer_volts**2)).sum(axis=0)
+    warmer = products.tied_square_kelvin @ products.products_amperes**2
+    return _of_pairs(own) + (common.value**2 + common.uncertainty**2) * warmer
+
+
+def _of_pairs(of_columns: Floats) -> Floats:
+    """Return the sum over the two columns of each pair: (…, columns) to (…, outputs)."""
+    return np.asarray(of_columns[..., 0::2] + of_columns[..., 1::2])
 
 
 def _flicker_between(products: Products, survey: NoiseSurvey) -> Floats:

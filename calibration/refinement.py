@@ -444,8 +444,8 @@ def _learned(estimate: BoardEstimate, seen: _Seen) -> BoardEstimate:
 def _fitted(
     transfer: TransferMeasurement, targets: Targets, counts: Bools
 ) -> tuple[Targets, Floats]:
-    """Return the targets with the scale that a measurement shows, by least squares over the pairs
-    that count, and what these are off by then.
+    """Return the targets with the scales that a measurement shows, and what the pairs that count
+    are off by then. One gain, by least squares over these pairs, is common to all scales.
     """
     wanted = targets.difference_siemens
     has = differences(transfer.siemens, wanted.shape[1])

@@ -16,7 +16,9 @@ of their range.
 """
 
 SMALLEST_SCALABLE = 1e-100
-"""Largest weights below this, or above its inverse, would leave binary64 on the way to siemens."""
+"""Largest weights below this, or above its inverse, would leave binary64 on the way to siemens. An
+output whose largest weight is below it asks for nothing.
+"""
 
 
 class MatrixError(ValueError):
@@ -29,8 +31,10 @@ class Targets(Record):
 
     difference_siemens: NDArray[np.float64]
     """(rows, outputs) of the matrix: wanted G₊ − G₋."""
-    scale_siemens: float
-    """Siemens for a weight of one."""
+    scale_siemens: NDArray[np.float64]
+    """(outputs,): siemens for a weight of one. Each output is divided by its own, digitally, so
+    that one of small weights uses its conductances as fully as one of large weights.
+    """
     total_siemens: float
     """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights.
     """
@@ -82,12 +86,14 @@ def largest_magnitude(matrix: NDArray[np.float64]) -> float:
 
 
 def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration) -> Targets:
-    """Choose the scale, and with it the conductance difference of every pair, for weights (rows,
-    outputs).
+    """Choose the scale of every output, and with it the conductance difference of every pair, for
+    weights (rows, outputs).
 
-    The scale is the largest that keeps every weight within half of what its own pair reaches. Pairs
-    that have lost half of the usual reach or more do not count, lest one bad crosspoint cost all
-    others their precision; they are programmed as near as they come.
+    The scale of an output is the largest that keeps each of its weights within half of what its own
+    pair reaches. Pairs that have lost half of the usual reach or more do not count as long as the
+    output has others, lest one bad crosspoint cost these their precision; they are programmed as
+    near as they come. An output that asks for nothing, or of which no pair reaches anything, takes
+    the median of the other outputs' scales.
 
     Raises MatrixError where no pair that is needed can reach anything.
     """
@@ -99,10 +105,17 @@ def choose_targets(weights: NDArray[np.float64], calibration: BranchCalibration)
     shift = baseline[:, 0::2] - baseline[:, 1::2]
     reach = np.where(weights > 0, plus + shift, minus - shift)
     works = np.where(weights > 0, plus, minus) > 0
-    healthy = (weights != 0) & works & (reach > max(np.median(reach) / 2, 0))
-    if not healthy.any():
+    reaching = (weights != 0) & works & (reach > 0)
+    healthy = reaching & (reach > np.median(reach) / 2)
+    if not reaching.any():
         raise MatrixError("no crosspoint under a weight has a working branch")
-    scale = REACH_FRACTION / float((np.abs(weights[healthy]) / reach[healthy]).max())
+    counts = np.where(healthy.any(axis=0), healthy, reaching)
+    per_siemens = np.abs(weights) / np.where(counts, reach, np.inf)
+    largest = per_siemens.max(axis=0)
+    scaled = (largest > 0) & (np.abs(weights).max(axis=0) >= SMALLEST_SCALABLE)
+    if not scaled.any():
+        raise MatrixError("the weights whose crosspoints work are too small to scale by")
+    scale = REACH_FRACTION / np.where(scaled, largest, np.median(largest[scaled]))
     return Targets(
         difference_siemens=weights * scale,
         scale_siemens=scale,

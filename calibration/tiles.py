@@ -4,8 +4,8 @@ With rows cut into blocks I and outputs into blocks J, x W is, output block by o
 
     (x W)_J = Σ_I x_I W_IJ,
 
-and the board makes every x_I W_IJ; they are added digitally. Each tile has a scale of its own: a
-partial sum is divided by its tile's scale before it is added, so whatever the others' are, the
+and the board makes every x_I W_IJ; they are added digitally. Each output of each tile has a scale
+of its own: a partial sum is divided by it before it is added, so whatever the others' are, the
 square error of the sum is the sum of the tiles' square errors as long as these are independent, and
 is least where each tile's is least. A common scale could be no better anywhere, and would be worse
 wherever a tile's largest weight is smaller than the matrix's.
@@ -20,14 +20,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.targets import MatrixError, largest_magnitude
+from calibration.targets import MatrixError
 
 Floats = NDArray[np.float64]
 MOST_TILES = 64
 """While one is programmed, the board drifts away from what was measured of all others."""
 NEGLIGIBLE = 2.0**-52
-"""Of the matrix's largest weight: where a tile holds none above this, binary64 can hardly tell its
-partial sums from the others' rounding.
+"""Of the largest weight of an output: where a tile holds none above this, binary64 can hardly tell
+its partial sums from the others' rounding.
 """
 
 
@@ -81,10 +81,10 @@ def tiles_to_program(matrix: Floats, most_rows: int, most_outputs: int) -> tuple
     Raises MatrixError where there are more than MOST_TILES.
     """
     rows, outputs = matrix.shape
-    counts = NEGLIGIBLE * largest_magnitude(matrix)
+    counts = NEGLIGIBLE * _largest_of_outputs(matrix)
     tiles: list[Tile] = []
     for tile in _cut(rows, outputs, most_rows, most_outputs):
-        if largest_magnitude(matrix[tile.block]) > counts:
+        if (_largest_of_outputs(matrix[tile.block]) > counts[tile.of_outputs]).any():
             tiles.append(tile)
         if len(tiles) > MOST_TILES:  # a huge matrix is refused at once
             raise MatrixError(
@@ -92,6 +92,11 @@ def tiles_to_program(matrix: Floats, most_rows: int, most_outputs: int) -> tuple
                 f"more than {MOST_TILES} tiles of up to {most_rows} × {most_outputs}"
             )
     return tuple(tiles)
+
+
+def _largest_of_outputs(matrix: Floats) -> Floats:
+    """Return the largest magnitude of each output (outputs,), without a copy of the matrix."""
+    return np.asarray(np.maximum(matrix.max(axis=0), -matrix.min(axis=0)))
 
 
 def _cut(rows: int, outputs: int, most_rows: int, most_outputs: int) -> Iterator[Tile]:

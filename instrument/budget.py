@@ -6,6 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +18,44 @@ from calibration.products import products_of
 from calibration.warming import Warming
 from instrument.reading import read_bytes, reading
 from instrument.store import Calibration
-from instrument.tiled import TiledMatrix
+from instrument.tiled import ProgrammedTile, TiledMatrix
 
+Floats = NDArray[np.float64]
 RESULT_FILE = "result.json"
 MAX_RESULT_BYTES = 256 << 20
 """Of a result that is read again: one that lists every crosspoint of a large board is less."""
 
 
+@dataclass(frozen=True)
+class Budgets:
+    """What the errors of products should be: of all, of each output, and of each tile's parts."""
+
+    whole: Budget
+    output_relative_error: Floats
+    """(outputs,): predicted of each output, relative to its own products; NaN where these are all
+    zero.
+    """
+    tiles: tuple[Budget, ...]
+    """Of the partial products of each."""
+
+
 def budgets_of(
     program: TiledMatrix,
     calibration: Calibration,
-    inputs: NDArray[np.float64],
+    inputs: Floats,
     moments: Sequence[tuple[float, float]],
-) -> tuple[Budget, tuple[Budget, ...]]:
-    """Return the budget of the products of inputs (vectors, rows), and that of each tile's partial
-    products.
+) -> Budgets:
+    """Return the budgets of the products of inputs (vectors, rows).
 
     `moments` are seconds and kelvin of the board before the first, after the last, and in between,
-    as often for each tile. Errors of different tiles are taken for independent, and their squares
-    add up on the scale of the first tile, but for what the board's temperature does
-    (`_beyond_independent`).
+    as often for each tile. Currents of an output are divided by its scale, as products are. Errors
+    of different tiles are taken for independent, and their squares add up, but for what the board's
+    temperature does (`_beyond_independent`). Lost outputs have no part in it.
     """
     board = program.board
     survey = calibration.noise.read_with(board.aperture_seconds, board.delay_seconds)
     each = (len(moments) - 1) // len(program.tiles)
-    squares: dict[str, float] = defaultdict(float)
+    squares: dict[str, Floats] = defaultdict(lambda: np.zeros(len(program.lost)))
     all_products, budgets = [], []
     for index, part in enumerate(program.tiles):
         own_moments = moments[index * each : (index + 1) * each + 1]
@@ -54,21 +68,38 @@ def budgets_of(
             own_moments,
             watched_at=own_moments[0] if len(program.tiles) > 1 else None,
         )
-        own = predict_squares(products, survey)
+        left = ~part.matrix.programmed.lost
+        own = {
+            cause: np.where(left, square / part.matrix.programmed.targets.scale_siemens**2, 0.0)
+            for cause, square in predict_squares(products, survey).items()
+        }
         for cause, square in own.items():
-            squares[cause] += square * program.rescaled(part) ** 2
+            squares[cause][part.tile.of_outputs] += square
         all_products.append(products)
-        budgets.append(budget_of_squares(own, _square_sum(products.products_amperes)))
+        wanted = _unscaled(part, products.products_amperes)
+        budgets.append(_over_outputs(own, _square_sums(wanted)))
     squares["temperature"] += _beyond_independent(program, all_products, survey.warming)
-    wanted = _rescaled(program, [products.products_amperes for products in all_products])
-    return budget_of_squares(squares, _square_sum(program.sum_of(wanted))), tuple(budgets)
+    wanted = program.sum_of(
+        [
+            _unscaled(part, products.products_amperes)
+            for part, products in zip(program.tiles, all_products, strict=True)
+        ]
+    )
+    left = ~program.lost
+    squares = {cause: np.where(left, square, 0.0) for cause, square in squares.items()}
+    whole = _square_sums(wanted)
+    return Budgets(
+        whole=_over_outputs(squares, whole),
+        output_relative_error=np.sqrt(sum(squares.values()) / np.where(whole > 0, whole, np.nan)),
+        tiles=tuple(budgets),
+    )
 
 
 def _beyond_independent(
     program: TiledMatrix, products: Sequence[Products], warming: Warming
-) -> float:
-    """Return by how much the square error of products by temperature is more, A², than that of the
-    tiles' partial products together.
+) -> Floats:
+    """Return by how much the square errors (outputs,) of products by temperature are more than
+    those of the tiles' partial products together.
 
     As the temperature moves, all partial products grow or shrink together, and those that are read
     by the same column once more. With κ by how much warmer the board is, as its thermometer says,
@@ -94,24 +125,32 @@ def _beyond_independent(
             for side in (0, 1)
         ),
     )
-    beyond = 0.0
+    beyond = np.zeros(len(program.lost))
     for square_per_kelvin, moved in together:
-        parts = _rescaled(program, moved)
-        beyond += square_per_kelvin * (
-            _square_sum(program.sum_of(parts)) - sum(map(_square_sum, parts))
-        )
+        parts = [_unscaled(part, own) for part, own in zip(program.tiles, moved, strict=True)]
+        beyond += square_per_kelvin * _square_sums(program.sum_of(parts))
+        for part, own in zip(program.tiles, parts, strict=True):
+            beyond[part.tile.of_outputs] -= square_per_kelvin * _square_sums(own)
     return beyond
 
 
-def _rescaled(
-    program: TiledMatrix, amperes: Sequence[NDArray[np.float64]]
-) -> list[NDArray[np.float64]]:
-    """Return currents of the tiles on the scale of the first."""
-    return [own * program.rescaled(part) for part, own in zip(program.tiles, amperes, strict=True)]
+def _unscaled(part: ProgrammedTile, amperes: Floats) -> Floats:
+    """Return currents (vectors, outputs of the tile) over the scale of their output; 0 of outputs
+    that are lost.
+    """
+    programmed = part.matrix.programmed
+    return np.where(programmed.lost, 0.0, amperes / programmed.targets.scale_siemens)
 
 
-def _square_sum(values: NDArray[np.float64]) -> float:
-    return float((values**2).sum())
+def _over_outputs(squares: dict[str, Floats], whole: Floats) -> Budget:
+    """Return the budget over all outputs of what each has (outputs,)."""
+    sums = {cause: float(square.sum()) for cause, square in squares.items()}
+    return budget_of_squares(sums, float(whole.sum()))
+
+
+def _square_sums(values: Floats) -> Floats:
+    """Return the sum of squares over the vectors, (outputs,)."""
+    return np.asarray((values**2).sum(axis=0))
 
 
 def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:

@@ -98,8 +98,9 @@ class ProgrammedMatrix(Record):
 
             ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale · gain),
 
-        with ΔI the difference of the pair's column currents, ΔI₀ the same at zero input, measured
-        when the matrix was programmed, and the gain that sentinels showed last. Rows are driven
+        with ΔI the difference of the pair's column currents, ΔI₀ the same at zero input and the
+        scale of the output, both measured when the matrix was programmed, and the gain that
+        sentinels showed last. Rows are driven
         with the codes whose output is nearest to what is wanted, and readings are freed from their
         ADCs' curves, both as calibrated. Nothing is fitted to products. Each vector is read in the
         lowest range that holds its currents as the measured transfer matrix foresees them. Lost

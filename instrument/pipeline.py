@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.budget import Budget
 from calibration.coverage import Coverage, bits_against_branches
 from calibration.targets import MatrixError, check_matrix
 from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
-from instrument.budget import budgets_of
+from instrument.budget import Budgets, budgets_of
 from instrument.errors import UsageError
 from instrument.inputs import SQUARABLE
 from instrument.program_store import program_arrays, program_file
@@ -54,10 +53,8 @@ class Run:
     validation: Validation
     tile_validations: tuple[Validation, ...]
     """The partial products of each tile, which the products are the sum of."""
-    budget: Budget
+    budgets: Budgets
     """What the error of these products should be, and of what."""
-    tile_budgets: tuple[Budget, ...]
-    """The same of each tile's partial products."""
     checks: Checks
     coverage: Coverage
     calibration_expired: str | None
@@ -131,7 +128,7 @@ def run_pipeline(
         partial = program.partial_products(inputs, and_note_the_moment)
         bench.board.rest()
     validation = compare(program, inputs, program.sum_of(partial))
-    budget, tile_budgets = budgets_of(program, calibration, inputs, moments)
+    budgets = budgets_of(program, calibration, inputs, moments)
     spent = bench.spent_seconds()
     folder.keep(
         PRODUCTS_FILE,
@@ -153,8 +150,7 @@ def run_pipeline(
         program=program,
         validation=validation,
         tile_validations=compare_tiles(program, inputs, partial),
-        budget=budget,
-        tile_budgets=tile_budgets,
+        budgets=budgets,
         checks=checks,
         coverage=bits_against_branches(
             [matrix[tile.block] for tile in tiles], calibration.branches

@@ -98,7 +98,7 @@ def result_document(
         },
         "program": _program(run),
         "validation": validation_document(run.validation, run.checks),
-        "budget": budget_document(run.budget, run.validation.relative_error),
+        "budget": budget_document(run.budgets.whole, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
     }
     if classification is not None:
@@ -116,7 +116,7 @@ def _made(calibration: Calibration) -> dict[str, Any]:
 
 
 def _program(run: Run) -> dict[str, Any]:
-    """Return what was programmed. Of a matrix in tiles, scale, ranges and wires are those of the
+    """Return what was programmed. Of a matrix in tiles, scales, ranges and wires are those of the
     first, and rounds follow one another in the order of the tiles.
     """
     program = run.program
@@ -150,7 +150,7 @@ def _program(run: Run) -> dict[str, Any]:
                 },
             }
             for part, products, budget in zip(
-                program.tiles, run.tile_validations, run.tile_budgets, strict=True
+                program.tiles, run.tile_validations, run.budgets.tiles, strict=True
             )
         ],
     }
@@ -159,7 +159,7 @@ def _program(run: Run) -> dict[str, Any]:
 def _standing(programmed: Programmed) -> dict[str, Any]:
     """Return how one pattern stands on the board."""
     return {
-        "scale_siemens": programmed.targets.scale_siemens,
+        "scale_siemens": programmed.targets.scale_siemens.tolist(),
         "range_amperes": programmed.range_amperes,
         "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
         "wire_ohms": asdict(programmed.wire.wire),

@@ -1,7 +1,7 @@
 """A matrix in tiles: one where it fits on the board, several that take turns where it does not.
 
 Each tile was programmed by itself, in the loop, and what was measured then is kept: its pattern,
-its transfer matrix, its scale, its ranges. For products its pattern is sent again, all vectors are
+its transfer matrix, its scales, its ranges. For products its pattern is sent again, all vectors are
 driven, and what its outputs answer is a partial sum; the partial sums are added digitally.
 """
 
@@ -42,8 +42,6 @@ class ProgrammedTile(Record):
 class TiledMatrix:
     """A matrix that the board was programmed with, tile by tile. `x @ program` reads every output
     of every tile once; `program @ x` is the same.
-
-    What is in siemens of the whole matrix is on the scale of the first tile.
     """
 
     weights: Floats
@@ -171,21 +169,30 @@ class TiledMatrix:
         return self.tiles[0].matrix.input_full_scale
 
     @property
-    def scale_siemens(self) -> float:
-        """Siemens for a weight of one, in the first tile."""
-        return self.tiles[0].matrix.programmed.targets.scale_siemens
-
-    @property
-    def wanted_siemens(self) -> Floats:
-        """(rows, outputs): wanted differences; zero where no tile was worth programming."""
+    def residual_weights(self) -> Floats:
+        """(rows, outputs): measured minus wanted weight, each output at the scale it has in a tile;
+        zero where no tile was worth programming.
+        """
         return self._assembled(
-            [part.matrix.programmed.targets.difference_siemens for part in self.tiles]
+            [
+                part.matrix.programmed.residual_siemens
+                / part.matrix.programmed.targets.scale_siemens
+                for part in self.tiles
+            ]
         )
 
     @property
-    def residual_siemens(self) -> Floats:
-        """(rows, outputs): measured minus wanted difference."""
-        return self._assembled([part.matrix.programmed.residual_siemens for part in self.tiles])
+    def residual_of_largest(self) -> Floats:
+        """(rows, outputs): measured minus wanted difference, over the largest one that is wanted of
+        a pair in the same tile; zero where no tile was worth programming.
+        """
+        return self._assembled(
+            [
+                part.matrix.programmed.residual_siemens
+                / (np.abs(part.matrix.programmed.targets.difference_siemens).max() or 1.0)
+                for part in self.tiles
+            ]
+        )
 
     @property
     def unreachable(self) -> NDArray[np.bool_]:
@@ -208,7 +215,7 @@ class TiledMatrix:
     @property
     def residual_rms(self) -> float:
         """Root mean square of the residual of all programmed weights that are neither beyond reach
-        nor coarse, over the largest wanted difference; NaN if there are none.
+        nor coarse, over the largest wanted difference of their tile; NaN if there are none.
         """
         counts = self._marked(
             [
@@ -226,8 +233,7 @@ class TiledMatrix:
     def _relative_rms(self, counts: NDArray[np.bool_]) -> float:
         if not counts.any():
             return math.nan
-        largest = float(np.abs(self.wanted_siemens).max())
-        return float(np.sqrt((self.residual_siemens[counts] ** 2).mean())) / largest
+        return float(np.sqrt((self.residual_of_largest[counts] ** 2).mean()))
 
     def _marked(self, of_tiles: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Return marks (rows, outputs) put together of the tiles' own; False where no tile was
@@ -238,16 +244,12 @@ class TiledMatrix:
             whole[part.tile.block] = own
         return whole
 
-    def _assembled(self, siemens: Sequence[Floats]) -> Floats:
-        """Return a matrix (rows, outputs) put together of the tiles' own, on one scale."""
+    def _assembled(self, of_tiles: Sequence[Floats]) -> Floats:
+        """Return a matrix (rows, outputs) put together of the tiles' own."""
         whole = np.zeros(self.weights.shape)
-        for part, own in zip(self.tiles, siemens, strict=True):
-            whole[part.tile.block] = own * self.rescaled(part)
+        for part, own in zip(self.tiles, of_tiles, strict=True):
+            whole[part.tile.block] = own
         return whole
-
-    def rescaled(self, part: ProgrammedTile) -> float:
-        """Return what siemens of a tile are multiplied by, to be on the scale of the first."""
-        return self.scale_siemens / part.matrix.programmed.targets.scale_siemens
 
 
 def multiply_watched(

@@ -146,6 +146,7 @@ def render(
         shares=tables.shares(run.checks),
         confidence_level=CONFIDENCE_LEVEL,
         interval=tables.interval_in_words(run.validation.bits_interval),
+        scales=tables.scales_in_words(run.program.tiles[0].matrix.programmed),
         measuring_noise=pictures.measuring_noise(run.program.tiles[0].matrix.programmed),
         tile_rows=tables.tile_rows(run),
         unreachable=_weights(run, run.program.unreachable & ~run.program.lost),
@@ -168,7 +169,7 @@ def _pictures(run: Run) -> dict[str, str]:
         "branches": pictures.bits_against_branches(run.coverage, run.validation.bits),
         "convergence": pictures.convergence(run.program),
         "converters": pictures.converter_curves(run.calibration.converters),
-        "budget": waterfall(run.budget, run.validation.bits),
+        "budget": waterfall(run.budgets.whole, run.validation.bits),
         "averaging": validation_pictures.averaging(run.validation, checks),
     }
     if checks.reproducibility:
@@ -280,7 +281,7 @@ def _idle(converters: Converters) -> Listing:
 def _weights(run: Run, listed: NDArray[np.bool_]) -> Listing:
     """List some weights (rows, outputs), as wanted and as they are."""
     program, weights = run.program, run.program.weights
-    has = weights + program.residual_siemens / program.scale_siemens
+    has = weights + program.residual_weights
     found = np.argwhere(listed)
     entries = [
         f"{row + 1}, {output + 1}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"

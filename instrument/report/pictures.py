@@ -154,9 +154,10 @@ def error_histogram(validation: Validation) -> str:
 
 
 def error_map(program: TiledMatrix) -> str:
-    """Draw the residual of every weight (rows, outputs) over the array, ppm of the largest one."""
-    largest = np.abs(program.wanted_siemens).max()
-    residual = program.residual_siemens / largest * PPM
+    """Draw the residual of every pair (rows, outputs) over the array, ppm of the largest difference
+    that is wanted: as the board has them, each output at its own scale.
+    """
+    residual = program.residual_of_largest * PPM
     marked = program.unreachable | program.coarse
     shown = residual[~marked] if not marked.all() else residual
     limit = 3 * _rms(shown) or 1.0
@@ -201,7 +202,7 @@ def error_map(program: TiledMatrix) -> str:
             axis.set_major_locator(_whole_numbers())
         bar = figure.colorbar(image, extend="both", aspect=32, pad=0.02)
         bar.outline.set_linewidth(0.5)
-        bar.set_label("measured − wanted, ppm of the largest weight")
+        bar.set_label("measured − wanted, ppm of the largest pair")
 
     return draw(picture, TALL_INCHES)
 

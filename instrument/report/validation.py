@@ -39,6 +39,7 @@ class TileRow:
     """How one tile was programmed, and what its partial products are worth."""
 
     programmed: Programmed
+    scales: str
     precision: PrecisionRow
     predicted_bits: float
 
@@ -73,9 +74,14 @@ def not_one_shot_rows(checks: Checks) -> list[PrecisionRow]:
 def tile_rows(run: Run) -> list[TileRow]:
     """Return a row for each tile, in the order in which they were programmed."""
     return [
-        TileRow(part.matrix.programmed, _precision_row(str(part.tile), products), budget.bits)
+        TileRow(
+            part.matrix.programmed,
+            scales_in_words(part.matrix.programmed),
+            _precision_row(str(part.tile), products),
+            budget.bits,
+        )
         for part, products, budget in zip(
-            run.program.tiles, run.tile_validations, run.tile_budgets, strict=True
+            run.program.tiles, run.tile_validations, run.budgets.tiles, strict=True
         )
     ]
 
@@ -99,6 +105,13 @@ def shares(checks: Checks) -> list[Share]:
             ("switches: scatter from return to return", checks.hysteresis.relative_scatter),
         ]
     return [Share(name, fraction, as_bits(fraction)) for name, fraction in found]
+
+
+def scales_in_words(programmed: Programmed) -> str:
+    """Write the smallest and the largest of the outputs' scales, siemens for a weight of one."""
+    scales = programmed.targets.scale_siemens
+    ends = [wording.quantity(float(end), "S") for end in (scales.min(), scales.max())]
+    return " to ".join(dict.fromkeys(ends))
 
 
 def interval_in_words(ends: Interval | None) -> str:

@@ -13,10 +13,10 @@ def refine(program: TiledMatrix, validation: Validation) -> Validation:
 
         ŷ' = ŷ − x E,   E = (ΔT − ΔT_wanted) / scale,
 
-    with ΔT the pairs' measured transfer differences, (rows, outputs). It costs as many
-    multiply-adds as the whole product, so it tells where errors come from rather than how to
-    multiply: what it removes was the residual of programming, what it leaves is noise, drift and
-    what is not linear.
+    with ΔT the pairs' measured transfer differences, (rows, outputs), and the scale of each output.
+    It costs as many multiply-adds as the whole product, so it tells where errors come from rather
+    than how to multiply: what it removes was the residual of programming, what it leaves is noise,
+    drift and what is not linear.
     """
-    known = program.residual_siemens / program.scale_siemens
-    return replace(validation, answered=validation.answered - validation.inputs @ known)
+    known = validation.inputs @ program.residual_weights
+    return replace(validation, answered=validation.answered - known)

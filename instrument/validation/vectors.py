@@ -64,7 +64,7 @@ def largest_error_signs(program: TiledMatrix) -> Vectors:
     E is what the measured transfer matrix differs by from the wanted one. Of all x with |xᵢ| ≤ X,
     |Σᵢ xᵢ Eᵢⱼ| is largest, X·Σᵢ|Eᵢⱼ|, where every term has the same sign (Hölder's inequality).
     """
-    return _signs(program, program.residual_siemens)
+    return _signs(program, program.residual_weights)
 
 
 def _signs(program: TiledMatrix, of: NDArray[np.float64]) -> Vectors:

@@ -32,17 +32,45 @@ def job(seed, rows=20, outputs=10, wire=BOARD, weights=None):
 def test_the_best_scale_is_the_one_of_least_predicted_error(seed, noise):
     estimate, start, counts = job(seed)
     best = best_scale(estimate, start, counts, noise)
-    errors = [predicted_error(estimate, scaled(start, factor), counts, noise) for factor in FACTORS]
-    assert predicted_error(estimate, best, counts, noise) == min(errors)
+    errors = np.array(
+        [predicted_error(estimate, scaled(start, factor), counts, noise) for factor in FACTORS]
+    )
     factor = best.scale_siemens / start.scale_siemens
-    assert factor == pytest.approx(FACTORS[int(np.argmin(errors))])
+    chosen = np.abs(np.subtract.outer(FACTORS, factor)).argmin(axis=0)
+    np.testing.assert_allclose(np.array(FACTORS)[chosen], factor)
+    reached = np.take_along_axis(errors, chosen[None], axis=0)[0]
+    # by some bits, as its neighbours are judged with it, and most outputs have one in common
+    assert (np.log2(reached / errors.min(axis=0)) < 0.5).all()
+    assert np.log2(reached / errors.min(axis=0)).mean() < 0.2
     np.testing.assert_allclose(best.difference_siemens, factor * start.difference_siemens)
     assert best.total_siemens == start.total_siemens
 
 
+def test_an_output_that_is_nearly_out_of_reach_holds_no_other_back():
+    estimate, start, counts = job(4, 20, 10)
+    free = best_scale(estimate, start, counts, 1e-8).scale_siemens
+    start.difference_siemens[:, 3] *= 1.5
+    start.scale_siemens[3] *= 1.5
+    held = best_scale(estimate, start, counts, 1e-8).scale_siemens
+    np.testing.assert_allclose(np.delete(held, 3), np.delete(free, 3))
+    assert held[3] < 0.9 * 1.5 * free[3]
+
+
+def test_an_output_that_asks_for_nothing_has_a_say_in_nothing():
+    estimate, start, counts = job(4, 20, 10)
+    start.difference_siemens[:, 3] = 0.0
+    best = best_scale(estimate, start, counts, 1e-9)
+    assert best.scale_siemens[3] == start.scale_siemens[3]
+    assert (predicted_error(estimate, start, counts, 1e-9) > 0).tolist() == 3 * [True] + [
+        False
+    ] + 6 * [True]
+
+
 def test_the_more_noise_the_larger_the_scale():
     estimate, start, counts = job(4)
-    scales = [best_scale(estimate, start, counts, noise).scale_siemens for noise in EVERY_NOISE]
+    scales = [
+        np.median(best_scale(estimate, start, counts, noise).scale_siemens) for noise in EVERY_NOISE
+    ]
     assert scales == sorted(scales)
     assert scales[0] < scales[-1]
 
@@ -57,9 +85,9 @@ def test_noise_alone_is_the_noise_of_a_product():
     exact = inputs @ start.difference_siemens
     matrix = noise * random.standard_normal((2, 20, 10))
     off = readings[0] - readings[1] + inputs @ (matrix[0] - matrix[1]) * np.sqrt(3)
-    expected = np.linalg.norm(off) / np.linalg.norm(exact)
+    expected = np.linalg.norm(off, axis=0) / np.linalg.norm(exact, axis=0)
     stated = predicted_error(estimate, start, counts, noise)
-    assert stated == pytest.approx(expected, rel=0.1)
+    assert np.sqrt(((expected / stated) ** 2).mean()) == pytest.approx(1, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +103,7 @@ def test_what_selection_should_leave_is_about_what_it_leaves(rows, outputs, wire
     chosen = choose(bank, wanted, start.total_siemens, 2.0**-11 * np.abs(wanted).max()).pattern
     left = descend(estimate, wanted, chosen, counts).error_siemens
     reached = np.sqrt((left**2).mean() / (wanted**2).mean())
-    stated = predicted_error(estimate, targets, counts, 0.0)
+    stated = np.sqrt((predicted_error(estimate, targets, counts, 0.0) ** 2).mean())
     assert 0.5 < reached / stated < 2
 
 
@@ -88,13 +116,14 @@ def test_weights_that_do_not_count_do_not_choose():
     changed = replace(start, difference_siemens=extreme)
     for noise in EVERY_NOISE:
         best = best_scale(estimate, start, lonely, noise)
-        assert best_scale(estimate, changed, lonely, noise).scale_siemens == best.scale_siemens
+        again = best_scale(estimate, changed, lonely, noise)
+        np.testing.assert_array_equal(again.scale_siemens, best.scale_siemens)
 
 
 def test_nothing_that_counts():
     estimate, start, counts = job(8)
-    assert predicted_error(estimate, start, ~counts, 1e-10) == 0
-    assert best_scale(estimate, start, ~counts, 1e-10).scale_siemens > 0
+    assert not predicted_error(estimate, start, ~counts, 1e-10).any()
+    assert (best_scale(estimate, start, ~counts, 1e-10).scale_siemens > 0).all()
 
 
 def test_a_few_pairs_with_few_branches_hold_the_scale_down():
@@ -110,6 +139,6 @@ def test_a_few_pairs_with_few_branches_hold_the_scale_down():
     weak = replace(estimate, branches=replace(estimate.branches, branch_siemens=siemens))
     noise = 1e-8
     free, held = (best_scale(one, start, counts, noise) for one in (estimate, weak))
-    assert held.scale_siemens < free.scale_siemens
+    assert (held.scale_siemens[[2, 7, 4]] < free.scale_siemens[[2, 7, 4]]).all()
     reach = siemens[[3, 11, 17], [4, 14, 8]].sum(axis=1)
     assert (held.difference_siemens[[3, 11, 17], [2, 7, 4]] < 0.98 * reach).all()

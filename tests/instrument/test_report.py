@@ -35,6 +35,7 @@ from calibration.transfer import TransferMeasurement
 from calibration.uncertainty import Estimate
 from calibration.wire import WireEstimate
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
+from instrument.budget import Budgets
 from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
@@ -144,7 +145,7 @@ def make_run(
                 weights=weights,
                 programmed=Programmed(
                     pattern=np.zeros(branch_shape, dtype=bool),
-                    targets=Targets(wanted, scale_siemens, 40e-6),
+                    targets=Targets(wanted, np.full(weights.shape[1], scale_siemens), 40e-6),
                     transfer=TransferMeasurement(
                         transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
                     ),
@@ -162,8 +163,7 @@ def make_run(
         ),
         validation=validation,
         tile_validations=(validation,),
-        budget=budget,
-        tile_budgets=(budget,),
+        budgets=Budgets(budget, np.full(weights.shape[1], budget.relative_error), (budget,)),
         checks=make_checks(validation, error),
         calibration_expired=None,
         coverage=Coverage(
@@ -253,7 +253,7 @@ def in_tiles(run: Run) -> Run:
         run,
         program=TiledMatrix(weights, (part, below)),
         tile_validations=2 * run.tile_validations,
-        tile_budgets=2 * run.tile_budgets,
+        budgets=replace(run.budgets, tiles=2 * run.budgets.tiles),
     )
 
 

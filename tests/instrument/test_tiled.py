@@ -76,7 +76,7 @@ class IdealBoard:
         branches = calibration_of(np.broadcast_to(BRANCH_SIEMENS, self.shape))
         programmed = Programmed(
             pattern=pattern,
-            targets=Targets(wanted, scale_siemens, 1.0),
+            targets=Targets(wanted, np.full(weights.shape[1], scale_siemens), 1.0),
             transfer=TransferMeasurement(
                 (pattern @ BRANCH_SIEMENS)[: len(weights)],
                 np.zeros(self.columns),
@@ -124,8 +124,8 @@ def test_tiled_equals_untiled_on_an_ideal_board(random, rows, outputs, most_rows
     np.testing.assert_array_equal(untiled @ x, x @ weights)
     np.testing.assert_array_equal(in_tiles @ x, x @ weights)
     np.testing.assert_array_equal(in_tiles @ x[0], x[0] @ weights)
-    assert not in_tiles.residual_siemens.any()
-    np.testing.assert_array_equal(in_tiles.wanted_siemens, weights * in_tiles.scale_siemens)
+    assert not in_tiles.residual_weights.any()
+    assert not in_tiles.residual_of_largest.any()
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_products_on_boards_whose_temperature_moves_ten_times_as_much(tmp_path):
                 moments.append(bench.board.moment())
 
             partial = program.partial_products(inputs, note)
-            budget, _ = budgets_of(program, calibration, inputs, moments)
+            budget = budgets_of(program, calibration, inputs, moments).whole
         error = compare(program, inputs, program.sum_of(partial)).relative_error
         measured.append(error**2)
         predicted.append(budget.relative_error**2)

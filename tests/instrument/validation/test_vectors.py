@@ -65,7 +65,7 @@ def test_no_vector_has_a_larger_product(linear, x):
 def test_no_vector_is_answered_worse_by_a_linear_board(linear, x):
     drawn = vectors.largest_error_signs(linear).inputs
     worst = np.diag(validate(linear, drawn, sampled=False).error)
-    linear_error = linear.residual_siemens / linear.scale_siemens
+    linear_error = linear.residual_weights
     assert worst == pytest.approx(FULL_SCALE * np.abs(linear_error).sum(axis=0), rel=1e-5)
     error = (linear @ x) - x @ linear.weights
     assert (np.abs(error) <= worst * (1 + 1e-5)).all()
