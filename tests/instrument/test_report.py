@@ -490,7 +490,7 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "20 ms",
         "rows at ±937.5 mV, range 30 µA",
         f"({abs(largest.deviation) / step:.4f} ± {largest.uncertainty / step:.4f}) steps "
-        f"(row {largest.channel}; standard)",
+        f"(row {largest.channel + 1}; standard)",
         "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
