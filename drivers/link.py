@@ -6,6 +6,7 @@ Ctrl-C) leaves it dirty, and the next exchange first recovers, so that no answer
 another question than its own.
 """
 
+import logging
 import re
 import secrets
 import threading
@@ -20,6 +21,8 @@ from drivers.wires import Wire, open_wire
 
 Trace = Callable[[Literal["sent", "received"], float, bytes], None]
 
+_log = logging.getLogger(__name__)
+_LOGGED_BYTES = 160
 _PIECE_BYTES = 1 << 15
 _NONCE_ANSWER_BYTES = 64
 
@@ -251,6 +254,10 @@ class Link:
                 self._tell("received", bytes(received))
 
     def _tell(self, direction: Literal["sent", "received"], data: bytes) -> None:
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug(
+                "%s %s %d bytes: %r", self.resource, direction, len(data), data[:_LOGGED_BYTES]
+            )
         if self._trace is not None:
             self._trace(direction, time.monotonic(), bytes(data))
 

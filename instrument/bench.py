@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeAlias, get_args
@@ -134,8 +135,8 @@ class Bench:
         """Measure the converters of the board, every branch, the gains of the ranges, the noise.
 
         Branches are read with apertures of whole line cycles, which no mains pickup passes,
-        whatever products use. `progress` hears of blocks done, then of rows, then of ranges; `tell`
-        is given what was measured, as it comes.
+        whatever products use. `progress` hears of converters, branches and ranges, a third each;
+        `tell` is given what was measured, as it comes.
         """
         with self._at_work(), shown("calibrate", progress) as watched:
             return self._calibrate(watched, tell)
@@ -147,18 +148,19 @@ class Bench:
         settling = choose_settle_time(self.board, self.config.board.fixed_settle_seconds)
         if settling.too_short:
             _log.warning("%s", settling.in_words)
-        converters = measure_converters(self.board, progress=progress)
+        of_all = partial(of_one_among, progress, count=3)
+        converters = measure_converters(self.board, progress=of_all(0))
         tell(converters)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
         aperture_seconds = self.board.aperture_seconds
         cycles = max(1, round(aperture_seconds * self.board.line_hertz))
         self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
-        measured = branches.characterize(straight, progress=progress, tell=tell)
+        measured = branches.characterize(straight, progress=of_all(1), tell=tell)
         tell(measured)
         self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
-        gains = measure_ranges(straight, converters.columns, measured, progress=progress)
+        gains = measure_ranges(straight, converters.columns, measured, progress=of_all(2))
         ranges_done = self.board.seconds()
         # The noise is that of the board itself, before anything is corrected.
         settings = usual_settings(

@@ -51,7 +51,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  (its callback says it)
         bool,
         typer.Option(
             "--version",
@@ -61,4 +61,6 @@ def _common(
         ),
     ] = False,
 ) -> None:
-    pass
+    from instrument.cli.logs import start_logging
+
+    start_logging()

@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from calibration.crossbar import Progress as Report
+from instrument import interruption
+from instrument.printable import printable_values
 
+SAY_SECONDS = 60.0
+_log = logging.getLogger(__name__)
 # Progress and errors go to stderr: stdout carries the result alone.
 _STDERR = Console(stderr=True)
 
 
 @contextmanager
 def step(name: str) -> Iterator[Report]:
-    """Show a progress bar for one step; what is yielded takes (done, total)."""
+    """Show how far one step is: as a bar on a terminal, else as a line when it is done and one in
+    each minute before. What is yielded takes (done, total), and hears signals that were lost.
+    """
     columns = (
         TextColumn("{task.description:<10}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    # In a log nobody watches a bar grow.
-    with Progress(*columns, console=_STDERR, disable=not _STDERR.is_terminal) as bars:
+    began = said = time.monotonic()
+    watched = _STDERR.is_terminal
+    with Progress(*columns, console=_STDERR, disable=not watched) as bars:
         task = bars.add_task(name, total=None)
 
         def report(done: int, total: int) -> None:
+            nonlocal said
+            interruption.check()
             bars.update(task, completed=done, total=total)
+            now = time.monotonic()
+            if now - said >= SAY_SECONDS and not watched:
+                said = now
+                _log.info("%s: %.0f %% after %.0f s", name, 100 * done / total, now - began)
 
         yield report
         # A step that counts nothing, or ended early, is done all the same.
         done = bars.tasks[task].completed or 1
         bars.update(task, total=done, completed=done)
+    seconds = time.monotonic() - began
+    _log.log(logging.DEBUG if watched else logging.INFO, "%s: done in %.1f s", name, seconds)
 
 
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:
@@ -46,6 +69,7 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.out(json.dumps(document, indent=2), highlight=False)
     else:
+        document = printable_values(document)
         console.print(_table(document))
         console.print(f"Report: {document['run']['report']}", soft_wrap=True)
 
@@ -56,6 +80,7 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         console.out(json.dumps(budget, indent=2), highlight=False)
         return
+    budget = printable_values(budget)
     table = Table(title="Relative error of the products")
     table.add_column("cause")
     for name in ("relative error", "bits"):

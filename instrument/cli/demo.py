@@ -6,7 +6,7 @@ import time
 
 import typer
 
-from instrument.cli.options import Json, Link, LinkOption, Note, Out, Seed, Title
+from instrument.cli.options import Json, Link, LinkOption, LogFile, Note, Out, Seed, Title, Verbose
 
 PRESET = "64x16"
 BITS, AGREEMENT = 11.0, 0.995
@@ -19,6 +19,8 @@ def demo(
     out: Out = None,
     title: Title = None,
     note: Note = None,
+    verbose: Verbose = False,
+    log: LogFile = None,
     json: Json = False,
 ) -> None:
     """Classify handwritten digits on a simulated board, end to end.
@@ -30,10 +32,12 @@ def demo(
     """
     began = time.perf_counter()  # before the heavy imports: they are part of the wait
     from instrument.cli.job import Job, carry_out
+    from instrument.cli.logs import start_logging
     from instrument.digits import load_digits
     from instrument.results import Specification
     from instrument.validation import Scope
 
+    start_logging(verbose=verbose, file=log)
     digits = load_digits()
     status = carry_out(
         Job(

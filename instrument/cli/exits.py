@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import io
+import logging
 import os
 import signal
 import sys
@@ -141,7 +142,9 @@ def _flushed(status: int) -> int:
 
 
 def _say(line: str) -> None:
-    _print(f"ohmsum: {printable(' '.join(line.split()))}")
+    line = " ".join(line.split())
+    logging.getLogger(__name__).debug("%s", line)
+    _print(f"ohmsum: {printable(line)}")
 
 
 def _print(line: str) -> None:

@@ -30,6 +30,18 @@ LinkOption = Annotated[
         "[default: socket]",
     ),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say on stderr what is done, in detail.")
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="Write all that is done behind what this file holds, every message to and from the "
+        "board included.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

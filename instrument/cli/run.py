@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LinkOption, Note, Out, Seed, Title
+from instrument.cli.options import Json, LinkOption, LogFile, Note, Out, Seed, Title, Verbose
 
 
 def run(
@@ -89,6 +89,8 @@ def run(
     out: Out = None,
     title: Title = None,
     note: Note = None,
+    verbose: Verbose = False,
+    log: LogFile = None,
     json: Json = False,
 ) -> None:
     """Calibrate a board, program a matrix, validate its products, write a report.
@@ -99,8 +101,10 @@ def run(
     """
     began = time.perf_counter()  # before the heavy imports: they are part of the wait
     from instrument.cli.job import carry_out
+    from instrument.cli.logs import start_logging
     from instrument.cli.plan import plan
 
+    start_logging(verbose=verbose, file=log)
     job = plan(
         bench,
         matrix,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, Seed
+from instrument.cli.options import Json, LogFile, Seed, Verbose
 
 
 def sim(
@@ -39,6 +39,8 @@ def sim(
             "error, every fault. Written again when the bench is stopped.",
         ),
     ] = None,
+    verbose: Verbose = False,
+    log: LogFile = None,
     json: Json = False,
 ) -> None:
     """Serve a simulated bench on this machine's loopback until stopped (Ctrl-C, SIGTERM).
@@ -46,8 +48,10 @@ def sim(
     Prints where its instruments answer and writes a bench.toml, so that another terminal can say
     `ohmsum run --bench bench.toml --matrix random`.
     """
+    from instrument.cli.logs import start_logging
     from instrument.cli.sim_server import serve
 
+    start_logging(verbose=verbose, file=log)
     serve(
         board,
         seed=seed,

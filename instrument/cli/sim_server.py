@@ -12,6 +12,7 @@ from rich.console import Console
 from instrument.config import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
 from instrument.interruption import Interrupted
+from instrument.printable import printable
 from instrument.reading import read_bytes
 from instrument.writing import write_text
 from simulator.bench import Wire, serve_bench
@@ -50,14 +51,15 @@ def serve(
             write_text(bench, MARK + bench_toml(board["socket"]))
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
             console = Console(markup=False, emoji=False)
+            name, written = printable(preset.name), printable(str(bench))
             if as_json:
                 console.out(json.dumps(announcement), highlight=False)
             else:
-                console.print(f"Simulated board {preset.name}, seed {seed}, until Ctrl-C:")
+                console.print(f"Simulated board {name}, seed {seed}, until Ctrl-C:")
                 for wire, resource in board.items():
                     console.print(f"  {wire:<7} {resource}", highlight=False, soft_wrap=True)
                 console.print(
-                    f"In another terminal:  ohmsum run --bench {bench} --matrix random",
+                    f"In another terminal:  ohmsum run --bench {written} --matrix random",
                     soft_wrap=True,
                 )
             console.file.flush()
@@ -66,6 +68,8 @@ def serve(
     except Interrupted:
         # Being stopped is how a server ends.
         return
+    except BrokenPipeError:
+        raise  # the reader of stdout has gone: no port's fault, no file's
     except OSError as error:
         said = error.strerror or error
         if error.filename:

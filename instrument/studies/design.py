@@ -30,6 +30,7 @@ from calibration.studies.search import (
 from instrument.cli.console import step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.errors import UsageError
+from instrument.printable import printable
 from instrument.report.pictures import draw
 from instrument.report.wording import quantity
 from instrument.runs import claim_folder
@@ -235,7 +236,7 @@ def _print(console: Console, document: dict[str, Any], ours: Expected, folder: P
         f"Buy for each crosspoint: {', '.join(bought)}",
         f"Expect {_headline(rows[0])} in {_percent(goal['yield'])} of pairs: {_verdict(rows)}",
         f"Goal {_outcome(document, ours)}",
-        f"Board: ohmsum sim --board {folder / 'board.toml'}",
+        f"Board: ohmsum sim --board {printable(str(folder / 'board.toml'))}",
     ]
     for line in lines:
         console.print(line, soft_wrap=True)

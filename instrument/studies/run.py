@@ -16,6 +16,7 @@ from rich.table import Table
 
 from calibration.studies.frame import Row, Scheduler, Study, Summary, gather
 from instrument.cli.console import step
+from instrument.printable import printable
 from instrument.report.pictures import draw
 from instrument.runs import RESULTS
 from instrument.studies.files import study_document, write_table
@@ -61,7 +62,7 @@ def run_study(
     console.print(findings_table(study.title, summary.findings))
     for note in (f"Source: {study.source}.", *study.notes):
         console.print(note, soft_wrap=True)
-    console.print(f"Files: {folder}/{study.name}.csv, .json, .svg", soft_wrap=True)
+    console.print(f"Files: {printable(str(folder))}/{study.name}.csv, .json, .svg", soft_wrap=True)
 
 
 def _machines(jobs: int | None, scheduler: str | None) -> AbstractContextManager[Scheduler]:
