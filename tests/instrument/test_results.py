@@ -201,7 +201,7 @@ def test_thorough_and_over_hours(run_json, tmp_path):
         "reprogrammed",
     ):
         with np.load(tmp_path / "results" / f"{name}.npz") as kept:
-            assert all(np.isfinite(kept[array]).all() for array in kept)
+            assert all(np.isfinite(kept[array]).all() for array in set(kept) - {"run"})
     assert run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2")["validation"] == validation
 
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from datetime import datetime
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from instrument.provenance import commit_of
 from instrument.runs import claim_folder
 from instrument.store import load_calibration
 
+ROOT = Path(__file__).parents[2]
 RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")
 
 
@@ -188,3 +191,15 @@ def test_a_commit_is_that_of_the_checkout(tmp_path):
     for command in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "first"]):
         subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
     assert re.fullmatch(r"[0-9a-f]{40}", commit_of(tmp_path))
+
+
+def test_the_page_of_files_names_every_array(ohmsum, tmp_path):
+    page = (ROOT / "docs" / "files.md").read_text("utf-8")
+    named = re.findall(r"`([\w.*-]+)`", page)
+    assert ohmsum(*RANDOM_RUN, "--thorough", "--hours", "0.1", "--out", "kept").status == 0
+    for path in (tmp_path / "kept").iterdir():
+        assert path.name in named
+        if path.suffix == ".npz":
+            with np.load(path) as data:
+                missing = [one for one in data if not any(fnmatch(one, name) for name in named)]
+            assert not missing, path.name

@@ -74,7 +74,8 @@ def test_the_command_line_takes_them(ohmsum, day, tmp_path):
     assert 0 < said["median_uncertainty_per_kelvin"] < 30e-6
     kept = load_calibration(tmp_path / "out" / "calibration.npz")
     assert kept.temperature.own_per_kelvin == said["own_per_kelvin"]
-    twice = ohmsum(*asked, "--calibration", day[2], "--earlier", day[2])
+    again = (*asked[:-1], "again")
+    twice = ohmsum(*again, "--calibration", day[2], "--earlier", day[2])
     assert (twice.status, twice.out) == (2, "")
     assert "given twice" in twice.err
 
