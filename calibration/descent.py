@@ -173,7 +173,8 @@ def _sweep(
     done = (counts & ~off).astype(np.float64)
     turn = np.add.outer(np.arange(rows)[::-1], np.arange(outputs)) % GROUPS
     for group in range(GROUPS):
-        at = np.nonzero(off & (turn == group))
+        # Copies: of several pairs they would be views with strides, which compile once more.
+        at = tuple(place.copy() for place in np.nonzero(off & (turn == group)))
         which = at[0] * outputs + at[1]
         if not len(which):
             continue

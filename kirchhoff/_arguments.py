@@ -46,7 +46,8 @@ def real_matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(
             f"{name} must be a matrix of real numbers, not {array.ndim}-dimensional {array.dtype}"
         )
-    matrix = np.ascontiguousarray(array, dtype=np.float64)
+    # Writable, by a copy where need be: kernels are compiled for one kind of array alone.
+    matrix = np.require(array, np.float64, ["C", "A", "W"])
     if not np.isfinite(matrix).all():
         raise ValueError(f"{name} must be finite")
     return matrix

@@ -114,9 +114,9 @@ def _join(X: Array, Y: Array, seam: Seam) -> Array:
         _add_product(XX, a, PQ, 1.0)
         _add_product(XY, Q, b, 1.0)
         _add_product(YY, b, R, -1.0)
-        _place(out[k], XX, new_x, new_x, False)
-        _place(out[k], YY, new_y, new_y, False)
-        _place(out[k], XY, new_x, new_y, True)
+        _place(out[k], XX, new_x, new_x, s < 0)
+        _place(out[k], YY, new_y, new_y, s < 0)
+        _place(out[k], XY, new_x, new_y, s > 0)
     return out
 
 

@@ -104,13 +104,30 @@ def _column_sums(sums: Array, A: Array, B: Array) -> None:
 
 
 @callee
+def _largest(values: Array) -> float:
+    """The largest absolute value. Numba's own maximum takes long to compile, as its sum does."""
+    most = 0.0
+    for value in values:
+        most = max(most, abs(value))
+    return most
+
+
+@callee
+def _sum(values: Array) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+@callee
 def _largest_current(G: Array, U: Array) -> float:
     """The largest column's sum of |G U|."""
     sums = np.zeros(G.shape[1])
     for i in range(len(G)):
         for j in range(G.shape[1]):
             sums[j] += G[i, j] * abs(U[i, j])
-    return float(sums.max())
+    return _largest(sums)
 
 
 @callee
@@ -142,10 +159,10 @@ def _iterate(currents: Array, W: Array, fed: Array, reach: Array, board: Ladders
     for step in range(MAX_STEPS + 1):
         _column_voltages(z, residual, column_factors, ohms)
         # reach |z|, with reach = G, bounds what the next correction does to the currents.
-        if _largest_current(reach, z) <= 1e-14 * np.abs(currents).max() + 1e-16 * largest_fed:
-            return step if largest_fed <= 1e3 * np.abs(currents).max() else -1
+        if _largest_current(reach, z) <= 1e-14 * _largest(currents) + 1e-16 * largest_fed:
+            return step if largest_fed <= 1e3 * _largest(currents) else -1
         _column_sums(power, residual, z)
-        last_rz, rz = rz, power.sum()
+        last_rz, rz = rz, _sum(power)
         beta = rz / last_rz if step else 0.0
         for i in range(rows):
             for j in range(columns):
@@ -161,7 +178,7 @@ def _iterate(currents: Array, W: Array, fed: Array, reach: Array, board: Ladders
                 U[i, j] = Mp[i, j] - Np
                 power[j] += p[i, j] * U[i, j]
                 taken[j] += z[i, j] - Np
-        used = power.sum()
+        used = _sum(power)
         if not (rz > 0.0 and used > 0.0):
             return -1  # rounding is all that is left, and more than is tolerated
         alpha = rz / used
@@ -209,7 +226,7 @@ def solve_dipole(
             to_rows[i] += into_rows[i, j] - G[i, j] * drops[i, j]
             drops[i, j] -= W[i, j]
     # As for the columns in `_iterate`: of little that arrives, rounding would show.
-    return int(steps) if 1e3 * np.abs(to_rows).max() >= 1.0 else -1
+    return int(steps) if 1e3 * _largest(to_rows) >= 1.0 else -1
 
 
 @kernel

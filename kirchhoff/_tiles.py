@@ -104,7 +104,7 @@ def _solve(A: Array, B: Array) -> None:
     """B becomes A^-1 B, A as `_factor` leaves it."""
     s = len(A)
     for i in range(1, s):
-        _subtract_rows(B[i], A[i], B, 0, i)
+        _subtract_rows(B[i], A[i], B, i - i, i)
     for i in range(s - 1, -1, -1):
         _subtract_rows(B[i], A[i], B, i + 1, s)
         row, f = B[i], A[i, i]
@@ -133,9 +133,12 @@ def _join(X: Array, Y: Array, seam: Seam) -> Array:
     s, nx, ny = len(cx), len(ox), len(oy)
     minus_Z, P = _pick(X, cx, cx), _pick(Y, cy, cy)
     a, b = _pick(X, cx, ox), _pick(Y, cy, oy)
-    A, Q, R = np.eye(s), a.copy(), np.zeros((s, ny))
+    A, Q, R = np.zeros((s, s)), a.copy(), np.zeros((s, ny))
+    for i in range(s):
+        A[i, i] = 1.0
+    # No option or bound that is a constant: each would have a form of the function for itself.
     for C, B in ((A, P), (R, b)):
-        add_product(C, minus_Z, B, -1.0, False)
+        add_product(C, minus_Z, B, -1.0, s < 0)
     _factor(A)
     for B in (Q, R):
         _solve(A, B)

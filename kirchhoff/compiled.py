@@ -161,6 +161,14 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba is not typed
             return None
 
 
+def note_in_cache(path: Path) -> None:
+    """Leave an empty file in the cache folder, kept and removed as kernels' files are.
+
+    Raises OSError.
+    """
+    _write(path, b"")
+
+
 @cache
 def versions() -> tuple[str, ...]:
     """What machine code depends on beside its source and the processor."""

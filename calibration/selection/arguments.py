@@ -72,7 +72,7 @@ def checked_spread(
     if covariance is None:
         return None
     matrix = real_array(covariance, "covariance", (cells, n, n))
-    variance = np.ascontiguousarray(np.diagonal(matrix, axis1=1, axis2=2))
+    variance = np.diagonal(matrix, axis1=1, axis2=2).copy()
     if (variance < 0.0).any():
         raise ValueError("covariance must not have a negative variance")
     deviation = np.sqrt(variance)
@@ -91,7 +91,7 @@ def checked_bound(value: ArrayLike, name: str, cells: int) -> Floats:
         raise ValueError(f"{name} has shape {bound.shape}, expected () or {(cells,)}")
     if (bound < 0.0).any():
         raise ValueError(f"{name} must not be negative")
-    return np.ascontiguousarray(np.broadcast_to(bound, (cells,)))
+    return np.full(cells, bound)
 
 
 def real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> Floats:
@@ -101,7 +101,8 @@ def real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> F
         raise ValueError(f"{name} must hold real numbers, not {array.dtype}")
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-    array = np.asarray(array, dtype=np.float64, order="C")
+    # Writable, by a copy where need be: kernels are compiled for one kind of array alone.
+    array = np.require(array, np.float64, ["C", "A", "W"])
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite")
     return array
@@ -120,4 +121,4 @@ def _flags(values: ArrayLike, name: str, shape: tuple[int, int]) -> Bools:
         raise ValueError(f"{name} must be bool, not {flags.dtype}")
     if flags.shape != shape:
         raise ValueError(f"{name} has shape {flags.shape}, expected {shape}")
-    return np.ascontiguousarray(flags)
+    return np.require(flags, requirements=["C", "A", "W"])

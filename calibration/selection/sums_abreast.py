@@ -209,6 +209,7 @@ def nearest_abreast(cells: Cells, answer: Answer) -> None:
     weights = np.zeros((2 * half, LANES), np.int64)
     cell_weights = np.empty((LANES, n), np.int64)
     chosen = np.empty((2 * half, LANES), np.bool_)
+    cell_chosen = np.empty(n, np.bool_)
     target = np.ones(LANES, np.int64)  # lanes left over hold a cell without conductance
     first = np.empty(2 * rows * LANES, np.int64)
     second = np.empty(2 * rows * LANES, np.int64)
@@ -252,4 +253,6 @@ def nearest_abreast(cells: Cells, answer: Answer) -> None:
         trace_back(left[0], first, first_totals, at, chosen[:half])
         trace_back(left[1], second, second_totals, at, chosen[half:])
         for lane in range(lanes):
-            write_answer(cells, group + lane, cell_weights[lane], chosen[:n, lane], answer)
+            for k in range(n):
+                cell_chosen[k] = chosen[k, lane]
+            write_answer(cells, group + lane, cell_weights[lane], cell_chosen, answer)

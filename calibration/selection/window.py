@@ -139,8 +139,9 @@ def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> 
     by_mask = np.empty(1 << most)
     sorted_seconds = np.empty((2, 1 << most))
     for c in range(cells.target.size):
-        target, scale, answer.status[c] = fixed_point(cells, c, weights)
-        reach = window_reach(cells, c, criterion.window[c], scale, answer.status[c])
+        target, scale, status = fixed_point(cells, c, weights)
+        answer.status[c] = status
+        reach = window_reach(cells, c, criterion.window[c], scale, status)
         wanted = second_weights(cells, c, weights, criterion, seconds)
         # Unusable branches are left out: as zeros they would double the subsets to look at.
         used = np.flatnonzero(cells.usable[c])

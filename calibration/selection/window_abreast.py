@@ -156,7 +156,7 @@ def _settle(
         return UNSETTLED, False, 0, 0
     if not outward and key < limits.least:
         return EMPTY, False, 0, 0
-    here = there = -1
+    here = there = min(start, 0) - 1  # -1, but no constant: that has a form of callees for itself
     for i in range(start, start + BLOCK, LANES):
         for j in range(i + LANES, words.upper.size, LANES):
             if words.upper[j] - words.upper[i] > reach:
@@ -206,8 +206,9 @@ class _Group(NamedTuple):
     target: Ints  # (lanes,)
     widest: Ints32  # (lanes,), negative where a cell is not searched
     least: Ints32  # (lanes,)
-    exact: list[Exact]
-    limits: list[Limits]
+    exact: Ints  # (lanes, 2), the integers of each one's Exact
+    rider: Floats  # (lanes,), its rider's target
+    limits: Ints  # (lanes, 5), its Limits
 
 
 @callee
@@ -233,7 +234,11 @@ def _pack_group(
         group.target[lane], answer.status[c], outcome[c] = cell.target, cell.status, cell.outcome
         if cell.outcome == SETTLED:
             limits = _limits(cell, slack, outward, within[c])
-            group.exact[lane], group.limits[lane] = cell.exact, limits
+            group.exact[lane, 0], group.exact[lane, 1] = cell.exact.target, cell.exact.reach
+            group.rider[lane] = cell.exact.rider
+            bounds = group.limits[lane]
+            bounds[0], bounds[1], bounds[2] = limits.widest, limits.surely_widest, limits.least
+            bounds[3], bounds[4] = limits.surely_least, limits.margin
             group.widest[lane], group.least[lane] = limits.widest, limits.least
             for k in range(size):
                 group.packed[k, lane] = cell_packed[k]
@@ -265,7 +270,9 @@ def _find_pairs(
     empty = False
     for lane in range(outcome.size):
         if searched[lane]:
-            limits = group.limits[lane]
+            bounds = group.limits[lane]
+            limits = Limits(bounds[0], bounds[1], bounds[2], bounds[3], bounds[4])
+            exact = Exact(group.exact[lane, 0], group.exact[lane, 1], group.rider[lane])
             start, key = best.start[lane] + lane, best.key[lane]
             found, surely, a, rest = _settle(
                 words, start, key, best.next_key[lane], limits, outward
@@ -281,7 +288,7 @@ def _find_pairs(
                     sides,
                     group.target[lane],
                     (group.weights[lane], group.riders[lane]),
-                    (group.exact[lane], within[lane] if outward else np.inf),
+                    (exact, within[lane] if outward else np.inf),
                     chosen,
                 )
             outcome[lane] = found
@@ -334,8 +341,9 @@ def search_abreast(
         np.zeros(LANES, np.int64),
         np.empty(LANES, np.int32),
         np.empty(LANES, np.int32),
-        [Exact(0, 0, 0.0) for _ in range(LANES)],
-        [Limits(0, 0, 0, 0, 0) for _ in range(LANES)],
+        np.zeros((LANES, 2), np.int64),
+        np.zeros(LANES),
+        np.zeros((LANES, 5), np.int64),
     )
     best = Best(
         np.empty(LANES, np.int32),
@@ -346,6 +354,7 @@ def search_abreast(
     left = np.zeros((2, LANES), np.int64)
     at = np.empty(LANES, np.int64)
     chosen = np.empty((2 * half, LANES), np.bool_)
+    cell_chosen = np.empty(n, np.bool_)
     for start in range(0, count, LANES):
         end = min(start + LANES, count)
         _pack_group(cells, criterion, start, (outward, within), group, answer, outcome)
@@ -364,4 +373,6 @@ def search_abreast(
         for c in range(start, end):
             if outcome[c] == SETTLED:
                 lane = c - start
-                write_answer(cells, c, group.weights[lane], chosen[:n, lane], answer)
+                for k in range(n):
+                    cell_chosen[k] = chosen[k, lane]
+                write_answer(cells, c, group.weights[lane], cell_chosen, answer)

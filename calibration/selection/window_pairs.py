@@ -151,8 +151,9 @@ def nearest_total_abreast(
         lanes = min(LANES, count - group)
         for lane in range(lanes):
             c = group + lane
-            target, scale, answer.status[c] = fixed_point(cells, c, weights[lane])
-            reach[lane] = window_reach(cells, c, criterion.window[c], scale, answer.status[c])
+            target, scale, status = fixed_point(cells, c, weights[lane])
+            answer.status[c] = status
+            reach[lane] = window_reach(cells, c, criterion.window[c], scale, status)
             fits, total = _sides(cells, c, weights[lane], cell_sides, branches[lane])
             outcome[c] = EMPTY if reach[lane] < 0 else SETTLED if fits else UNSETTLED
             second = to_fixed(min(max(criterion.target[c], 0.0), total), scale)

@@ -14,6 +14,7 @@ from instrument.cli.design import design
 from instrument.cli.run import run
 from instrument.cli.sim import sim
 from instrument.cli.study import study
+from instrument.cli.warm_up import warm_up
 
 app = typer.Typer(
     name="ohmsum",
@@ -37,6 +38,7 @@ app.command()(sim)
 app.command()(run)
 app.command()(budget)
 app.command()(design)
+app.command()(warm_up)
 app.add_typer(study, name="study")
 
 

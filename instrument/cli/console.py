@@ -63,6 +63,12 @@ def step(name: str) -> Iterator[Report]:
     _log.log(logging.DEBUG if watched else logging.INFO, "%s: done in %.1f s", name, seconds)
 
 
+def say(line: str) -> None:
+    """Tell a person who watches why a command takes longer than it will the next time."""
+    if _STDERR.is_terminal:
+        _STDERR.print(line, markup=False, highlight=False)
+
+
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     """Print a result document: as JSON and nothing else, or as a table."""
     console = Console(markup=False, emoji=False)  # names of files and boards are shown as they are

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from calibration.targets import MatrixError
 from instrument.bench import SIMULATED, Wire, open_bench
 from instrument.budget import RESULT_FILE
-from instrument.cli.console import print_result, step
+from instrument.cli.console import print_result, say, step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
 from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, random_inputs, random_matrix
+from instrument.kernels import compiling_beside
 from instrument.pipeline import Run, run_pipeline
 from instrument.provenance import operand
 from instrument.results import Specification, result_document
@@ -74,7 +75,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
         folder = kept.enter_context(claim_folder(out, job.name))
         parts = kept.enter_context(keeping_so_far(folder))
         with ExitStack() as stack:
-            # The first time on a machine a simulated bench compiles its network solver.
+            kept.enter_context(compiling_beside(say))
             with step("open"):
                 opened = open_bench(
                     job.bench, seed=job.seed, link=job.link, take_over=job.take_over

@@ -1,0 +1,218 @@
+"""All kernels compiled ahead: by another process while a run measures, or by `ohmsum warm-up`.
+
+Numba compiles with Python's own lock held, one kernel at a time, so that only processes run side
+by side. They meet in the cache (`kirchhoff.compiled`), where none compiles what another one does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import calibration
+import kirchhoff
+from kirchhoff.compiled import cache_folder, note_in_cache, versions
+
+_log = logging.getLogger(__name__)
+
+TYPICAL_SECONDS = 20  # on a desktop of two cores, beside the run itself
+ENDING_SECONDS = 5.0
+
+
+def _network() -> None:
+    """What a simulated board and the fit of the wires call."""
+    wire = kirchhoff.Wire(0.02, 0.02, 0.05, 0.05)
+    siemens = np.full((16, 8), 1e-5)
+    kirchhoff.column_currents(siemens, np.ones((1, 16)), wire)
+    kirchhoff.transfer_matrix(siemens, wire)
+
+
+def _pairs(cells: int, branches: int) -> NDArray[np.float64]:
+    sign = np.where(np.arange(branches) % 2, -1.0, 1.0)
+    return np.random.default_rng(1).uniform(0.5, 1.5, (cells, branches)) * sign
+
+
+def _selection() -> None:
+    """What programming calls on any board of up to 14 branches a crosspoint."""
+    from calibration import selection
+    from calibration._moves import make_moves
+
+    pairs = _pairs(64, 12)
+    target = np.zeros(len(pairs))
+    total = np.abs(pairs).sum(axis=1) / 2
+    lopsided = np.abs(pairs) * np.linspace(0.5, 1.5, 12)
+    selection.select(pairs, target)
+    for second, windows in ((np.abs(pairs), (1e-1,)), (lopsided, (1e-1, 1e-2, 1e-3))):
+        for window in windows:
+            selection.select_in_window(pairs, target, second, total, window)
+    one, board = np.ones(1), np.ones((2, 2))
+    at = np.zeros(1, np.intp), np.zeros(1, np.intp)
+    make_moves(board.copy(), board.copy(), board, board, board, 1.0, at, one, one, one)
+
+
+def _special() -> None:
+    """What wider crosspoints, tolerances, least expected errors and altered boards call."""
+    from calibration import selection
+
+    wire = kirchhoff.Wire(0.02, 0.02, 0.05, 0.05)
+    siemens = np.full((16, 8), 1e-5)
+    changed = siemens.copy()
+    changed[0, 0] *= 2
+    kirchhoff.updated_transfer(kirchhoff.transfer_matrix(siemens, wire), siemens, changed, wire)
+
+    wide = _pairs(1, 30)
+    selection.select(wide, [0.0])
+    selection.select_in_window(wide, [0.0], np.abs(wide), [10.0], 1e-6)
+    few = _pairs(2, 6)
+    target = np.zeros(2)
+    selection.select(few, target, three_way=True)
+    spread = np.full(few.shape, 1e-3)
+    selection.select(few, target, uncertainty=spread, objective="least_square_error")
+    for branches in (6, 24):  # the sums of more than 22 are kept in 64 bits
+        selection.select_prepared(selection.prepare(_pairs(2, branches)), target)
+
+
+def _studies() -> None:
+    """What `ohmsum study` and `ohmsum design` call."""
+    from calibration.studies import bits, design, fixed_size, partition, pruning
+    from calibration.studies.frame import Chunk
+
+    bits.measure(1, Chunk("bits", "uniform", 6, 0, 2))
+    fixed_size.measure(1, Chunk("fixed-size", fixed_size.CASES[0], 6, 0, 2))
+    partition.measure(1, Chunk("partition", "9 bits", 6, 0, 2))
+    pruning.measure(1, Chunk("pruning", pruning.SUBSET, 6, 0, 2))
+    parts = design.Parts(3, 0.1, "uniform", 1e5, 10.0, 20.0, 0.2, 1e10)
+    lot = design.draw_lot(parts, np.random.default_rng(1), 2)
+    design.pair_bits(parts, np.full(3, 1e5), lot)
+
+
+GROUPS: dict[str, Callable[[], None]] = {
+    "selection": _selection,
+    "network": _network,
+    "special": _special,
+    "studies": _studies,
+}
+OF_A_RUN = ("selection", "network")
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How a group of kernels was compiled."""
+
+    group: str
+    seconds: float
+    compiled: int
+    """Kernels that were not in the cache."""
+
+
+def compile_group(group: str) -> Filled:
+    """Call every kernel of a group once; what is in the cache is loaded."""
+    from numba.core import event
+
+    began = time.perf_counter()
+    with event.install_recorder("numba:compile") as recorder:
+        GROUPS[group]()
+    starts = [e for _, e in recorder.buffer if e.is_start]
+    _note(group)
+    return Filled(group, time.perf_counter() - began, len(starts))
+
+
+@contextmanager
+def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
+    """Compile what a run needs in another process, the first time on a machine, and say so.
+
+    `announce` is given a line for whoever watches. The process ends with the run. Where there is a
+    single processor or no cache, the run itself compiles what it calls.
+    """
+    if all(_is_filled(group) for group in OF_A_RUN):
+        yield
+        return
+    line = f"compiling numerical kernels, once on this machine: about {TYPICAL_SECONDS} s more"
+    _log.info(line)
+    announce(line)
+    if _processors() < 2 or not _can_cache():
+        yield
+        return
+    beside = start(OF_A_RUN)
+    try:
+        yield
+    finally:
+        if beside.poll() is None:
+            beside.terminate()
+        try:
+            beside.wait(ENDING_SECONDS)
+        except subprocess.TimeoutExpired:
+            beside.kill()
+            beside.wait()
+
+
+def start(groups: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """Start a process that compiles groups of kernels."""
+    # This process's own way to its packages, whatever lies in the working directory.
+    path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
+    program = f"from instrument.kernels import compile_group as c; [c(g) for g in {groups!r}]"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", program],
+        env=os.environ | {"PYTHONPATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _can_cache() -> bool:
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_folder(), os.W_OK)
+
+
+def _is_filled(group: str) -> bool:
+    return _mark(group).exists()
+
+
+def _note(group: str) -> None:
+    try:
+        note_in_cache(_mark(group))
+    except OSError as error:
+        _log.info("%s: cannot be written (%s)", _mark(group), error.strerror)
+
+
+def _mark(group: str) -> Path:
+    """The empty file that says that a group was compiled, from these sources, by this machine."""
+    from llvmlite import binding
+
+    depends_on = repr((_sources(), versions(), binding.get_host_cpu_name()))
+    digest = hashlib.sha256(depends_on.encode()).hexdigest()[:32]
+    return cache_folder() / f"filled.{group}-{digest}.kernel"
+
+
+@cache
+def _sources() -> str:
+    """Digest of all files that could hold kernels, and of this one."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for package in (kirchhoff, calibration):
+        for path in sorted(Path(str(package.__file__)).parent.rglob("*.py")):
+            content = path.read_bytes()
+            if b"kirchhoff.compiled" in content or path.name == "compiled.py":
+                digest.update(content)
+    return digest.hexdigest()
