@@ -18,7 +18,8 @@ docs/uncertainty.md derives the rows one by one.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,9 @@ class Products:
     """
 
     row_volts: Floats
-    """(vectors, rows): what is asked for, in the order in which it is driven."""
+    """(vectors, rows): what is driven, in that order."""
+    driven_lower: Floats
+    """(vectors,): what the voltages that were asked for were divided by; see `product_ranges`."""
     rounding_volts: Floats
     """(vectors, rows): by how much the DACs' codes miss that."""
     row_bend_volts: Floats
@@ -88,8 +91,33 @@ class Products:
 
     @property
     def products_amperes(self) -> Floats:
-        """(vectors, outputs): what is wanted."""
+        """(vectors, outputs): what is wanted of what is driven."""
         return self.row_volts @ self.wanted_siemens
+
+    @property
+    def asked_amperes(self) -> Floats:
+        """(vectors, outputs): what is wanted of the voltages that were asked for."""
+        return self.products_amperes * self.driven_lower[:, None]
+
+    def of_vectors(self, which: NDArray[np.bool_]) -> Products:
+        """Return some of the products (vectors,)."""
+        return replace(
+            self,
+            row_volts=self.row_volts[which],
+            driven_lower=self.driven_lower[which],
+            rounding_volts=self.rounding_volts[which],
+            row_bend_volts=self.row_bend_volts[which],
+            range_amperes=self.range_amperes[which],
+            column_bend_amperes=self.column_bend_amperes[which],
+            tied_siemens=self.tied_siemens[which],
+            tied_square_kelvin=self.tied_square_kelvin[which],
+            seconds=self.seconds[which],
+            square_kelvin=self.square_kelvin[which],
+            warmer_kelvin=self.warmer_kelvin[which],
+            watched_square_kelvin=self.watched_square_kelvin[which],
+            watched_warmer_kelvin=self.watched_warmer_kelvin[which],
+            aged_decades=self.aged_decades[which],
+        )
 
 
 @dataclass(frozen=True)
@@ -134,14 +162,25 @@ def predict_budget(products: Products, survey: NoiseSurvey) -> Budget:
     squares = predict_squares(products, survey)
     return budget_of_squares(
         {cause: float(square.sum()) for cause, square in squares.items()},
-        float((products.products_amperes**2).sum()),
+        float((products.asked_amperes**2).sum()),
     )
 
 
 def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
     """Return what each cause contributes to the sum over vectors of the square errors of each
-    output's products, (outputs,), A².
+    output's products, (outputs,), A². What is driven lower counts with what its currents are
+    multiplied by.
     """
+    squares: dict[str, Floats] = defaultdict(lambda: np.zeros(products.wanted_siemens.shape[1]))
+    for lower in np.unique(products.driven_lower).tolist():
+        alike = products.of_vectors(products.driven_lower == lower)
+        for cause, square in _squares_as_driven(alike, survey).items():
+            squares[cause] += lower**2 * square
+    return dict(squares)
+
+
+def _squares_as_driven(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
+    """Return the same of products that are all driven alike, in amperes as they are driven."""
     return {
         **_of_the_matrix(products),
         **_of_drift(products, survey),

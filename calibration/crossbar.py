@@ -8,10 +8,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+Floats = NDArray[np.float64]
 MAX_DELAY_SECONDS = 10.0
 """Longest settling time that a board can be asked for (docs/board-protocol.md)."""
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
+OUTLIER = 20.0
+"""Times the median column's current that a column may draw and still decide on range and voltage."""
 
 
 class Crossbar(Protocol):
@@ -122,3 +125,15 @@ def smallest_range(ranges_amperes: NDArray[np.float64], amperes: float) -> float
     """Return the smallest range that holds a current, or the largest there is."""
     index = int(np.searchsorted(ranges_amperes, amperes))
     return float(ranges_amperes[min(index, len(ranges_amperes) - 1)])
+
+
+def held_volts(ranges_amperes: NDArray[np.float64], volts: float, siemens: Floats) -> float:
+    """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
+    much conductance. Halves of an exact code of a DAC are exact codes as well.
+
+    A column that conducts more than OUTLIER times as much as the median has no say.
+    """
+    usual = siemens[siemens <= OUTLIER * np.median(siemens)]
+    most_amperes = volts * float(usual.max(initial=0.0))
+    halvings = np.ceil(np.log2(max(most_amperes / float(ranges_amperes[-1]), 1.0)))
+    return float(volts * 2.0**-halvings)

@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration
-from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar, measuring_volts, smallest_range
+from calibration.crossbar import (
+    MAX_DELAY_SECONDS,
+    OUTLIER,
+    Crossbar,
+    held_volts,
+    measuring_volts,
+    smallest_range,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -21,8 +28,8 @@ SETTLING_DELAYS = 0.0, 0.05, 0.1, 0.2, 1.0, 2.0
 """Over the delay in use, or over a twentieth of the aperture where that is longer."""
 DAC_STEP = 2.0**-15
 """Of the row voltage limit (docs/board-protocol.md)."""
-HEADROOM, OUTLIER = 1.5, 20.0
-"""Of a range over the largest current seen; over the median column's, for a column to count."""
+HEADROOM = 1.5
+"""Of a range over the largest current seen."""
 TRIED = 4
 GAIN_HEADROOM = 1.1
 GAIN_SIGNS = 1.0, -1.0, 1.0, -1.0
@@ -117,11 +124,11 @@ def take_readings(
 
     closed = (usable * calibration.branch_siemens).sum(axis=2) + calibration.open_siemens
     gain_siemens = closed.sum(axis=0)
-    gain_volts = _held_volts(board, volts, gain_siemens)
-    gain_range = smallest_range(
-        board.ranges_amperes, GAIN_HEADROOM * gain_volts * float(gain_siemens.max())
-    )
-    chopped_volts = _held_volts(board, volts, np.abs(alternating(board.rows) @ closed))
+    every = board.ranges_amperes
+    gain_volts = held_volts(every, volts, GAIN_HEADROOM * gain_siemens)
+    gain_range = smallest_range(every, GAIN_HEADROOM * gain_volts * float(gain_siemens.max()))
+    chopped_siemens = np.abs(alternating(board.rows) @ closed)
+    chopped_volts = held_volts(every, volts, GAIN_HEADROOM * chopped_siemens)
     against = chopped_volts * np.outer(alternating(CHOPPED_READINGS), alternating(board.rows))
 
     def gain(*delays: float) -> tuple[GainReading, ...]:
@@ -168,18 +175,6 @@ def take_readings(
 def alternating(count: int) -> Floats:
     """Return the signs (count,) 1, −1, 1, −1 …"""
     return np.where(np.arange(count) % 2, -1.0, 1.0)
-
-
-def _held_volts(board: Crossbar, volts: float, siemens: Floats) -> float:
-    """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
-    much conductance. Halves of an exact code of a DAC are exact codes as well.
-
-    A column that conducts many times as much as the others has no say.
-    """
-    usual = siemens[siemens <= OUTLIER * np.median(siemens)]
-    most_amperes = GAIN_HEADROOM * volts * float(usual.max(initial=0.0))
-    halvings = np.ceil(np.log2(max(most_amperes / float(board.ranges_amperes[-1]), 1.0)))
-    return float(volts * 2.0**-halvings)
 
 
 def _few(board: Crossbar) -> Bools:

@@ -70,6 +70,23 @@ def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: flo
     )
 
 
+def driven_lower(
+    ranges: tuple[ProductRange, ...],
+    transfer: TransferMeasurement,
+    row_volts: Floats,
+    columns: int,
+) -> Floats:
+    """Return what the voltages of each vector (vectors, used rows) are divided by, a power of two,
+    so that the last of ascending ranges holds the currents foreseen in the first `columns`.
+
+    It is 1 for all, unless the board's widest range does not hold any input.
+    """
+    largest = np.abs(row_volts @ transfer.siemens[:, :columns]).max(axis=1, initial=0.0)
+    zero = float(np.abs(transfer.zero_amperes[:columns]).max(initial=0.0))
+    held = max(ranges[-1].range_amperes - zero, ranges[-1].range_amperes / 2)
+    return np.asarray(2.0 ** np.ceil(np.log2(np.maximum(largest / held, 1.0))))
+
+
 def ranges_of_products(
     ranges: tuple[ProductRange, ...],
     transfer: TransferMeasurement,

@@ -11,11 +11,10 @@ from calibration.ageing import decades
 from calibration.branches import BranchCalibration
 from calibration.budget import Products
 from calibration.converters import Converters
-from calibration.crossbar import measuring_volts
 from calibration.curves import Curves
 from calibration.noise import NoiseSurvey
 from calibration.noise_readings import DAC_STEP
-from calibration.product_ranges import ProductRange, ranges_of_products
+from calibration.product_ranges import ProductRange, driven_lower, ranges_of_products
 from calibration.refinement import Programmed
 from calibration.sentinels import Moment, watched
 from calibration.transfer import TransferMeasurement, weighing_signs
@@ -44,12 +43,14 @@ def products_of(
     rows, outputs = programmed.targets.difference_siemens.shape
     used = np.s_[:rows, : 2 * outputs]
     transfer = programmed.transfer
+    lower = driven_lower(programmed.ranges, transfer, row_volts, 2 * outputs)
+    row_volts = row_volts / lower[:, None]
     closed = programmed.pattern * branches.branch_siemens
     board_volts = np.zeros((len(row_volts), len(branches.open_siemens)))
     board_volts[:, :rows] = row_volts
     settings = converters.settings(board_volts)
     step = _dac_step_volts(survey, converters.rows.full_scale)
-    volts = measuring_volts(converters.rows.full_scale)
+    volts = transfer.volts
     readings = 2 * len(weighing_signs(rows))
     which = ranges_of_products(programmed.ranges, transfer, row_volts, 2 * outputs)
     ranges = [programmed.ranges[index] for index in which]
@@ -62,6 +63,7 @@ def products_of(
     )
     return Products(
         row_volts=row_volts,
+        driven_lower=lower,
         rounding_volts=(np.rint(settings / step) * step - settings)[:, :rows],
         row_bend_volts=converters.rows.uncertainty(board_volts)[:, :rows],
         wanted_siemens=programmed.targets.difference_siemens,

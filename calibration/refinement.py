@@ -21,6 +21,7 @@ from calibration.branches import BranchCalibration
 from calibration.crossbar import (
     Crossbar,
     Progress,
+    held_volts,
     measuring_volts,
     no_progress,
     smallest_range,
@@ -139,14 +140,10 @@ def program(
     rounds done, of MOST_ROUNDS at most. Raises OverloadError where no pair is left.
     """
     outputs = targets.difference_siemens.shape[1]
-    rounds = _Rounds(board, calibration.status.shape, progress, [])
     first = _selected(calibration, targets)
-    seen = rounds.measure(
-        first.chosen,
-        _foreseen_range(board, calibration, first.chosen, targets),
-        targets,
-        first.near,
-    )
+    volts, range_amperes = _foreseen(board, calibration, first.chosen, targets)
+    rounds = _Rounds(board, calibration.status.shape, volts, progress, [])
+    seen = rounds.measure(first.chosen, range_amperes, targets, first.near)
     lost = _lost(seen.transfer, outputs)
     if lost.all():
         raise OverloadError("every output has a column that overloads the widest range")
@@ -191,7 +188,7 @@ def reprogram(
     common; so do the ties of the wider ranges.
     """
     targets = programmed.targets
-    rounds = _Rounds(board, programmed.pattern.shape, progress, [])
+    rounds = _Rounds(board, programmed.pattern.shape, programmed.transfer.volts, progress, [])
     standing = _Selected(
         chosen=cells_of(programmed.pattern, targets.difference_siemens.shape),
         near=~(programmed.unreachable | programmed.coarse),
@@ -254,6 +251,8 @@ class _Rounds:
 
     board: Crossbar
     board_shape: tuple[int, ...]
+    volts: float
+    """Of the rows, either sign."""
     progress: Progress
     residuals: list[float]
     """Of each round, over the largest wanted difference; NaN where no pair counts."""
@@ -270,7 +269,7 @@ class _Rounds:
         self.board.apply(pattern)
         in_use = np.zeros(self.board_shape[1], dtype=bool)
         in_use[: 2 * outputs] = np.repeat(counts.any(axis=0), 2)
-        seen = _measured(self.board, pattern, rows, in_use, least_amperes)
+        seen = _measured(self.board, pattern, rows, in_use, self.volts, least_amperes)
         self.board.rest()
         self.seen.append(seen)
         self.residuals.append(_relative_rms(*_fitted(seen.transfer, targets, counts)))
@@ -362,28 +361,29 @@ def _selected(branches: BranchCalibration, targets: Targets) -> _Selected:
     )
 
 
-def _foreseen_range(
+def _foreseen(
     board: Crossbar, calibration: BranchCalibration, chosen: Bools, targets: Targets
-) -> float:
-    """Return the smallest range that should hold the vectors of a transfer measurement."""
+) -> tuple[float, float]:
+    """Return the voltage of the rows, and the smallest range that should then hold the vectors of a
+    transfer measurement.
+    """
     rows, outputs = targets.difference_siemens.shape
     pattern = board_pattern(chosen, (rows, outputs), calibration.status.shape)
     crosspoints = calibration.open_siemens + (pattern * calibration.branch_siemens).sum(axis=2)
-    volts = measuring_volts(board.row_volts_limit) * weighing_signs(rows)
-    most_amperes = float(np.abs(volts @ crosspoints[:rows]).max())
-    return smallest_range(board.ranges_amperes, RANGE_HEADROOM * most_amperes)
+    siemens = RANGE_HEADROOM * np.abs(weighing_signs(rows) @ crosspoints[:rows]).max(axis=0)
+    volts = held_volts(board.ranges_amperes, measuring_volts(board.row_volts_limit), siemens)
+    return volts, smallest_range(board.ranges_amperes, volts * float(siemens.max()))
 
 
 def _measured(
-    board: Crossbar, pattern: Bools, rows: int, in_use: Bools, least_amperes: float
+    board: Crossbar, pattern: Bools, rows: int, in_use: Bools, volts: float, least_amperes: float
 ) -> _Seen:
-    """Measure the transfer matrix of the pattern that is applied, in the smallest range from
-    `least_amperes` on that holds the vectors in the columns in use (columns,); NaN where it does
-    not. What overloads the widest range has no say in it.
+    """Measure the transfer matrix of the pattern that is applied, with rows at ±`volts`, in the
+    smallest range from `least_amperes` on that holds the vectors in the columns in use (columns,);
+    NaN where it does not. What overloads the widest range has no say in it.
 
     A crosspoint that conducted too much to be characterized draws more than was foreseen.
     """
-    volts = measuring_volts(board.row_volts_limit)
     seen: list[_Seen] = []
     for range_amperes in board.ranges_amperes[board.ranges_amperes >= least_amperes].tolist():
         board.configure(range_amperes=range_amperes)
@@ -422,7 +422,6 @@ def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[Product
     it by measuring the pattern that is applied in each.
     """
     rows, columns = seen.transfer.siemens.shape
-    volts = measuring_volts(board.row_volts_limit)
     each = np.abs(seen.transfer.siemens[:, : 2 * outputs]).sum(axis=0)
     most_amperes = RANGE_HEADROOM * board.row_volts_limit * float(np.nanmax(each))
     widest = smallest_range(board.ranges_amperes, most_amperes)
@@ -430,7 +429,7 @@ def _product_ranges(board: Crossbar, seen: _Seen, outputs: int) -> tuple[Product
     every = board.ranges_amperes
     for range_amperes in every[(every > seen.range_amperes) & (every <= widest)].tolist():
         board.configure(range_amperes=range_amperes)
-        wide = measure_transfer(board, rows, 0, volts)
+        wide = measure_transfer(board, rows, 0, seen.transfer.volts)
         ranges.append(tie(seen.transfer, wide, range_amperes))
     board.configure(range_amperes=seen.range_amperes)
     board.rest()

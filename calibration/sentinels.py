@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.crossbar import Crossbar, measuring_volts
+from calibration.crossbar import Crossbar
 from calibration.gains import MEDIAN_OF_CHI_SQUARED, SURPRISE
 from calibration.pairs import differences
 from calibration.refinement import Programmed
@@ -69,7 +69,7 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
     transfer, columns = programmed.transfer, 2 * outputs
     every = weighing_signs(rows)
     signs = every[:VECTORS]
-    volts = measuring_volts(board.row_volts_limit)
+    volts = transfer.volts
     vectors = np.zeros((len(signs), board.rows))
     vectors[:, :rows] = volts * signs
     amperes = board.column_currents(np.concatenate([vectors, -vectors]))[:, :columns]

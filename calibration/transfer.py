@@ -42,6 +42,8 @@ class TransferMeasurement(Record):
     """(columns,): what a column reads with all rows set to 0 V."""
     uncertainty_siemens: NDArray[np.float64]
     """(columns,): standard uncertainty of each element of a column (type A)."""
+    volts: float
+    """Of the rows while it was measured, either sign."""
     began: tuple[float, float] = (0.0, 0.0)
     """The board's clock, seconds, and its temperature, kelvin, when the measurement began."""
     ended: tuple[float, float] = (0.0, 0.0)
@@ -92,6 +94,7 @@ def measure_transfer(
         siemens=signs.T @ (plus - minus) / (2 * order * volts),
         zero_amperes=common.mean(axis=0),
         uncertainty_siemens=common.std(axis=0, ddof=1) / (volts * np.sqrt(order * scatter_left)),
+        volts=volts,
         began=began,
         ended=ended,
     )

@@ -76,12 +76,12 @@ def budgets_of(
         for cause, square in own.items():
             squares[cause][part.tile.of_outputs] += square
         all_products.append(products)
-        wanted = _unscaled(part, products.products_amperes)
+        wanted = _unscaled(part, products.asked_amperes)
         budgets.append(_over_outputs(own, _square_sums(wanted)))
     squares["temperature"] += _beyond_independent(program, all_products, survey.warming)
     wanted = program.sum_of(
         [
-            _unscaled(part, products.products_amperes)
+            _unscaled(part, products.asked_amperes)
             for part, products in zip(program.tiles, all_products, strict=True)
         ]
     )
@@ -107,12 +107,14 @@ def _beyond_independent(
     same of a column's currents, since its tile was measured, is the other.
     """
     common = warming.gain_per_kelvin
-    currents = [part.row_volts @ part.transfer_siemens for part in products]
+    currents = [
+        part.driven_lower[:, None] * (part.row_volts @ part.transfer_siemens) for part in products
+    ]
     columns = warming.column_square.expected
     together = (
         (
             common.value**2 + common.uncertainty**2,
-            [part.products_amperes * part.watched_warmer_kelvin[:, None] for part in products],
+            [part.asked_amperes * part.watched_warmer_kelvin[:, None] for part in products],
         ),
         *(
             (

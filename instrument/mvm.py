@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.corrected import CorrectedCrossbar
 from calibration.crossbar import Progress, no_progress
 from calibration.pairs import differences
-from calibration.product_ranges import ranges_of_products
+from calibration.product_ranges import driven_lower, ranges_of_products
 from calibration.records import Record
 from calibration.refinement import Programmed, reprogram
 from calibration.sentinels import Watch, watch
@@ -166,10 +166,13 @@ class ProgrammedMatrix(Record):
 
     def _read(self, volts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
-        at zero input, each vector read once.
+        at zero input, each vector read once. What would overload the widest range is driven with
+        half the voltages, a quarter …, and its currents are multiplied by as much.
         """
         transfer, ranges = self.programmed.transfer, self.programmed.ranges
         rows, outputs = self.weights.shape
+        lower = driven_lower(ranges, transfer, volts[:, :rows], 2 * outputs)
+        volts = volts / lower[:, None]
         which = ranges_of_products(ranges, transfer, volts[:, :rows], 2 * outputs)
         amperes = np.empty((len(volts), self.board.columns))
         for index in np.unique(which).tolist():
@@ -179,4 +182,4 @@ class ProgrammedMatrix(Record):
             amperes[which == index] = ranges[index].in_range_of_use(read)
         if which.any():
             self.board.configure(range_amperes=ranges[0].range_amperes)
-        return amperes - transfer.zero_amperes
+        return np.asarray((amperes - transfer.zero_amperes) * lower[:, None])

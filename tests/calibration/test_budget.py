@@ -65,6 +65,7 @@ class Board:
     def products(self, **changed):
         nothing = Products(
             row_volts=self.volts,
+            driven_lower=np.ones(VECTORS),
             rounding_volts=np.zeros_like(self.volts),
             row_bend_volts=np.zeros_like(self.volts),
             wanted_siemens=pairs(self.siemens),

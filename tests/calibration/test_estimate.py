@@ -61,7 +61,9 @@ def seen(siemens, seed=0, noise=NOISE):
     """What is measured where the transfer matrix is (rows, columns)."""
     scatter = noise * np.random.default_rng(seed).standard_normal(siemens.shape)
     columns = siemens.shape[1]
-    return TransferMeasurement(siemens + scatter, np.zeros(columns), np.full(columns, noise))
+    return TransferMeasurement(
+        siemens + scatter, np.zeros(columns), np.full(columns, noise), volts=1.0
+    )
 
 
 def with_branches(estimate, branch_siemens):

@@ -91,6 +91,7 @@ def test_wires_are_found_from_exact_measurements(row_ohms, column_ohms, source_o
         transfer_matrix(crosspoints, wire) * gains,
         np.zeros(board.columns),
         np.full(board.columns, 1e-12),
+        volts=1.0,
     )
     found = identify_wire(seen, pattern, measured).wire
     assert found.row_ohms == pytest.approx(row_ohms, rel=1e-3)
@@ -169,7 +170,9 @@ def test_what_was_never_closed_tells_nothing_and_harms_nothing():
     pattern[0, 0, :5] = True
     siemens = np.full((board.rows, board.columns), np.nan)
     siemens[0, 0] = (pattern * calibration.branch_siemens).sum()
-    measured = TransferMeasurement(siemens, np.zeros(board.columns), np.zeros(board.columns))
+    measured = TransferMeasurement(
+        siemens, np.zeros(board.columns), np.zeros(board.columns), volts=1.0
+    )
     estimate = identify_wire(calibration, pattern, measured)
     assert astuple(estimate.wire) == (0.0, 0.0, 0.0, 0.0)
     assert astuple(estimate.uncertainty) == pytest.approx((1.0, 1.0, 1.0, 1.0))

@@ -147,7 +147,10 @@ def make_run(
                     pattern=np.zeros(branch_shape, dtype=bool),
                     targets=Targets(wanted, np.full(weights.shape[1], scale_siemens), 40e-6),
                     transfer=TransferMeasurement(
-                        transfer, np.zeros(board.columns), np.full(board.columns, error * 1e-6)
+                        transfer,
+                        np.zeros(board.columns),
+                        np.full(board.columns, error * 1e-6),
+                        volts=0.9375,
                     ),
                     ranges=(range_of_use(1e-3, board.columns), range_of_use(3e-3, board.columns)),
                     round_residuals=(error * 10, error * 3, error * 2, error),

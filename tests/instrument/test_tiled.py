@@ -81,6 +81,7 @@ class IdealBoard:
                 (pattern @ BRANCH_SIEMENS)[: len(weights)],
                 np.zeros(self.columns),
                 np.full(self.columns, 1e-9),
+                volts=1.0,
             ),
             ranges=(range_of_use(range_amperes, self.columns),),
             round_residuals=(0.0,),
