@@ -20,6 +20,10 @@ LEARNT = 0.5
 """Of what was supposed: a channel whose uncertainty is smaller has learnt something."""
 
 
+LEAST_NOISE = 1e-3
+"""Of what the class lets expect: what is supposed keeps a weight that can be computed with."""
+
+
 @dataclass(frozen=True)
 class Block:
     """The equations of one block, projected."""
@@ -123,6 +127,8 @@ def solve(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float) 
     unknowns = row_coefficients[row_learnt].size + column_coefficients[column_learnt].size
     freedom = max(sum(block.freedom for block in blocks) - unknowns, 1)
     variance = float((residuals**2).sum()) / freedom
+    # A board without noise leaves no residual, and its curves still have a covariance to invert.
+    variance = max(variance, (LEAST_NOISE * noise_amperes) ** 2)
     return Solution(
         row_coefficients=row_coefficients,
         row_covariance=row_scale * variance,

@@ -17,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration._curve_equations import Block, Priors, solve, with_vectors_as_clusters
+from calibration._curve_equations import (
+    LEAST_NOISE,
+    Block,
+    Priors,
+    solve,
+    with_vectors_as_clusters,
+)
 from calibration.converter_design import CODES, ConverterDesign
 from calibration.curves import FIRST_DEGREE, Curves, bent
 from calibration.reading_noise import ReadingNoise
@@ -36,8 +42,6 @@ BENT_WILDLY, WILD = 10.0, 5.0
 """A column's block that scatters so many times more than the usual one is left out: about its lines
 alone, because a row that died in the middle would spoil all it is solved with; about its curves.
 """
-LEAST_NOISE = 1e-3
-"""Of what the class lets expect: what is supposed keeps a weight that can be computed with."""
 ADC_LINE_END = 0.85
 """Of the range. Readings of the design reach about as far."""
 

@@ -26,6 +26,7 @@ from calibration.converter_offsets import Offsets, find_offsets
 from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progress
 from calibration.curves import Curves
 from calibration.records import Record
+from calibration.transfer import OverloadError
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -105,7 +106,8 @@ def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> 
     """Measure the converters of a board. All switches are open afterwards.
 
     `progress` hears of blocks done. A row or column that does not work is named by its status; its
-    curve is zero, with the uncertainty of its class.
+    curve is zero, with the uncertainty of its class. Raises OverloadError where no column can be
+    read.
     """
     design = design_converters(board)
     volts = measuring_volts(board.row_volts_limit)
@@ -120,6 +122,11 @@ def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> 
         amperes[block] = board.column_currents(design.row_volts(block))
         vectors += 2 * tried
         progress(block + 1, blocks)
+    if not closed.any():
+        raise OverloadError(
+            f"every column overloads the range of {design.range_amperes:g} A with no branch closed "
+            "on purpose: look for shorts, stuck switches, and amplifiers without supply"
+        )
     opened, open_siemens = _read_open(board, volts)
     vectors += opened[..., 0].size
     board.rest()

@@ -14,7 +14,9 @@ MAX_DELAY_SECONDS = 10.0
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
 OUTLIER = 20.0
-"""Times the median column's current that a column may draw and still decide on range and voltage."""
+"""Times the median column's current that a column may draw and still have a say in range and
+voltage.
+"""
 
 
 class Crossbar(Protocol):

@@ -160,6 +160,10 @@ def survey_noise(
 
     Raises OverloadError where no column answers throughout.
     """
+    if not calibration.usable.any():
+        raise OverloadError(
+            "no branch of the board can be switched: look at supplies and connectors"
+        )
     read = take_readings(board, calibration, settings)
     board.rest()
     answers = _answering(read) & (calibration.branch_siemens > 0).any(axis=(0, 2))

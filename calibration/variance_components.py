@@ -60,8 +60,8 @@ def fit_components(observed: Sequence[MeanSquare], least: Floats) -> tuple[Float
     traces = np.array([one.traces for one in observed])
     products = np.array([one.products for one in observed])
     degrees = np.array([one.degrees for one in observed])
-    # Components differ by many orders of magnitude: each in a unit of its own. What scatters by less
-    # than `least` is not seen, and so no mean square is known to be smaller than that.
+    # Components differ by many orders of magnitude: each in a unit of its own. What scatters by
+    # less than `least` is not seen, and so no mean square is known to be smaller than that.
     largest = np.maximum(values, traces @ least).max()
     most = UNKNOWN * np.maximum(largest / traces.max(axis=0), least)
     design, products = traces * most, products * most[:, None] * most

@@ -99,6 +99,16 @@ class Switches(_Section):
     off_ohms: float = Field(gt=0)
     leakage: float = Field(default=1.0, ge=0)
 
+    @field_validator("off_ohms")
+    @classmethod
+    def _resists_more(cls, off_ohms: float, info: ValidationInfo) -> float:
+        most_on_ohms = info.data.get("on_ohms", 0.0) * (1 + info.data.get("on_spread", 0.0))
+        if off_ohms <= most_on_ohms:
+            raise ValueError(
+                f"an open switch must resist more than a closed one, up to {most_on_ohms:g} ohm"
+            )
+        return off_ohms
+
 
 class Defects(_Section):
     """Fractions of all branches."""

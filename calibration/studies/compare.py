@@ -34,7 +34,11 @@ def reached_bits(bits: Floats, share: float) -> Columns:
 
 
 def seen_share(name: str, seen: Floats) -> Columns:
-    """Return the share of instances, seen (instances,) of 0 and 1, in which something was seen."""
+    """Return the share of instances, seen (instances,) of 0 and 1, in which something was seen;
+    None where there are none.
+    """
+    if not seen.size:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
     low, high = share_interval(int(seen.sum()), seen.size)
     return _measured(name, float(seen.mean()), low, high)
 

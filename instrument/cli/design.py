@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json
+from instrument.cli.options import LARGEST_SEED, Json
 
 
 class Distribution(StrEnum):
@@ -94,7 +94,9 @@ def design(
             help="Pairs that the expectation is measured on [default: by --branches]",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search and of all pairs.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the search and of all pairs.")
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -117,6 +119,7 @@ def design(
     """
     from calibration.studies.design import Parts
     from calibration.studies.search import Goal
+    from instrument.errors import UsageError
     from instrument.studies.design import effort_of, offered_values, run_design
 
     parts = Parts(
@@ -130,6 +133,11 @@ def design(
         off_ohms=off_ohms,
         offered_ohms=None if series is Series.NONE else offered_values(series, ohms, ratio),
     )
+    if off_ohms <= on_ohms * (1 + parts.on_spread):
+        raise UsageError(
+            f"--off-ohms {off_ohms:g}: an open switch must resist more than a closed one, of which "
+            f"--on-ohms allows up to {on_ohms * (1 + parts.on_spread):g} ohm"
+        )
     effort = effort_of(branches, candidates, pairs, seed)
     goal = Goal(bits, wanted_yield)
     raise typer.Exit(run_design(parts, goal, effort, board=board, out=out, as_json=json))

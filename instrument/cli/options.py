@@ -16,11 +16,18 @@ class Link(StrEnum):
     SERIAL = "serial"
 
 
+LARGEST_SEED = 2**63 - 1
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]
 Seed = Annotated[
-    int, typer.Option(min=0, help="Seed of everything random: the simulated board, random inputs.")
+    int,
+    typer.Option(
+        min=0,
+        max=LARGEST_SEED,
+        help="Seed of everything random: the simulated board, random inputs.",
+    ),
 ]
 LinkOption = Annotated[
     Link | None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -48,7 +49,7 @@ def run_study(
             for result in run(partial(study.measure, seed), study.chunks):
                 results.append(result)
                 report(len(results), len(study.chunks))
-    summary = study.summarize(gather(results))
+    summary = _sayable(study.summarize(gather(results)))
     document = study_document(study, seed, summary)
     write_table(summary.rows, folder / f"{study.name}.csv")
     write_table(summary.findings, folder / f"{study.name}-findings.csv")
@@ -63,6 +64,22 @@ def run_study(
     for note in (f"Source: {study.source}.", *study.notes):
         console.print(note, soft_wrap=True)
     console.print(f"Files: {printable(str(folder))}/{study.name}.csv, .json, .svg", soft_wrap=True)
+
+
+def _sayable(summary: Summary) -> Summary:
+    """Return a summary in which what could not be told is None: JSON knows neither NaN nor
+    infinity.
+    """
+
+    def sayable(row: Row) -> Row:
+        return {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in row.items()
+        }
+
+    return Summary(
+        [sayable(row) for row in summary.rows], [sayable(row) for row in summary.findings]
+    )
 
 
 def _machines(jobs: int | None, scheduler: str | None) -> AbstractContextManager[Scheduler]:

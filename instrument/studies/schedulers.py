@@ -31,6 +31,13 @@ def threads(jobs: int) -> Iterator[Scheduler]:
         yield run
 
 
+def _cluster_failed(address: str, error: BaseException) -> UsageError:
+    return UsageError(
+        f"--scheduler {address}: the cluster failed ({type(error).__name__}: {error}); "
+        "what was computed is kept: the same command continues from there"
+    )
+
+
 @contextmanager
 def dask_cluster(address: str) -> Iterator[Scheduler]:
     """Compute on the workers of the Dask scheduler at an address, tcp://HOST:PORT.
@@ -55,12 +62,12 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
         which = dict(zip((future.key for future in futures), chunks, strict=True))
         try:
             for future, samples in as_they_come(futures, loop=client.loop, with_results=True):
+                # A cluster that dies delivers the error of a cancelled chunk as its result.
+                if isinstance(samples, BaseException):
+                    raise _cluster_failed(address, samples)
                 yield which[future.key], samples
         except (KilledWorker, CancelledError, OSError) as error:
-            raise UsageError(
-                f"--scheduler {address}: the cluster failed ({type(error).__name__}: {error}); "
-                "what was computed is kept: the same command continues from there"
-            ) from error
+            raise _cluster_failed(address, error) from error
 
     with client:
         yield run

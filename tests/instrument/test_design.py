@@ -166,6 +166,8 @@ def test_an_e_series_gives_values_of_the_series(ohmsum):
         (("--series", "E7"), "--series"),
         (("--candidates", 0), "--candidates"),
         (("--board", "absent.toml"), "absent.toml: neither a preset"),
+        (("--off-ohms", 1e3, "--on-ohms", 1e6), "an open switch must resist more"),
+        (("--seed", 10**22), "--seed"),
         (("--series", "E6", "--ohms", 1.1e5, "--ratio", 1.05), "no value of E6 between"),
     ],
 )

@@ -12,6 +12,7 @@ from distributed import LocalCluster
 
 from calibration.studies.bits import bits_study
 from calibration.studies.frame import gather
+from instrument.errors import UsageError
 from instrument.studies.kept import keeping
 from instrument.studies.run import findings_table
 from instrument.studies.schedulers import dask_cluster, threads
@@ -202,7 +203,7 @@ def test_folder_that_is_a_file_is_refused(ohmsum, tmp_path):
 def cluster():
     """Two workers, each a process of its own, on the loopback."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     ) as local:
         yield local
 
@@ -232,3 +233,27 @@ def test_a_worker_that_dies_costs_nothing(cluster):
     for case, samples in wanted.items():
         for name, values in samples.items():
             assert got[case][name].tolist() == values.tolist()
+
+
+def test_a_cluster_that_dies_says_that_the_same_command_continues():
+    study = bits_study(600, 13)
+    local = LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0"
+    )
+    with local, dask_cluster(local.scheduler_address) as there:
+        results = there(partial(study.measure, 1), study.chunks)
+        next(results)
+        local.close()
+        with pytest.raises(UsageError, match="the same command continues"):
+            list(results)
+
+
+@pytest.mark.parametrize("name", ["bits", "lueker", "partition", "fixed-size", "pruning"])
+def test_the_fewest_instances_tell_little_and_crash_nothing(ohmsum, name):
+    """Two lists of numbers may both have an odd sum: nothing is known of even ones."""
+    for seed in (1, 2, 3):
+        arguments = "--instances", 2, "--most", 8, "--seed", seed, "--json"
+        ended = ohmsum("study", name, *arguments)
+        assert ended.status == 0, ended.err
+        assert "NaN" not in ended.out
+        json.loads(ended.out)

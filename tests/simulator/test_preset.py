@@ -57,6 +57,7 @@ def test_a_file_is_as_good_as_a_name(tmp_path):
         (r"^tolerance = .*", "tolerance = 1.0", "population.tolerance"),
         (r"^on_ohms = .*", "on_ohms = nan", "switches.on_ohms"),
         (r"^off_ohms = .*", "off_ohms = inf", "switches.off_ohms"),
+        (r"^off_ohms = .*", "off_ohms = 23.9", "switches.off_ohms"),
         (r"^row_ohms = .*", "row_ohms = -0.1", "wire.row_ohms"),
         (r"^offset_volts = 0.001", "offset_volts = -1e-3", "dac.offset_volts"),
         (r"^ranges_amperes = .*", "ranges_amperes = []", "tia.ranges_amperes"),
