@@ -37,6 +37,7 @@ from instrument.arguments import one_of, positive_number, whole_number
 from instrument.clocks import Reading
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
+from instrument.limits import require_supported
 from instrument.mvm import ProgrammedMatrix
 from instrument.notebook import shown
 from instrument.program_store import load_program
@@ -373,6 +374,7 @@ def open_bench(
             check=interruption.check,
         )
         way_out.push(_closing(board))
+        require_supported(board, settings.resource)
         if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
             raise UsageError(
                 f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "

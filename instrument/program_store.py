@@ -40,6 +40,7 @@ NAMES = {
     "programmed.lost": "lost",
     "programmed.transfer.siemens": "transfer_siemens",
     "programmed.transfer.uncertainty_siemens": "transfer_uncertainty_siemens",
+    "programmed.transfer.volts": "transfer_volts",
     "programmed.transfer.zero_amperes": "zero_amperes",
     "programmed.targets.scale_siemens": "scale_siemens",
     "programmed.ranges.range_amperes": "ranges_amperes",
