@@ -184,7 +184,7 @@ class Link:
     def _ready_wire(self, allowed_seconds: float) -> tuple[Wire, float]:
         """Returns a wire on which nothing is under way, and the deadline of the exchange."""
         if self._closed:
-            raise LinkLost(self.resource, "the link is closed")
+            raise LinkLost(self.resource, "the link is closed: open the bench again")
         now = time.monotonic()
         if self._wire is not None and not self._dirty and not self._wire.has_unread():
             return self._wire, now + allowed_seconds

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,13 @@ def positive_number(value: object, name: str) -> float:
             f"{_shown(value)}"
         )
     return number
+
+
+def file_path(value: object) -> Path:
+    """Return the path of a file. Raises UsageError for what is none."""
+    if isinstance(value, str | os.PathLike) and str(value):
+        return Path(value)
+    raise UsageError(f"a file is told by its path, not by {_shown(value)}")
 
 
 def one_of(value: object, name: str, choices: Sequence[str]) -> None:

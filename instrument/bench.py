@@ -33,7 +33,7 @@ from calibration.tiles import Tile, tiles_to_program
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError, OutputsUnproved
 from instrument import interruption
-from instrument.arguments import one_of, positive_number, whole_number
+from instrument.arguments import file_path, one_of, positive_number, whole_number
 from instrument.clocks import Reading
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
@@ -91,8 +91,12 @@ class Bench:
         """
         self.__exit__(None, None, None)
 
-    def close_at_exit(self) -> None:
-        """Close a bench that was left open when Python ends."""
+    def close_at_exit(self, process_id: int) -> None:
+        """Close a bench that was left open when Python ends; not in a fork of the process that
+        opened it.
+        """
+        if os.getpid() != process_id:
+            return
         try:
             self.close()
         except InstrumentError as error:
@@ -199,11 +203,17 @@ class Bench:
         A board that tells no serial number is known by its branches, a few of which are measured.
         """
         calibration.require(self.identity)
-        if self.identity.serial or is_calibrated_board(self.board, calibration.branches):
+        self._require_branches(calibration.branches, calibration.source)
+
+    def _require_branches(self, measured: BranchCalibration, source: str) -> None:
+        """Raise UsageError that begins with `source` where a board that tells no serial number has
+        other branches.
+        """
+        if self.identity.serial or is_calibrated_board(self.board, measured):
             return
         raise UsageError(
-            f"{calibration.source}: not of the board on the bench: it tells no serial number, and "
-            "its branches are not those that were measured"
+            f"{source}: not of the board on the bench: it tells no serial number, and its branches "
+            "are not those that were measured"
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:
@@ -297,8 +307,9 @@ class Bench:
         Raises UsageError that names the file where it is none, was altered or is of another board;
         GainError where the board no longer reads anything like what it did.
         """
-        program = load_program(Path(path), self.board)
+        program = load_program(file_path(path), self.board)
         with self._at_work():
+            self._require_branches(program.tiles[0].matrix.programmed.estimate.branches, str(path))
             return program.watched()
 
     @contextmanager
@@ -387,7 +398,7 @@ def open_bench(
             else settings.fixed_settle_seconds,
         )
         opened = Bench(board, config, name, board.spent_seconds(), way_out)
-        atexit.register(opened.close_at_exit)
+        atexit.register(opened.close_at_exit, os.getpid())
         return opened
     except BaseException as error:
         way_out.__exit__(type(error), error, error.__traceback__)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.coverage import Coverage, bits_against_branches
+from calibration.records import Record
 from calibration.targets import MatrixError, check_matrix
 from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
@@ -42,8 +43,8 @@ from instrument.validation import (
 CALIBRATION_FILE, PRODUCTS_FILE = "calibration.npz", "products.npz"
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Record):
     """What one run of the pipeline measured."""
 
     board: BoardIdentity

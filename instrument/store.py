@@ -21,6 +21,7 @@ from calibration.records import Record
 from calibration.settle_time import SettleTime
 from calibration.temperature import Coefficients, with_earlier
 from drivers.crossbar_board import CrossbarBoard
+from instrument.arguments import file_path
 from instrument.calibration_checks import checked_arrays, read_about
 from instrument.clocks import Reading
 from instrument.errors import UsageError
@@ -124,12 +125,12 @@ class Calibration(Record):
 
     def save(self, path: str | Path) -> None:
         """Write it to a .npz file."""
-        save_calibration(self, Path(path))
+        save_calibration(self, file_path(path))
 
     @staticmethod
     def load(path: str | Path) -> Calibration:
         """Read one from a .npz file. Raises UsageError that names the file where it is none."""
-        return load_calibration(Path(path))
+        return load_calibration(file_path(path))
 
     def require(self, board: BoardIdentity) -> None:
         """Raise UsageError unless this is a calibration of that board."""

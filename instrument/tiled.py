@@ -20,7 +20,7 @@ from calibration.records import Record
 from calibration.sentinels import WATCH_SECONDS, Watch
 from calibration.tiles import Tile
 from drivers.crossbar_board import CrossbarBoard
-from instrument.arguments import input_vectors
+from instrument.arguments import file_path, input_vectors
 from instrument.mvm import ProgrammedMatrix
 from instrument.summary import as_html, as_text
 
@@ -151,7 +151,7 @@ class TiledMatrix:
         """Write it to a .npz file: with `bench.load_program` it stands on its board again."""
         from instrument.program_store import save_program  # late: it makes such matrices
 
-        save_program(self, Path(path))
+        save_program(self, file_path(path))
 
     @property
     def board(self) -> CrossbarBoard:

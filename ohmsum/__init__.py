@@ -4,7 +4,7 @@ from ohmsum import open_bench
 
 with open_bench("sim:64x16") as bench:
     program = bench.program(weights)
-    y = program @ x
+    y = x @ program
 """
 
 from importlib.machinery import PathFinder
@@ -13,9 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from instrument import Bench, open_bench
+    from instrument import (
+        Bench,
+        Calibration,
+        InstrumentError,
+        MatrixError,
+        OverloadError,
+        TiledMatrix,
+        UsageError,
+        open_bench,
+    )
 
-__all__ = ["Bench", "open_bench"]
+__all__ = [
+    "Bench",
+    "Calibration",
+    "InstrumentError",
+    "MatrixError",
+    "OverloadError",
+    "TiledMatrix",
+    "UsageError",
+    "open_bench",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from calibration.crossbar import Progress, no_progress
 from calibration.records import Record
+from instrument.summary import as_html, as_text
 from instrument.tiled import TiledMatrix
 from instrument.validation.interval import Interval, relative_error_interval
 
@@ -29,6 +30,20 @@ class Validation(Record):
     """Largest product any input could give: max over outputs of Σ|W|, times the largest |x|."""
     sampled: bool = True
     """Whether the vectors stand for more of their kind, or are all that there are."""
+
+    def __repr__(self) -> str:
+        return as_text("Validation", self._figures())
+
+    def _repr_html_(self) -> str:
+        return as_html("Validation", self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        return {
+            "of": f"{len(self.inputs)} vectors × {self.exact.shape[1]} outputs",
+            "relative error": f"{self.relative_error:.2e}",
+            "bits": f"{self.bits:.2f}",
+            "worst bits": f"{self.worst_bits:.2f}",
+        }
 
     @property
     def error(self) -> NDArray[np.float64]:

@@ -1,5 +1,6 @@
 """What a notebook does with a bench: without `with`, in numpy's words, and with what is wrong."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,12 +9,15 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+import instrument
+import ohmsum
 from calibration.targets import MatrixError
 from drivers.errors import InstrumentError
 from instrument import Calibration, open_bench
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
+from instrument.validation import validate
 from instrument.validity import why_expired
 from tests.instrument.calibrations import made_up_calibration
 
@@ -45,13 +49,14 @@ def program(bench, calibration):
 
 def test_a_bench_without_with_is_safe_once_it_is_closed(served, tmp_path, is_safe):
     bench = open_bench(tmp_path / "bench.toml")
-    bench.program(WEIGHTS)
+    program = bench.program(WEIGHTS)
     assert not is_safe(served)
     bench.close()
     assert is_safe(served)
     bench.close()  # says nothing
-    with pytest.raises(InstrumentError, match="closed"):
-        bench.calibrate()
+    for use in (bench.calibrate, lambda: np.zeros(8) @ program):
+        with pytest.raises(InstrumentError, match="closed: open the bench again"):
+            use()
     assert "8x4" in repr(bench)
 
 
@@ -95,6 +100,11 @@ def test_a_bench_that_was_left_open_is_closed_when_python_ends(
 def test_what_cannot_be_opened_is_refused_in_words(arguments, complaint):
     with pytest.raises(UsageError, match=complaint):
         open_bench(**{"bench": "sim:8x4", **arguments})
+
+
+def test_the_door_opens_on_all_that_it_names():
+    for name in ohmsum.__all__:
+        assert getattr(ohmsum, name) is getattr(instrument, name)
 
 
 # products
@@ -171,11 +181,26 @@ def test_what_is_no_calibration_is_refused(bench):
             bench.why_expired(other)
 
 
+@pytest.mark.parametrize("path", [None, 3, "", 1.0])
+def test_what_is_no_path_is_refused(bench, calibration, program, path):
+    for use in (calibration.save, Calibration.load, program.save, bench.load_program):
+        with pytest.raises(UsageError, match="a file is told by its path, not by"):
+            use(path)
+
+
+def test_a_fork_does_not_close_its_parents_bench(served, tmp_path, is_safe):
+    with open_bench(tmp_path / "bench.toml") as bench:
+        program = bench.program(WEIGHTS)
+        bench.close_at_exit(os.getpid() + 1)
+        assert (X @ program).shape == (5, 4)
+
+
 # what is seen of results
 
 
 def test_results_show_themselves_in_a_line_and_as_a_table(bench, calibration, program):
-    for result in (bench, calibration, program):
+    checked = validate(program, X)
+    for result in (bench, calibration, program, checked):
         assert len(repr(result)) < SHORT
         assert "\n" not in repr(result)
         table = result._repr_html_()
