@@ -8,7 +8,6 @@ with open_bench("sim:64x16") as bench:
 """
 
 from importlib.machinery import PathFinder
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +38,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Late, so that `ohmsum --help` does not wait for numerical libraries.
     if name == "__version__":
+        from importlib.metadata import version
+
         return version("ohmsum")
     if name in __all__:
         require_own_instrument()

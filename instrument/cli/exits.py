@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import io
-import logging
 import os
 import signal
 import sys
@@ -143,6 +142,8 @@ def _flushed(status: int) -> int:
 
 def _say(line: str) -> None:
     line = " ".join(line.split())
+    import logging  # late: --help has nothing to log
+
     logging.getLogger(__name__).debug("%s", line)
     _print(f"ohmsum: {printable(line)}")
 

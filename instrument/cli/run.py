@@ -73,8 +73,8 @@ def run(
         bool,
         typer.Option(
             "--thorough",
-            help="Validate repeatability, linearity and hysteresis of the switches as well: a "
-            "minute more on the bench at most.",
+            help="Validate repeatability, linearity and hysteresis of the switches as well: some "
+            "25 s more on the bench for each tile.",
         ),
     ] = False,
     hours: Annotated[
