@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from simulator.crossbar import Opened, PowerLost, SimulatedCrossbar
 from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
+from simulator.scpi.commands import Handler
 from simulator.scpi.parser import is_blank
 from simulator.steps import Steps, finish
 
@@ -91,6 +92,10 @@ class BoardSession:
             board.watchdog.message_done(self)
         return answer
 
+    def needs_turn(self, message: bytes) -> bool:
+        """Return whether a message must wait until no other is being executed."""
+        return not self._engine.may_be_executed_at_any_time(message)
+
     def overrun(self) -> None:
         """Note a program message that was too long to be taken in."""
         self.status.report(ScpiError(-363))
@@ -119,7 +124,7 @@ class BoardSession:
         sense = "[SENSe:]CURRent"
         lowest, highest = APERTURE_SECONDS
         return [
-            Command("*IDN?", self._identity),
+            _telling("*IDN?", self._identity),
             Command("*RST", whole.reset),
             Command("*TST?", lambda: 0),
             Command("SYSTem:TIME?", whole.seconds),
@@ -127,18 +132,18 @@ class BoardSession:
             Command("SYSTem:TIME:INTegrating?", lambda: whole.spent_seconds("integrating")),
             Command("SYSTem:TIME:TALKing?", lambda: whole.talked_seconds),
             Command("SYSTem:TEMPerature?", board.sensed_kelvin),
-            Command("SYSTem:LFRequency?", lambda: int(hertz) if hertz.is_integer() else hertz),
-            Command("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
-            Command("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),
-            Command("SYSTem:BOARd:PROTocol?", lambda: PROTOCOL),
-            Command("SYSTem:BOARd:CONVerter?", lambda: bits),
+            _telling("SYSTem:LFRequency?", lambda: int(hertz) if hertz.is_integer() else hertz),
+            _telling("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
+            _telling("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),
+            _telling("SYSTem:BOARd:PROTocol?", lambda: PROTOCOL),
+            _telling("SYSTem:BOARd:CONVerter?", lambda: bits),
             Command("SYSTem:WATChdog", self._arm, (Real("S", 0, 3600, 0),)),
-            Command("SYSTem:WATChdog?", lambda: whole.watchdog.seconds),
-            Command("SYSTem:WATChdog:OWNer?", self._owner),
-            Command("SYSTem:WATChdog:FEED?", self._feeds),
+            _telling("SYSTem:WATChdog?", lambda: whole.watchdog.seconds),
+            _telling("SYSTem:WATChdog:OWNer?", self._owner),
+            _telling("SYSTem:WATChdog:FEED?", self._feeds),
             Command("OUTPut[:STATe]", self._set_outputs, (Boolean(),)),
-            Command("OUTPut[:STATe]?", lambda: board.outputs_on),
-            Command("OUTPut:INTerlock?", lambda: board.interlock_closed),
+            _telling("OUTPut[:STATe]?", lambda: board.outputs_on),
+            _telling("OUTPut:INTerlock?", lambda: board.interlock_closed),
             Command(level, self._set_row, (Real("V", -limit, limit, 0),), rows),
             Command(f"{level}?", lambda row: float(board.row_volts[row - 1]), (), rows),
             Command("SOURce:VOLTage:ALL", self._set_rows, (Block(),)),
@@ -310,6 +315,11 @@ class BoardSession:
         overloaded = np.isnan(amperes)
         self.board.set_questionable(OVERLOAD_BIT, bool(overloaded.any()))
         return _floats(np.where(overloaded, OVERLOAD_AMPERES, amperes))
+
+
+def _telling(header: str, handler: Handler) -> Command:
+    """Return a query that may be answered while another session measures."""
+    return Command(header, handler, at_any_time=True)
 
 
 def _floats(values: NDArray[np.float64]) -> bytes:

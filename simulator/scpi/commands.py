@@ -33,6 +33,8 @@ class Command:
     handler: Handler
     parameters: tuple[Parameter, ...] = ()
     suffixes: tuple[tuple[int, int], ...] = ()
+    at_any_time: bool = False
+    """A query that neither changes anything nor depends on what another session has half done."""
 
     def __post_init__(self) -> None:
         if self.header.count("<n>") != len(self.suffixes):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Generator, Iterable
+from itertools import islice
 
 from simulator.scpi.answers import encode_answer
 from simulator.scpi.commands import Command, CommandTree, Level
@@ -52,6 +53,19 @@ class Engine:
                 answers.append(answer)
                 size += len(answer)
         return b";".join(answers) + b"\n" if answers else b""
+
+    def may_be_executed_at_any_time(self, message: bytes) -> bool:
+        """Whether a message holds nothing but queries that may be answered at any time."""
+        level = self._tree.root
+        try:
+            for unit in islice(split_units(message), UNIT_LIMIT):
+                header, _ = parse_unit(unit)
+                command, _, level = self._tree.find(header, level)
+                if not command.at_any_time:
+                    return False
+        except ScpiError:
+            return False
+        return True
 
     def _execute_unit(self, unit: bytes, level: Level) -> Steps[tuple[bytes | None, Level]]:
         yield 0.0

@@ -22,17 +22,17 @@ def mandatory_commands(status: Status) -> list[Command]:
     return [
         Command("*CLS", status.clear),
         Command("*ESE", set_standard_enable, _BYTE),
-        Command("*ESE?", lambda: status.standard_enable),
-        Command("*ESR?", status.take_standard_event),
+        Command("*ESE?", lambda: status.standard_enable, at_any_time=True),
+        Command("*ESR?", status.take_standard_event, at_any_time=True),
         Command("*OPC", status.complete_operation),
         Command("*OPC?", lambda: True),
         Command("*SRE", set_service_enable, _BYTE),
-        Command("*SRE?", lambda: status.service_enable),
-        Command("*STB?", lambda: status.byte),
+        Command("*SRE?", lambda: status.service_enable, at_any_time=True),
+        Command("*STB?", lambda: status.byte, at_any_time=True),
         Command("*WAI", lambda: None),
-        Command("SYSTem:ERRor[:NEXT]?", status.next_error),
-        Command("SYSTem:ERRor:COUNt?", lambda: status.count),
-        Command("SYSTem:VERSion?", lambda: "1999.0"),
+        Command("SYSTem:ERRor[:NEXT]?", status.next_error, at_any_time=True),
+        Command("SYSTem:ERRor:COUNt?", lambda: status.count, at_any_time=True),
+        Command("SYSTem:VERSion?", lambda: "1999.0", at_any_time=True),
         Command("STATus:PRESet", status.preset),
         *_register_commands("STATus:QUEStionable", lambda: status.questionable),
         *_register_commands("STATus:OPERation", lambda: status.operation),
@@ -44,8 +44,8 @@ def _register_commands(path: str, register: Callable[[], Register]) -> list[Comm
         register().enable = mask
 
     return [
-        Command(f"{path}[:EVENt]?", lambda: register().take_event()),
-        Command(f"{path}:CONDition?", lambda: register().condition),
+        Command(f"{path}[:EVENt]?", lambda: register().take_event(), at_any_time=True),
+        Command(f"{path}:CONDition?", lambda: register().condition, at_any_time=True),
         Command(f"{path}:ENABle", set_enable, _WORD),
-        Command(f"{path}:ENABle?", lambda: register().enable),
+        Command(f"{path}:ENABle?", lambda: register().enable, at_any_time=True),
     ]

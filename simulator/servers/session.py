@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, cast
 
 from simulator.scpi import Framer, Overrun
-from simulator.steps import Steps
+from simulator.steps import Steps, finish
 
 CHUNK_BYTES = 2**14
 GIVE_WAY_SECONDS = 0.005
@@ -34,6 +34,9 @@ class Session(Protocol):
 
     def message_came(self) -> None:
         """Takes note that a message has arrived and waits for its turn."""
+
+    def needs_turn(self, message: bytes) -> bool:
+        """Tells whether a message must wait until no other is being executed."""
 
     def steps(self, message: bytes) -> Steps[bytes]:
         """Carries out a program message; the response with its line feed, or nothing."""
@@ -130,11 +133,13 @@ async def _carry_out(instrument: Instrument, session: Session, message: bytes) -
     session.message_came()
     power_ons, steps = instrument.power_ons, session.steps(message)
     try:
+        if instrument.turn.locked() and not session.needs_turn(message):
+            return finish(steps)
         while True:
             async with instrument.turn:
                 if instrument.power_ons != power_ons:
                     return b""  # what had been received has gone
-                response = await _work(steps)
+                response = await _work(instrument, steps)
             if response is not None:
                 return response
             await asyncio.sleep(0)
@@ -142,11 +147,11 @@ async def _carry_out(instrument: Instrument, session: Session, message: bytes) -
         steps.close()
 
 
-async def _work(steps: Steps[bytes]) -> bytes | None:
+async def _work(instrument: Instrument, steps: Steps[bytes]) -> bytes | None:
     """Carry out steps to the response, or until others may come first, and let the event loop live
     meanwhile.
     """
-    worked_since = time.monotonic()
+    worked_since, power_ons = time.monotonic(), instrument.power_ons
     while True:
         try:
             owed_seconds = next(steps)
@@ -157,3 +162,5 @@ async def _work(steps: Steps[bytes]) -> bytes | None:
         if owed_seconds or time.monotonic() - worked_since > GIVE_WAY_SECONDS:
             await asyncio.sleep(owed_seconds)
             worked_since = time.monotonic()
+            if instrument.power_ons != power_ons:
+                return b""  # another session's message met the end of the power

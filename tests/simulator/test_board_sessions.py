@@ -2,6 +2,7 @@
 torn.
 """
 
+import asyncio
 import zlib
 
 import numpy as np
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import crossbar
+from simulator.faults.plan import FaultPlan
+from simulator.servers.session import converse
 from simulator.steps import finish
 from tests.simulator.boards import (
     TINY,
@@ -355,3 +358,57 @@ def _numbers(answer, lengths, start, length):
 def test_a_message_of_many_readings_lets_others_go_first_before_it_measures_again(one):
     work = one.session.steps(b"READ? 9999;:READ?;:READ?;:READ?;*OPC?")
     assert list(work).count(None) == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "waits"),
+    [
+        (
+            b"*IDN?;*STB?;:SYST:ERR?;:OUTP?;:OUTP:INT?;:STAT:QUES?;:SYST:BOAR:SHAP?;:SYST:WATC?",
+            False,
+        ),
+        (FEED, False),
+        (b"", True),
+        (b"READ?", True),
+        (b"*OPC?", True),
+        (b"*STB?;:OUTP OFF", True),
+        (b"*STB?;:NONSENSE", True),
+        (b"ROUT:PATT:CRC?", True),
+        (b"SYST:WATC 5", True),
+        (b"*CLS", True),
+    ],
+)
+def test_only_what_disturbs_nobody_needs_no_turn(one, message, waits):
+    assert one.session.needs_turn(message) == waits
+
+
+def test_power_that_fails_with_anothers_query_ends_the_measurement():
+    plan = FaultPlan.model_validate({"fault": [{"kind": "power_cycle", "at_operation": 3}]})
+    board = on_the_wire(plan=plan).board
+    asking = board.open_session()
+    asking.execute(b"*WAI")
+    replies = []
+
+    async def converse_twice():
+        asked = asyncio.Event()
+
+        async def receive():
+            if asked.is_set():
+                await asyncio.sleep(3600)
+            asked.set()
+            return b"READ? 10000;*IDN?\n"
+
+        async def send(reply):
+            replies.append(reply)
+
+        conversation = asyncio.create_task(converse(board, receive, send))
+        await asked.wait()
+        while not board.turn.locked():
+            await asyncio.sleep(0)
+        assert asking.execute(b"*IDN?") == b""
+        while board.turn.locked():
+            await asyncio.sleep(0)
+        conversation.cancel()
+
+    asyncio.run(converse_twice())
+    assert (replies, board.power_ons) == ([], 2)

@@ -85,6 +85,15 @@ def test_where_a_message_lets_others_go_first_they_do(port, instrument, wait_unt
     assert instrument.marks == [1, 3, 2]
 
 
+def test_what_disturbs_nobody_does_not_wait_for_a_turn(port, instrument, wait_until):
+    with client(port) as one, client(port) as other:
+        one.sendall(b"WORK? 1000000\n")
+        wait_until(lambda: instrument.steps_done > 0)
+        for _ in range(10):
+            assert ask(other, b"*IDN?") == b"OHMSUM,ECHO,0,1.0\n"
+        assert instrument.turn.locked()
+
+
 def test_closing_calls_off_what_is_under_way(background, instrument, wait_until):
     server = background.run(serve_tcp(instrument))
     with client(server.port) as busy, client(server.port) as waiting:
