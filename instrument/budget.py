@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from calibration.budget import Budget, Products, as_bits, budget_of_squares, predict_squares
 from calibration.products import products_of
 from calibration.warming import Warming
+from instrument.errors import UsageError
 from instrument.reading import read_bytes, reading
+from instrument.runs import CLAIM_FILE
 from instrument.store import Calibration
 from instrument.tiled import ProgrammedTile, TiledMatrix
 
@@ -180,6 +182,8 @@ def load_budget(folder: Path) -> dict[str, Any]:
     Raises UsageError that names the file where there is none.
     """
     path = folder / RESULT_FILE
+    if (folder / CLAIM_FILE).exists() and not path.exists():
+        raise UsageError(f"{path}: not there: this run was cut short, or is under way")
     with reading(path, "not the result of a run with a budget"):
         budget = json.loads(read_bytes(path, MAX_RESULT_BYTES))["budget"]
         figures = "relative_error", "bits"

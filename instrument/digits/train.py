@@ -16,6 +16,8 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
+from instrument.writing import write_arrays
+
 
 def train(path: Path) -> float:
     """Train, write the .npz, and return the accuracy on the images held back."""
@@ -25,11 +27,13 @@ def train(path: Path) -> float:
     )
     model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=5000)
     model.fit(train_pixels / 16, train_labels)
-    np.savez_compressed(
+    write_arrays(
         path,
-        weights=model.coef_.T.astype(np.float32),
-        pixels=test_pixels.astype(np.uint8),
-        labels=test_labels.astype(np.uint8),
+        {
+            "weights": model.coef_.T.astype(np.float32),
+            "pixels": test_pixels.astype(np.uint8),
+            "labels": test_labels.astype(np.uint8),
+        },
     )
     return float(model.score(test_pixels / 16, test_labels))
 

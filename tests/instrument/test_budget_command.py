@@ -69,3 +69,11 @@ def test_a_folder_without_a_budget_is_refused_with_the_file(ohmsum, tmp_path, te
     assert refused.err.startswith("ohmsum: folder/result.json: ")
     assert len(refused.err.splitlines()) == 1
     assert refused.out == ""
+
+
+def test_a_run_that_was_cut_short_has_none_yet(ohmsum, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "run.json").write_text("{}")
+    refused = ohmsum("budget", "folder")
+    assert (refused.status, refused.out) == (2, "")
+    assert refused.err.startswith("ohmsum: folder/result.json: not there: this run was cut short")
