@@ -133,7 +133,7 @@ async def _carry_out(instrument: Instrument, session: Session, message: bytes) -
     session.message_came()
     power_ons, steps = instrument.power_ons, session.steps(message)
     try:
-        if instrument.turn.locked() and not session.needs_turn(message):
+        if not session.needs_turn(message):
             return finish(steps)
         while True:
             async with instrument.turn:

@@ -86,12 +86,17 @@ def test_where_a_message_lets_others_go_first_they_do(port, instrument, wait_unt
 
 
 def test_what_disturbs_nobody_does_not_wait_for_a_turn(port, instrument, wait_until):
-    with client(port) as one, client(port) as other:
-        one.sendall(b"WORK? 1000000\n")
+    """Nor behind those who do, where one has just finished and the next has not begun."""
+    works, each_steps, questions = 20, 50, 40
+    with ExitStack() as stack:
+        other, *working = (stack.enter_context(client(port)) for _ in range(works + 1))
+        for connection in working:
+            connection.sendall(b"WORK? %d\n" % each_steps * 10)
         wait_until(lambda: instrument.steps_done > 0)
-        for _ in range(10):
+        for _ in range(questions):
+            before = instrument.steps_done
             assert ask(other, b"*IDN?") == b"OHMSUM,ECHO,0,1.0\n"
-        assert instrument.turn.locked()
+            assert instrument.steps_done - before < works * each_steps / 2
 
 
 def test_closing_calls_off_what_is_under_way(background, instrument, wait_until):
