@@ -1,16 +1,24 @@
-"""Bytes over sockets and serial ports, each call with a deadline."""
+"""Bytes over the wires that PyVISA opens, each call with a deadline.
+
+PyVISA opens the resource; the bytes then go straight over the session's own socket or serial port,
+because its reads and writes cannot keep a deadline, read serial ports byte by byte and take a
+connection that is refused for one that is open.
+"""
 
 import errno
 import os
 import select
 import socket
 import time
-from typing import ClassVar, Protocol
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol, cast
 
+import pyvisa
 import serial
+from pyvisa.constants import AccessModes
 
 from drivers.errors import InstrumentError, LinkLost, LinkTimeout
-from drivers.resource_names import SocketName, parse_resource
+from drivers.resource_names import SerialName, SocketName, parse_resource
 
 _RECEIVE_BYTES = 1 << 18
 _SERIAL_WAIT_SECONDS = 0.05
@@ -43,7 +51,21 @@ def open_wire(resource: str, deadline: float) -> Wire:
         raise InstrumentError(resource, f"is {error}") from error
     if isinstance(name, SocketName):
         return SocketWire(resource, name, deadline)
-    return SerialWire(resource, name.port)
+    return SerialWire(resource, name, deadline)
+
+
+def _open_session(resource: str, name: str, deadline: float) -> tuple[Any, Callable[[], None]]:
+    """Opens a PyVISA session by a name that PyVISA reads; returns the socket or the serial port
+    below it, and what closes both.
+    """
+    manager = pyvisa.ResourceManager("@py")
+    library = cast(Any, manager.visalib)
+    milliseconds = max(1, round(1000 * (deadline - time.monotonic())))
+    try:
+        session, _ = manager.open_bare_resource(name, AccessModes.no_lock, milliseconds)
+    except Exception as error:  # pyvisa-py raises Exception itself
+        raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
+    return library.sessions[session].interface, lambda: library.close(session)
 
 
 class SocketWire:
@@ -53,28 +75,46 @@ class SocketWire:
 
     def __init__(self, resource: str, name: SocketName, deadline: float) -> None:
         self._resource = resource
-        allowed = max(0.001, deadline - time.monotonic())
+        # PyVISA leaves its socket open when a name does not resolve: so ask before it does.
         try:
-            self._socket = socket.create_connection((name.host, name.port), allowed)
-        except (socket.gaierror, UnicodeError) as error:
+            found = socket.getaddrinfo(name.host, name.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
             raise LinkLost(resource, f"no host named {name.host}") from error
-        except ConnectionRefusedError as error:
-            raise LinkLost(resource, "nobody answers (connection refused)") from error
-        except OSError as error:
-            raise LinkLost(resource, f"nobody answers ({_reason(error)})") from error
+        self._socket: socket.socket
+        # PyVISA reads and resolves no IPv6 address.
+        if socket.AF_INET not in (family for family, *_ in found):
+            allowed = max(0.001, deadline - time.monotonic())
+            try:
+                self._socket = socket.create_connection((name.host, name.port), allowed)
+            except OSError as error:
+                raise self._nobody(error) from error
+            self._close: Callable[[], None] = self._socket.close
+        else:
+            visa_name = f"TCPIP::{name.host}::{name.port}::SOCKET"
+            self._socket, self._close = _open_session(resource, visa_name, deadline)
         try:
-            # A port of the ephemeral range with nobody behind it can connect to itself.
-            if self._socket.getpeername() == self._socket.getsockname():
-                raise LinkLost(resource, "nobody answers (connection refused)")
+            self._check_connected()
             # Otherwise a message sent in pieces waits 40 ms for the acknowledgement of the first.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)
-        except OSError as error:
-            self.close()
-            raise self._lost(error) from error
         except BaseException:
             self.close()
             raise
+
+    def _check_connected(self) -> None:
+        """Tells a connection from an attempt: PyVISA calls a refused one open."""
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        try:
+            if code:
+                raise OSError(code, os.strerror(code))
+            # A port of the ephemeral range with nobody behind it can connect to itself.
+            if self._socket.getpeername() == self._socket.getsockname():
+                raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        except OSError as error:
+            raise self._nobody(error) from error
+
+    def _nobody(self, error: OSError) -> LinkLost:
+        return LinkLost(self._resource, f"nobody answers ({_reason(error)})")
 
     def send(self, data: memoryview, deadline: float) -> None:
         """Sends all of `data`. Raises LinkTimeout, LinkLost."""
@@ -103,7 +143,7 @@ class SocketWire:
 
     def close(self) -> None:
         """Closes the connection."""
-        self._socket.close()
+        self._close()
 
     def _received(self, flags: int) -> bytes:
         try:
@@ -124,15 +164,22 @@ class SerialWire:
     # A serial port has no sessions: what was under way stays under way.
     new_session_when_reopened: ClassVar[bool] = False
 
-    def __init__(self, resource: str, port: str) -> None:
+    def __init__(self, resource: str, name: SerialName, deadline: float) -> None:
         self._resource = resource
+        self._port: serial.Serial
+        self._port, self._close = _open_session(resource, f"ASRL{name.port}::INSTR", deadline)
         try:
             # Two programs on one port would each read some of the other's answers.
-            self._port = serial.Serial(port, timeout=_SERIAL_WAIT_SECONDS, exclusive=True)
-        except (OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno in (errno.EWOULDBLOCK, errno.EBUSY):
+            self._port.exclusive = True
+            self._port.timeout = _SERIAL_WAIT_SECONDS
+        except OSError as error:
+            self.close()
+            if error.errno in (errno.EWOULDBLOCK, errno.EBUSY):
                 raise LinkLost(resource, "another program uses the port") from error
             raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
+        except BaseException:
+            self.close()
+            raise
 
     def send(self, data: memoryview, deadline: float) -> None:
         """Sends all of `data`. Raises LinkTimeout, LinkLost."""
@@ -174,7 +221,7 @@ class SerialWire:
 
     def close(self) -> None:
         """Closes the port."""
-        self._port.close()
+        self._close()
 
     def _lost(self, error: OSError) -> LinkLost:
         return LinkLost(self._resource, f"the port has gone ({_reason(error)})")
