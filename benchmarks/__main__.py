@@ -1,7 +1,7 @@
 """All benchmarks: `python -m benchmarks`."""
 
-from benchmarks import calibration, network, selection, selection_peers, whole_run
+from benchmarks import calibration, first_run, network, selection, selection_peers, whole_run
 
-for benchmark in (network, selection, selection_peers, calibration, whole_run):
+for benchmark in (network, selection, selection_peers, calibration, whole_run, first_run):
     benchmark.main()
     print()
