@@ -23,6 +23,7 @@ _UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101,
 _INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
 # A host that is busy misses a turn or two.
 _FEEDS_PER_INTERVAL = 4
+_TAKEN_OVER = "it has taken it over"
 
 
 class BoardSession:
@@ -126,7 +127,7 @@ class BoardSession:
         if self._armed:
             return
         if self._owner() == "OTH":
-            raise BoardChanged.because(self.link.resource, "it has taken it over")
+            raise BoardChanged.because(self.link.resource, _TAKEN_OVER)
         self._arm()
 
     def rest(self) -> None:
@@ -150,12 +151,15 @@ class BoardSession:
             self.link.greeting = None
             self.held_crc = all_open_crc
 
-    def close(self, all_open_crc: int) -> None:
-        """Makes the board safe, unless another host has taken it over, and closes the link."""
+    def close(self, all_open_crc: int) -> bool:
+        """Makes the board safe, unless another host has taken it over, and closes the link.
+
+        Returns whether it made it safe.
+        """
         if self._keep_alive is not None:
             self._keep_alive.stop()
         try:
-            self._leave(all_open_crc)
+            return self._leave(all_open_crc)
         except InstrumentError:
             raise
         except BaseException:
@@ -165,14 +169,15 @@ class BoardSession:
         finally:
             self.link.close()
 
-    def _leave(self, all_open_crc: int) -> None:
+    def _leave(self, all_open_crc: int) -> bool:
         with self.link.lock:
             try:
                 if self._is_anothers():
-                    return
+                    return False
             except InstrumentError:
                 pass  # making it safe finds out as well, and tries again
             self.make_safe(all_open_crc)
+            return True
 
     def _is_anothers(self) -> bool:
         """Whether another host has taken the board over meanwhile."""
@@ -242,6 +247,8 @@ class BoardSession:
         known = self._known(numbers)
         if known is not None:
             return known
+        if state.watchdog_owner == "OTH":
+            return BoardChanged.because(self.link.resource, _TAKEN_OVER)
         if refused is not None and _OUTPUTS_OFF not in numbers:
             return refused
         return BoardChanged.because(self.link.resource, *differences)

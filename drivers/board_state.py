@@ -29,7 +29,7 @@ class BoardState:
     def differences(self, expected: "BoardState") -> list[str]:
         """What is not as expected, in words."""
         return [
-            f"{_WORDS[field.name]} is {_shown(is_now)}, {_shown(was_set)} was set"
+            f"{_WORDS[field.name]} {_shown(is_now)}, {_shown(was_set)} was set"
             for field in fields(self)
             if (was_set := getattr(expected, field.name)) is not None
             and (is_now := getattr(self, field.name)) != was_set
@@ -37,14 +37,14 @@ class BoardState:
 
 
 _WORDS = {
-    "outputs": "outputs",
-    "watchdog_seconds": "watchdog (seconds)",
-    "range_amperes": "range (A)",
-    "aperture_seconds": "aperture (s)",
-    "delay_seconds": "settling delay (s)",
-    "pattern_crc": "CRC of the pattern",
-    "scan_points": "length of the scan list",
-    "watchdog_owner": "owner of the watchdog",
+    "outputs": "outputs are",
+    "watchdog_seconds": "watchdog (s) is",
+    "range_amperes": "range (A) is",
+    "aperture_seconds": "aperture (s) is",
+    "delay_seconds": "settling delay (s) is",
+    "pattern_crc": "CRC of the pattern is",
+    "scan_points": "length of the scan list is",
+    "watchdog_owner": "owner of the watchdog is",
 }
 _QUERIES = {
     "outputs": ":OUTP?",

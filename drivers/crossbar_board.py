@@ -352,14 +352,16 @@ class CrossbarBoard:
         """
         self._session.make_safe(self._all_open_crc)
 
-    def close(self) -> None:
+    def close(self) -> bool:
         """Makes the board safe and closes the link. May be called again.
 
-        A board that another host has taken over meanwhile is left to it.
+        A board that another host has taken over meanwhile is left to it: returns whether it was
+        made safe.
         """
-        if not self._closed:
-            self._closed = True
-            self._session.close(self._all_open_crc)
+        if self._closed:
+            return True
+        self._closed = True
+        return self._session.close(self._all_open_crc)
 
     def _measure(
         self, command: bytes, readings: int, timeout_seconds: float, expected: BoardState

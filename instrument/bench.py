@@ -52,6 +52,7 @@ Part: TypeAlias = Converters | RowsRead | BranchCalibration
 """What of a calibration is there before it is whole."""
 Wire = Literal["socket", "serial"]
 OUTPUTS_OFF = "the outputs are off"
+LEFT_TO_ANOTHER = "the board is left to the other host"
 
 
 _log = logging.getLogger(__name__)
@@ -415,7 +416,8 @@ def _closing(
     ) -> None:
         said = OUTPUTS_OFF
         try:
-            board.close()
+            if not board.close():
+                said = LEFT_TO_ANOTHER
         except InstrumentError as failed:
             if ended_by is None:
                 raise

@@ -63,8 +63,8 @@ def other(name: str, value: float) -> Callable[[TinyBoard], None]:
         (other("range", 1e-3), r"range \(A\) is 0.001, 0.01 was set"),
         (other("aperture", 0.5), r"aperture \(s\) is 0.5, 0.001 was set"),
         (other("delay", 0.0), r"settling delay \(s\) is 0, 0.001 was set"),
-        (other("watchdog", 0.0), r"watchdog \(seconds\) is 0, 60 was set"),
-        (off, "outputs is off, on was set"),
+        (other("watchdog", 0.0), r"watchdog \(s\) is 0, 60 was set"),
+        (off, "outputs are off, on was set"),
     ],
 )
 def test_what_another_host_changed_is_one_error_and_set_again(
