@@ -2,6 +2,8 @@
 
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -150,3 +152,24 @@ def test_a_host_that_is_frozen_or_dead_trips_the_watchdog(
     until(lambda: was_on and is_safe(served))
     assert was_on == [True]
     assert served.board.watchdog_fired
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_slow_host_that_compiles_everything_trips_no_watchdog(
+    served, start, start_environment, monkeypatch, tmp_path
+):
+    """Two seconds of watchdog, no compiled kernel, two busy loops beside it."""
+    path = tmp_path / "bench.toml"
+    path.write_text(path.read_text() + "watchdog_seconds = 2\n")
+    monkeypatch.setitem(start_environment, "NUMBA_CACHE_DIR", str(tmp_path / "no kernels"))
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        run = start("run", "--bench", "bench.toml", "--matrix", "random", "--out", "kept")
+        _, said = run.communicate(timeout=580)
+    finally:
+        for loop in busy:
+            loop.kill()
+            loop.wait()
+    assert run.returncode == 0, said
+    assert not served.crossbar.outputs_on
