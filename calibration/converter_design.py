@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from calibration.crossbar import Crossbar, measuring_volts
 from calibration.curves import Curves, bent
 from calibration.reading_noise import ReadingNoise
+from calibration.resolution import USUAL_DAC_BITS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int_]
@@ -38,7 +39,7 @@ LEAST_BLOCKS, MOST_BLOCKS = 8, 40
 FULLEST = 0.95
 """Nominal current of a column with its rows at the limit, over the range."""
 CODES = 2**15
-"""Steps of a DAC from zero to the limit (docs/board-protocol.md, 4.3)."""
+"""Steps of a DAC from zero to the limit, at most: these are codes of finer ones as well."""
 WANTED = 2.0**-20
 """Standard uncertainty that a curve is planned for, over the row voltage limit."""
 DRIFT_DEGREE = 2
@@ -62,6 +63,8 @@ class ConverterDesign:
     siemens: float
     """Nominal conductance of what is closed there."""
     volts_limit: float
+    codes: int = CODES
+    """Steps of a DAC from zero to the limit, as far as the voltages need them."""
 
     @property
     def vectors(self) -> int:
@@ -112,20 +115,23 @@ class ConverterDesign:
         return float(np.sqrt((curve.uncertainty(volts[:, None]) ** 2).mean()))
 
 
-def design_converters(board: Crossbar, wanted: float = WANTED) -> ConverterDesign:
+def design_converters(
+    board: Crossbar, wanted: float = WANTED, dac_bits: int = USUAL_DAC_BITS
+) -> ConverterDesign:
     """Return the design for a board: as many blocks as a curve needs to be known to `wanted` of the
-    row voltage limit, from 8 to 40.
+    row voltage limit, from 8 to 40; its voltages are codes of DACs of `dac_bits`.
     """
+    codes = min(CODES, 2 ** (dac_bits - 1))
     blocks = LEAST_BLOCKS
     while True:
-        design = _design(board, blocks)
+        design = _design(board, blocks, codes)
         expected = design.predicted(measuring_volts(board.row_volts_limit))
         if blocks >= MOST_BLOCKS or expected <= wanted * board.row_volts_limit:
             return design
         blocks += 1
 
 
-def _design(board: Crossbar, blocks: int) -> ConverterDesign:
+def _design(board: Crossbar, blocks: int, codes: int) -> ConverterDesign:
     random = np.random.default_rng(0)  # of the design, the same for every board of a shape
     meeting = min(MEETING, board.rows)
     closed, range_amperes = _fill(board, meeting)
@@ -142,13 +148,14 @@ def _design(board: Crossbar, blocks: int) -> ConverterDesign:
         sequences.append(on_ring[np.argsort(ring)])
         meetings.append(ring[places])
     return ConverterDesign(
-        volts=np.rint(np.stack(levels) * (CODES - 1)) * board.row_volts_limit / CODES,
+        volts=np.rint(np.stack(levels) * (codes - 1)) * board.row_volts_limit / codes,
         sequence_of_row=np.stack(sequences),
         rows_of_column=np.stack(meetings),
         closed=closed,
         range_amperes=range_amperes,
         siemens=float((closed / board.nominal_ohms).sum()),
         volts_limit=board.row_volts_limit,
+        codes=codes,
     )
 
 

@@ -24,7 +24,7 @@ from calibration._curve_equations import (
     solve,
     with_vectors_as_clusters,
 )
-from calibration.converter_design import CODES, ConverterDesign
+from calibration.converter_design import ConverterDesign
 from calibration.curves import FIRST_DEGREE, Curves, bent
 from calibration.reading_noise import ReadingNoise
 
@@ -81,7 +81,7 @@ def fit_curves(
     row_coefficients = np.zeros((design.sequence_of_row.shape[1], terms))
     column_coefficients = np.zeros((amperes.shape[2], terms))
     noise = ReadingNoise().range_fraction * design.range_amperes
-    priors = Priors(CLASS_DAC_STEPS * design.volts_limit / CODES, CLASS_ADC)
+    priors = Priors(CLASS_DAC_STEPS * design.volts_limit / design.codes, CLASS_ADC)
 
     zero = row_coefficients, column_coefficients
     blocks = _project(design, amperes, kept, open_siemens, *zero)

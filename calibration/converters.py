@@ -20,12 +20,13 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.converter_design import CODES, ConverterDesign, design_converters
+from calibration.converter_design import ConverterDesign, design_converters
 from calibration.converter_fit import CurveFit, fit_curves
 from calibration.converter_offsets import Offsets, find_offsets
 from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progress
 from calibration.curves import Curves
 from calibration.records import Record
+from calibration.resolution import USUAL_DAC_BITS
 from calibration.transfer import OverloadError
 
 Floats = NDArray[np.float64]
@@ -75,11 +76,13 @@ class Converters(Record):
     left_out: int
     """Of these, how many were beyond the range or scattered wildly."""
     range_amperes: float
+    dac_bits: int = USUAL_DAC_BITS
+    """Of the rows' DACs, as they were seen to move."""
 
     @property
     def step_volts(self) -> float:
         """One step of the DACs' code."""
-        return self.rows.full_scale / CODES
+        return self.rows.full_scale * 2.0 ** (1 - self.dac_bits)
 
     def settings(self, row_volts: Floats, rows: NDArray[np.int_] | None = None) -> Floats:
         """Return what to set, volts, so that rows are driven to (…, rows) volts, as far as the
@@ -102,14 +105,16 @@ class Converters(Record):
         return np.asarray(amperes - range_amperes * bend)
 
 
-def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> Converters:
+def measure_converters(
+    board: Crossbar, *, dac_bits: int = USUAL_DAC_BITS, progress: Progress = no_progress
+) -> Converters:
     """Measure the converters of a board. All switches are open afterwards.
 
-    `progress` hears of blocks done. A row or column that does not work is named by its status; its
-    curve is zero, with the uncertainty of its class. Raises OverloadError where no column can be
-    read.
+    `dac_bits` are those that the DACs were seen to have (`resolution`). `progress` hears of blocks
+    done. A row or column that does not work is named by its status; its curve is zero, with the
+    uncertainty of its class. Raises OverloadError where no column can be read.
     """
-    design = design_converters(board)
+    design = design_converters(board, dac_bits=dac_bits)
     volts = measuring_volts(board.row_volts_limit)
     board.configure(range_amperes=design.range_amperes)
     blocks, columns = design.rows_of_column.shape[:2]
@@ -146,6 +151,7 @@ def measure_converters(board: Crossbar, *, progress: Progress = no_progress) -> 
         readings=vectors * columns,
         left_out=int((~fit.kept).sum()) * amperes.shape[1],
         range_amperes=design.range_amperes,
+        dac_bits=dac_bits,
     )
 
 

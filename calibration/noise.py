@@ -36,8 +36,9 @@ from calibration.branches import BranchCalibration
 from calibration.crossbar import Crossbar, measuring_volts, smallest_range
 from calibration.mains import fit_line
 from calibration.noise_gain import SurveyGains, chopped_mean
-from calibration.noise_readings import Settings, SurveyReadings, take_readings
+from calibration.noise_readings import Reading, Settings, SurveyReadings, take_readings
 from calibration.noise_series import Cause, Series
+from calibration.resolution import adc_step, find_adc_bits
 from calibration.settling import Settling
 from calibration.transfer import OverloadError
 from calibration.uncertainty import Estimate
@@ -46,8 +47,8 @@ from calibration.warming import Warming
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-ADC_STEP = 2.1 / 2**24
-"""Of a range (docs/board-protocol.md)."""
+NOISY_BITS = 20
+"""From which on noise alone leads from one code of an ADC to the next."""
 MOST_SOONER = 50.0
 """Time constants by which a delay is taken to be shorter, at most."""
 RANGE_GAIN = 1e-3
@@ -179,7 +180,8 @@ def survey_noise(
         settings.line_hertz,
     )
     least = np.zeros(len(Cause))
-    least[Cause.ADC] = ADC_STEP**2 / 12
+    quantization = _adc_quantization(read, answers)
+    least[Cause.ADC] = quantization.value
     observed = [square for one in series for square in one.mean_squares(line.hertz.value)]
     variances, covariance = fit_components(observed, least)
     adc, johnson, amplifier, flicker, dac, excess = (
@@ -188,7 +190,6 @@ def survey_noise(
     )
 
     gains = SurveyGains(read, answers, series[0], (series[-2], series[-1]), variances)
-    quantization = _adc_quantization(read.opened.amperes[:, answers] / settings.range_amperes)
     return NoiseSurvey(
         settings=settings,
         adc_noise=_without_rounding(adc, quantization.value),
@@ -211,9 +212,9 @@ def survey_noise(
     )
 
 
-def _answering(read: SurveyReadings) -> Bools:
-    """Return which columns (columns,) overloaded nowhere."""
-    readings = (
+def _readings(read: SurveyReadings) -> tuple[Reading, ...]:
+    """Return all series of single readings."""
+    return (
         read.everything,
         read.few,
         read.sparse,
@@ -222,7 +223,11 @@ def _answering(read: SurveyReadings) -> Bools:
         read.line,
         read.steps,
     )
-    amperes = [one.amperes for one in readings]
+
+
+def _answering(read: SurveyReadings) -> Bools:
+    """Return which columns (columns,) overloaded nowhere."""
+    amperes = [one.amperes for one in _readings(read)]
     amperes += [one.siemens[None] for one in (*read.early, *read.delayed)]
     return np.asarray(np.isfinite(np.concatenate(amperes)).all(axis=0))
 
@@ -252,13 +257,17 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
     return series
 
 
-def _adc_quantization(readings: Floats) -> Estimate:
-    """Return the variance that rounding adds to readings (readings, columns) over their range.
+def _adc_quantization(read: SurveyReadings, answers: Bools) -> Estimate:
+    """Return the variance that rounding adds to readings over their range.
 
-    The step is the smallest difference between any two; the documented one where all are alike.
+    The step is that of the binary grid that all readings are on. Where that is as fine as noise, it
+    is the smallest difference between two readings of nothing: a grid need not be binary.
     """
-    values = np.unique(readings)
-    step = float(np.diff(values).min()) if len(values) > 1 else ADC_STEP
+    shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
+    bits = find_adc_bits(np.concatenate(shares))
+    step, values = adc_step(bits), np.unique(read.opened.amperes[:, answers])
+    if bits >= NOISY_BITS and len(values) > 1:
+        step = float(np.diff(values / read.opened.range_amperes).min())
     return Estimate(step**2 / 12, 0.0)
 
 
@@ -267,10 +276,11 @@ def _without_rounding(adc: Estimate, rounding: float) -> Estimate:
 
     Rounding adds a twelfth of the step's square where the noise spreads over several steps. Where
     it does not, the sum is something else, by about exp(−2π²σ²/step²) of that (Widrow & Kollár
-    2008).
+    2008). Readings that scatter by less than rounding would add hardly ever leave their code: their
+    noise is less than what they scatter by.
     """
-    noise = adc.value - rounding
+    noise = max(adc.value - rounding, 0.0)
     step_square = 12 * rounding
     spread = np.pi**2 * 2 * max(noise, 0.0)
     doubt = rounding * float(np.exp(-spread / step_square)) if step_square else 0.0
-    return Estimate(noise, float(np.hypot(adc.uncertainty, doubt)))
+    return Estimate(noise, float(np.hypot(adc.uncertainty, min(doubt, max(adc.value, 0.0)))))

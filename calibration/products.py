@@ -13,7 +13,6 @@ from calibration.budget import Products
 from calibration.converters import Converters
 from calibration.curves import Curves
 from calibration.noise import NoiseSurvey
-from calibration.noise_readings import DAC_STEP
 from calibration.product_ranges import ProductRange, driven_lower, ranges_of_products
 from calibration.refinement import Programmed
 from calibration.sentinels import Moment, watched
@@ -49,7 +48,7 @@ def products_of(
     board_volts = np.zeros((len(row_volts), len(branches.open_siemens)))
     board_volts[:, :rows] = row_volts
     settings = converters.settings(board_volts)
-    step = _dac_step_volts(survey, converters.rows.full_scale)
+    step = converters.step_volts
     volts = transfer.volts
     readings = 2 * len(weighing_signs(rows))
     which = ranges_of_products(programmed.ranges, transfer, row_volts, 2 * outputs)
@@ -68,7 +67,10 @@ def products_of(
         row_bend_volts=converters.rows.uncertainty(board_volts)[:, :rows],
         wanted_siemens=programmed.targets.difference_siemens,
         transfer_siemens=transfer.siemens[used],
-        transfer_uncertainty_siemens=transfer.uncertainty_siemens[: 2 * outputs],
+        transfer_uncertainty_siemens=np.maximum(
+            transfer.uncertainty_siemens[: 2 * outputs],
+            _rounded_siemens(survey, programmed.range_amperes, volts, readings),
+        ),
         transfer_volts=volts,
         transfer_readings=readings,
         squared_siemens=(closed**2).sum(axis=2)[used],
@@ -91,6 +93,18 @@ def products_of(
         watched_warmer_kelvin=watched_warmer_kelvin,
         aged_decades=decades(seconds) - decades(middle_seconds),
     )
+
+
+def _rounded_siemens(
+    survey: NoiseSurvey, range_amperes: float, volts: float, readings: int
+) -> float:
+    """Return what rounding by the ADCs leaves in an element of a transfer matrix, siemens.
+
+    Readings at opposite voltages round alike where noise does not spread them over steps: what they
+    scatter by together then says nothing of it.
+    """
+    step_square = survey.adc_quantization.value * range_amperes**2
+    return float(np.sqrt(step_square / (readings / 2)) / volts)
 
 
 def column_bend_amperes(
@@ -126,16 +140,6 @@ def column_bend_amperes(
             taken_in = amperes[..., None] * gain
         bend[those] = full * curves.spread(curves.basis(amperes / full) - zero - taken_in)
     return bend
-
-
-def _dac_step_volts(survey: NoiseSurvey, limit_volts: float) -> float:
-    """Return the step of the DACs: the documented one where what was seen agrees with it, or what
-    was seen.
-    """
-    documented, seen = DAC_STEP * limit_volts, survey.dac_quantization
-    if abs(seen.value - documented**2 / 12) <= 2 * seen.uncertainty:
-        return documented
-    return float(np.sqrt(12 * seen.expected))
 
 
 def _square_kelvin(

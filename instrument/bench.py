@@ -25,6 +25,7 @@ from calibration.crossbar import Progress, measuring_volts
 from calibration.fingerprint import is_calibrated_board
 from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
+from calibration.resolution import find_dac_bits
 from calibration.rows_read import RowsRead
 from calibration.settle_time import USUAL_SECONDS, choose_settle_time
 from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
@@ -155,7 +156,9 @@ class Bench:
         if settling.too_short:
             _log.warning("%s", settling.in_words)
         of_all = partial(of_one_among, progress, count=3)
-        converters = measure_converters(self.board, progress=of_all(0))
+        converters = measure_converters(
+            self.board, dac_bits=find_dac_bits(self.board), progress=of_all(0)
+        )
         tell(converters)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()

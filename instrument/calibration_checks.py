@@ -33,6 +33,7 @@ WHOLE_NUMBERS = {
     "branches.status": np.int8,
     "branches.wild_readings": np.int_,
     "converters.row_status": np.int8,
+    "converters.dac_bits": np.int_,
     "converters.column_status": np.int8,
 }
 POSITIVE = (

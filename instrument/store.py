@@ -18,6 +18,7 @@ from calibration.converters import Converters
 from calibration.noise import NoiseSurvey
 from calibration.ranges import RangeGains
 from calibration.records import Record
+from calibration.resolution import USUAL_DAC_BITS
 from calibration.settle_time import SettleTime
 from calibration.temperature import Coefficients, with_earlier
 from drivers.crossbar_board import CrossbarBoard
@@ -46,6 +47,8 @@ MEASURED: dict[str, Any] = {
 }
 """What of a calibration is kept as arrays; the rest is kept as JSON."""
 NOMINAL_OHMS = "nominal_ohms"
+MEASURED_SINCE = "settling.", "converters.dac_bits"
+"""What files of FORMAT_WITHOUT_DIGEST do not hold."""
 MAX_CALIBRATION_BYTES = 512 << 20
 """Of a calibration file, packed or not: 512 rows × 512 columns × 32 branches are less."""
 
@@ -201,10 +204,10 @@ def load_calibration(path: Path) -> Calibration:
         arrays = {
             name: members[name]
             for name in _leaves(MEASURED)
-            if found == FORMAT or (name != NOMINAL_OHMS and not name.startswith("settling."))
+            if found == FORMAT or (name != NOMINAL_OHMS and not name.startswith(MEASURED_SINCE))
         }
         if found == FORMAT_WITHOUT_DIGEST:
-            arrays |= _unmeasured_settling(arrays["noise.settings.delay_seconds"])
+            arrays |= _not_measured(arrays["noise.settings.delay_seconds"])
         if found == FORMAT and str(members["sha256"]) != digest_of(text, arrays):
             raise UsageError(
                 f"{path}: something in it was altered after it was written (its SHA-256 differs): "
@@ -234,12 +237,15 @@ def load_calibration(path: Path) -> Calibration:
         )
 
 
-def _unmeasured_settling(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return the settling of a file that does not hold it: what was in force, set by somebody."""
+def _not_measured(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    """Return what a file of FORMAT_WITHOUT_DIGEST does not hold: the delay that was in force, set
+    by somebody, and DACs of the usual number of bits.
+    """
     nothing = {name: np.asarray(0.0) for name in _leaves({"settling": SettleTime})}
     return nothing | {
         "settling.settle_seconds": delay_seconds,
         "settling.chosen": np.asarray("fixed"),
+        "converters.dac_bits": np.asarray(USUAL_DAC_BITS),
     }
 
 
