@@ -43,7 +43,7 @@ from calibration.settling import Settling
 from calibration.transfer import OverloadError
 from calibration.uncertainty import Estimate
 from calibration.variance_components import fit_components
-from calibration.warming import Warming
+from calibration.warming import Warming, supposed_coefficient
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -206,7 +206,11 @@ def survey_noise(
         ),
         line_hertz=line.hertz,
         settling=gains.settling(settings.delay_seconds),
-        warming=gains.warming(),
+        warming=gains.warming(
+            supposed_coefficient(
+                1e-6 * calibration.drift_ppm, float(np.ptp(calibration.kelvin_range))
+            )
+        ),
         readings=read.count,
         columns=int(answers.sum()),
     )

@@ -29,6 +29,12 @@ CHANGE_KELVIN = 2.0**-7 / 6**0.5
 """
 
 
+LEAST_PER_KELVIN = 1e-6
+"""No board is more constant."""
+CLEAR_CHANGES = 10.0
+"""Times CHANGE_KELVIN: what a sensor must move by to tell what a kelvin does."""
+
+
 @dataclass(frozen=True)
 class Warming:
     """Temperature during a survey, and what it does."""
@@ -61,18 +67,34 @@ def wander(seconds: Floats, kelvin: Floats) -> float:
     return float((squares / passed[apart]).mean())
 
 
-def common_coefficient(log_ratio: float, noise: float, change_kelvin: Estimate) -> Estimate:
+def supposed_coefficient(drift: float, span_kelvin: float) -> float:
+    """Return the standard deviation of what is supposed of the common coefficient, from what a
+    board was seen to drift by (relative, peak to peak) while its sensor moved by `span_kelvin`.
+
+    CLASS_PER_KELVIN at most, and where the sensor hardly moved.
+    """
+    if span_kelvin < CLEAR_CHANGES * CHANGE_KELVIN:
+        return CLASS_PER_KELVIN
+    return min(CLASS_PER_KELVIN, max(LEAST_PER_KELVIN, drift / span_kelvin))
+
+
+def common_coefficient(
+    log_ratio: float,
+    noise: float,
+    change_kelvin: Estimate,
+    supposed_per_kelvin: float = CLASS_PER_KELVIN,
+) -> Estimate:
     """Return the coefficient by which a gain has changed, as a logarithm uncertain by `noise`.
 
-    Least squares with what is supposed before, 0 ± CLASS_PER_KELVIN: all that is known where the
-    temperature has not changed.
+    Least squares with what is supposed before, 0 ± `supposed_per_kelvin`: all that is known where
+    the temperature has not changed.
     """
     change, error = change_kelvin.value, change_kelvin.uncertainty
-    size = CLASS_PER_KELVIN  # what an error of the temperature is multiplied by: found in turn
+    size = supposed_per_kelvin  # what an error of the temperature is multiplied by: found in turn
     value = uncertainty = 0.0
     for _ in range(3):
         square = noise**2 + (size * error) ** 2
-        information = change**2 / square + CLASS_PER_KELVIN**-2
+        information = change**2 / square + supposed_per_kelvin**-2
         value, uncertainty = log_ratio * change / square / information, information**-0.5
         size = float(np.hypot(value, uncertainty))
     return Estimate(value, uncertainty)

@@ -238,3 +238,14 @@ def test_a_board_that_overloads_with_everything_closed_is_driven_with_less(rows,
     for row, law in laws(preset).items():
         found = getattr(survey, row)
         assert abs(found.value - law) < 5 * found.uncertainty + 1e-9 * law, row
+
+
+def test_what_characterization_saw_drift_bounds_the_coefficient_where_the_survey_sees_no_change():
+    still = PRESET.with_effects(ambient=0.0, sensor=0.0)
+    board = switched_on(still, SEED)
+    known = calibration_of(draw_branches(still.in_force(), SEED).closed_siemens)
+    seen = replace(known, drift_ppm=50.0, kelvin_range=np.array([296.0, 296.5]))
+    found = survey_noise(board, seen, SETTINGS).warming.gain_per_kelvin
+    assert np.hypot(found.value, found.uncertainty) < 1.2 * 100e-6
+    unseen = survey_noise(switched_on(still, SEED), known, SETTINGS).warming.gain_per_kelvin
+    assert unseen.uncertainty > 300e-6
