@@ -7,8 +7,9 @@ BIN := .venv/bin
 demo: .venv/.run
 	$(BIN)/ohmsum demo
 
+# A file stays with one worker, so that what its tests share is measured once.
 test: .venv/.dev
-	$(BIN)/python -m pytest -n auto -m "not slow" -q
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow" -q
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
