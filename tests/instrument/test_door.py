@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from instrument.neighbours import NEIGHBOURS
 
+ROOT = Path(__file__).parents[2]
 RUN = "run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept"
 
 
@@ -126,3 +129,10 @@ def test_a_folder_that_is_no_package_is_not_in_the_way(shell, tmp_path):
     for name in NEIGHBOURS:
         (tmp_path / name).mkdir()
     assert shell("$OHMSUM --version").returncode == 0
+
+
+def test_every_package_that_is_installed_is_typed():
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    packages = wheel["targets"]["wheel"]["packages"]
+    assert {"ohmsum", "instrument", *NEIGHBOURS} == set(packages)
+    assert [name for name in packages if not (ROOT / name / "py.typed").exists()] == []
