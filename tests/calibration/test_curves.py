@@ -46,8 +46,9 @@ def test_a_polynomial_is_its_curve_and_a_line():
 def test_no_line_is_in_the_terms():
     x, weights = np.polynomial.legendre.leggauss(40)
     terms = bent(x, 14)
-    np.testing.assert_allclose(weights @ terms, 0, atol=1e-14)
-    np.testing.assert_allclose((weights * x) @ terms, 0, atol=1e-14)
+    # What is left is the rounding of the quadrature, which differs between versions of numpy.
+    np.testing.assert_allclose(weights @ terms, 0, atol=1e-13)
+    np.testing.assert_allclose((weights * x) @ terms, 0, atol=1e-13)
     assert terms.shape == (40, 13)
 
 
