@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,16 @@ from calibration.temperature import Coefficients
 from calibration.uncertainty import Estimate
 from instrument.budget import budget_document
 from instrument.digits import Classification
+from instrument.foreseen import Unforeseen, unforeseen
 from instrument.pipeline import Run
 from instrument.runs import iso
 from instrument.store import Calibration
+from instrument.validation import by_output
 from instrument.validation.document import figures, finite, validation_document
+from instrument.validation.products import as_bits
+from instrument.validation.worst import worst_vectors, worst_weights
+
+SpecificationScope = Literal["output", "matrix"]
 
 OF_EITHER_SIGN = ("gain_per_kelvin",)
 """What a survey finds that may be below zero."""
@@ -33,6 +39,19 @@ class Specification:
     """Of the relative error: the worse end of its confidence interval must reach them."""
     agreement: float | None = None
     """Least fraction of equal decisions, where something is classified."""
+    scope: SpecificationScope = "output"
+    """Whether every output must reach them, or only all outputs together (`matrix`)."""
+
+    def bits_met(self, run: Run) -> bool:
+        """Say whether the products reach the bits: all of them together, and those of each output
+        that asks for something. What states no interval meets nothing.
+        """
+        asked = run.program.weights.any(axis=0)
+        stated = [run.validation]
+        if self.scope == "output":
+            outputs = by_output(run.program, run.validation)
+            stated += [outputs[output] for output in np.flatnonzero(asked)]
+        return all(products.meets(self.bits) for products in stated)
 
     def met(self, run: Run, classification: Classification | None) -> bool:
         """Say whether a run reaches it."""
@@ -42,7 +61,13 @@ class Specification:
             or classification.agreement >= self.agreement
         )
         whole = not run.program.lost.any()
-        return run.validation.meets(self.bits) and decisions and whole
+        foreseen = not any(one.worse for one in unforeseen_of(run))
+        return self.bits_met(run) and decisions and whole and foreseen
+
+
+def unforeseen_of(run: Run) -> tuple[Unforeseen, ...]:
+    """Return which products of a run are not what its budget foresees."""
+    return unforeseen(run.validation, by_output(run.program, run.validation), run.budgets)
 
 
 def result_document(
@@ -97,13 +122,37 @@ def result_document(
             "expired": run.calibration_expired,
         },
         "program": _program(run),
-        "validation": validation_document(run.validation, run.checks),
+        "validation": validation_document(run.validation, run.checks) | _by_output(run),
         "budget": budget_document(run.budgets.whole, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
     }
     if classification is not None:
         document["classification"] = asdict(classification)
     return document
+
+
+def _by_output(run: Run) -> dict[str, Any]:
+    """Return what is stated of each output, what was not foreseen, and where the worst errors are;
+    all indices count from 0.
+    """
+    predicted = run.budgets.output_relative_error
+    lost = run.program.lost
+    found = unforeseen_of(run)
+    return {
+        "outputs": [
+            {
+                "output": output,
+                **figures(products),
+                "predicted_bits": finite(as_bits(float(predicted[output]))),
+                "lost": bool(lost[output]),
+            }
+            for output, products in enumerate(by_output(run.program, run.validation))
+        ],
+        "worst_vectors": [asdict(one) for one in worst_vectors(run.validation)],
+        "worst_weights": [asdict(one) for one in worst_weights(run.program)],
+        "foreseen": not found,
+        "unforeseen": [asdict(one) for one in found],
+    }
 
 
 def _made(calibration: Calibration) -> dict[str, Any]:

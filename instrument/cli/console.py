@@ -25,6 +25,7 @@ from instrument import interruption
 from instrument.printable import printable_values
 
 SAY_SECONDS = 60.0
+WORST_SHOWN = 3
 _log = logging.getLogger(__name__)
 # Progress and errors go to stderr: stdout carries the result alone.
 _STDERR = Console(stderr=True)
@@ -179,7 +180,12 @@ def _table(document: dict[str, Any]) -> Table:
             f"float64; {decided['agreement']:.2%} alike",
         )
     agreement = "" if wanted["agreement"] is None else f", {wanted['agreement']:.1%} alike"
-    table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits{agreement})")
+    where = "every output" if wanted["scope"] == "output" else "all outputs together"
+    table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits, {where}{agreement})")
+    if not validation["foreseen"]:
+        from instrument.foreseen import unforeseen_in_words  # late: only such a run needs it
+
+        table.add_row("NOT FORESEEN", unforeseen_in_words(validation["unforeseen"]), style="red")
     spent = document["bench_seconds"]
     table.add_row(
         "time",
@@ -194,13 +200,22 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
     sure = (
         f"{_bits(interval[0])} to {_bits(interval[1])} at {validation['confidence_level']:.0%}"
         if interval
-        else "too few for an interval"
+        else f"no interval: {validation['no_interval']}"
     )
     yield (
         "validation",
         f"{validation['vectors']} one-shot products: relative error "
         f"{validation['relative_error']:.2e} = {_bits(validation['bits'])} bits ({sure}), worst "
         f"{_bits(validation['worst_bits'])} bits of full scale",
+    )
+    outputs = sorted(
+        (one for one in validation["outputs"] if one["bits"] is not None),
+        key=lambda one: one["bits"],
+    )
+    yield (
+        "worst outputs",
+        "; ".join(_output_in_words(one) for one in outputs[:WORST_SHOWN])
+        + f"; median {_bits(outputs[len(outputs) // 2]['bits'])} bits of {len(outputs)} outputs",
     )
     others = validation["other_vectors"].items()
     yield (
@@ -252,6 +267,16 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _from_one(indices: list[int]) -> str:
     """Return indices as a person counts what they stand for on the board."""
     return ", ".join(str(index + 1) for index in indices)
+
+
+def _output_in_words(output: dict[str, Any]) -> str:
+    """Write the bits of an output with their interval, counted from 1."""
+    ends = output["bits_interval"]
+    sure = f"{_bits(ends[0])} to {_bits(ends[1])}" if ends else "no interval"
+    return (
+        f"output {output['output'] + 1} {_bits(output['bits'])} bits ({sure}; predicted "
+        f"{_bits(output['predicted_bits'])})"
+    )
 
 
 def _bits(value: float | None) -> str:

@@ -16,6 +16,13 @@ class Link(StrEnum):
     SERIAL = "serial"
 
 
+class SpecScope(StrEnum):
+    """What a specification holds for."""
+
+    OUTPUT = "output"
+    MATRIX = "matrix"
+
+
 LARGEST_SEED = 2**63 - 1
 
 Json = Annotated[

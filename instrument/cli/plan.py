@@ -30,7 +30,7 @@ def plan(
     matrix: str,
     inputs: Path | None,
     calibration: Path | None,
-    spec_bits: float,
+    specification: Specification,
     seed: int,
     link: Wire | None,
     *,
@@ -43,8 +43,8 @@ def plan(
     note: str | None,
 ) -> Job:
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
-    if not math.isfinite(spec_bits):
-        raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
+    if not math.isfinite(specification.bits):
+        raise UsageError(f"--spec-bits: {specification.bits} is no number of bits")
     if not 0 <= hours <= MOST_HOURS:
         raise UsageError(f"--hours: {hours:g} is not between 0 and {MOST_HOURS}")
     if link is not None and not bench.startswith(SIMULATED):
@@ -70,7 +70,7 @@ def plan(
         earlier=tuple(load_calibration(path) for path in earlier),
         allow_expired=allow_expired,
         take_over=take_over,
-        specification=Specification(spec_bits),
+        specification=specification,
         scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
         name=_name(bench, seed),
     )

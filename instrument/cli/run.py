@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LinkOption, LogFile, Note, Out, Seed, Title, Verbose
+from instrument.cli.options import (
+    Json,
+    LinkOption,
+    LogFile,
+    Note,
+    Out,
+    Seed,
+    SpecScope,
+    Title,
+    Verbose,
+)
 
 
 def run(
@@ -69,6 +79,13 @@ def run(
             "95 % confidence interval."
         ),
     ] = 11.0,
+    spec_scope: Annotated[
+        SpecScope,
+        typer.Option(
+            help="What must reach these bits: every output by itself and all together, or only all "
+            "outputs of the matrix together."
+        ),
+    ] = SpecScope.OUTPUT,
     thorough: Annotated[
         bool,
         typer.Option(
@@ -103,6 +120,7 @@ def run(
     from instrument.cli.job import carry_out
     from instrument.cli.logs import start_logging
     from instrument.cli.plan import plan
+    from instrument.results import Specification
 
     start_logging(verbose=verbose, file=log)
     job = plan(
@@ -110,7 +128,7 @@ def run(
         matrix,
         inputs,
         calibration,
-        spec_bits,
+        Specification(spec_bits, scope=spec_scope.value),
         seed,
         None if link is None else link.value,
         thorough=thorough,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -17,15 +18,17 @@ from calibration.converters import ChannelStatus, Converters
 from calibration.curves import Largest
 from calibration.ranges import CLASS_RATIO
 from instrument.digits import Classification
+from instrument.foreseen import FACTOR, unforeseen_in_words
 from instrument.pipeline import Run
 from instrument.report import pictures, validation_pictures, wording
 from instrument.report import validation as tables
 from instrument.report.budget import waterfall
 from instrument.report.noise import noise_rows
-from instrument.results import Specification
+from instrument.results import Specification, unforeseen_of
 from instrument.store import Calibration
-from instrument.validation import Validation
+from instrument.validation import Validation, by_output
 from instrument.validation.interval import CONFIDENCE_LEVEL
+from instrument.validation.worst import worst_vectors, worst_weights
 
 MOST_LISTED = 60
 """Entries of a list of faults that are printed; the rest is counted."""
@@ -133,6 +136,11 @@ def render(
         met=specification.met(run, classification),
         criteria=_criteria(run, specification, classification),
         precision=precision,
+        per_output=specification.scope == "output",
+        output_rows=tables.output_rows(run),
+        worst_vectors=worst_vectors(run.validation),
+        worst_weights=worst_weights(run.program),
+        not_foreseen=_not_foreseen(run),
         branch_uncertainty=_branch_uncertainty(branches),
         faults=_faults(branches),
         dead=_places(branches.dead_crosspoints),
@@ -201,12 +209,24 @@ def _criteria(
     interval = run.validation.bits_interval
     criteria = [
         Criterion(
-            "Bits of relative error, worse end of the interval",
+            "Bits of relative error of all outputs, worse end of the interval",
             f"at least {specification.bits:g}",
             wording.NONE if interval is None else wording.bits(interval.low),
             run.validation.meets(specification.bits),
         )
     ]
+    if specification.scope == "output":
+        criteria.append(_of_every_output(run, specification))
+    if found := unforeseen_of(run):
+        factor = max(found, key=lambda one: abs(math.log(one.factor or 1e-9))).factor
+        criteria.append(
+            Criterion(
+                "Error measured, over that of the budget",
+                f"at most {FACTOR:g}",
+                f"{factor:.3g}",
+                met=not any(one.worse for one in found),
+            )
+        )
     if lost := int(run.program.lost.sum()):
         criteria.append(Criterion("Outputs lost", "none", str(lost), met=False))
     if specification.agreement is not None and classification is not None:
@@ -219,6 +239,28 @@ def _criteria(
             )
         )
     return criteria
+
+
+def _not_foreseen(run: Run) -> str | None:
+    """Write what was not foreseen, None where all was."""
+    found = unforeseen_of(run)
+    return unforeseen_in_words([asdict(one) for one in found]) if found else None
+
+
+def _of_every_output(run: Run, specification: Specification) -> Criterion:
+    """Return the demand that each output which asks for something reaches the bits by itself."""
+    outputs = by_output(run.program, run.validation)
+    intervals = [
+        outputs[output].bits_interval for output in np.flatnonzero(run.program.weights.any(axis=0))
+    ]
+    least = min((ends.low for ends in intervals if ends), default=math.nan)
+    unstated = sum(ends is None for ends in intervals)
+    return Criterion(
+        "The same of every output, the worst of them",
+        f"at least {specification.bits:g}",
+        wording.bits(least) + (f"; {unstated} without an interval" if unstated else ""),
+        met=not unstated and least >= specification.bits,
+    )
 
 
 def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from calibration.refinement import Programmed
 from instrument.pipeline import Run
 from instrument.report import wording
-from instrument.validation import Checks, Validation
+from instrument.validation import Checks, Validation, by_output
 from instrument.validation.interval import Interval
 from instrument.validation.products import as_bits
 from instrument.validation.repeatability import AVERAGED_READINGS
 
+OUTPUTS_LISTED = 12
 OWN, UNIFORM = "the job’s inputs", "random, uniform"
 KINDS = {
     "uniform": UNIFORM,
@@ -51,6 +53,30 @@ class Share:
     name: str
     fraction: float
     bits: float
+
+
+@dataclass(frozen=True)
+class OutputRow:
+    """The precision of the products of one output, which counts from 1."""
+
+    precision: PrecisionRow
+    predicted_bits: float
+    lost: bool
+
+
+def output_rows(run: Run) -> list[OutputRow]:
+    """Return a row for each of the worst outputs, the worst first; lost ones before all others."""
+    predicted, lost = run.budgets.output_relative_error, run.program.lost
+    rows = [
+        OutputRow(
+            _precision_row(f"output {output + 1}", products),
+            as_bits(float(predicted[output])),
+            bool(lost[output]),
+        )
+        for output, products in enumerate(by_output(run.program, run.validation))
+    ]
+    stated = [row for row in rows if row.lost or not math.isnan(row.precision.bits)]
+    return sorted(stated, key=lambda row: (not row.lost, row.precision.bits))[:OUTPUTS_LISTED]
 
 
 def one_shot_rows(validation: Validation, checks: Checks) -> list[PrecisionRow]:

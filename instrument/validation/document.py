@@ -94,6 +94,8 @@ def figures(products: Validation) -> dict[str, Any]:
         "worst_bits": finite(products.worst_bits),
         "relative_error_interval": _interval(products.interval),
         "bits_interval": _interval(products.bits_interval),
+        "effective_vectors": finite(products.effective_vectors),
+        "no_interval": products.why_no_interval,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,13 @@ from calibration.crossbar import Progress, no_progress
 from calibration.records import Record
 from instrument.summary import as_html, as_text
 from instrument.tiled import TiledMatrix
-from instrument.validation.interval import Interval, relative_error_interval
+from instrument.validation.interval import (
+    LEAST_EFFECTIVE,
+    Interval,
+    effective_vectors,
+    independent,
+    relative_error_interval,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,11 +64,43 @@ class Validation(Record):
     @property
     def interval(self) -> Interval | None:
         """Confidence interval of the relative error of all vectors of this kind on this programmed
-        board; None where these vectors are all, or too few.
+        board; None where `why_no_interval` says why.
         """
+        return relative_error_interval(*self._observed) if self.sampled else None
+
+    @property
+    def effective_vectors(self) -> float:
+        """How many different vectors effectively decide the relative error."""
+        return effective_vectors(*self._observed)
+
+    @property
+    def why_no_interval(self) -> str | None:
+        """Why no interval is stated, None where one is."""
         if not self.sampled:
+            return "these are all vectors of their kind"
+        if self.interval is not None:
             return None
-        return relative_error_interval((self.error**2).sum(axis=1), (self.exact**2).sum(axis=1))
+        if not self.exact.any():
+            return "every product is zero"
+        different = len(self._observed[0])
+        if different < LEAST_EFFECTIVE:
+            return f"{len(self.inputs)} vectors, {different} of them different: too few"
+        return (
+            f"a few of {different} vectors outweigh the rest: they tell as much as "
+            f"{self.effective_vectors:.1f}"
+        )
+
+    @property
+    def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Square errors and square norms of independent vectors, those that are alike taken
+        together.
+        """
+        alike = independent(self.inputs)
+        errors, norms = (self.error**2).sum(axis=1), (self.exact**2).sum(axis=1)
+        sums = [np.zeros(alike.max() + 1), np.zeros(alike.max() + 1)]
+        for total, squares in zip(sums, (errors, norms), strict=True):
+            np.add.at(total, alike, squares)
+        return sums[0], sums[1]
 
     @property
     def bits(self) -> float:
@@ -78,7 +116,9 @@ class Validation(Record):
 
     @property
     def worst_bits(self) -> float:
-        """−log2 of the largest single error over the full scale."""
+        """−log2 of the largest single error over the full scale; NaN where that is zero."""
+        if not self.full_scale:
+            return math.nan
         return as_bits(float(np.abs(self.error).max()) / self.full_scale)
 
     def meets(self, bits: float) -> bool:
@@ -116,6 +156,24 @@ def compare(
         answered=np.where(program.lost, 0.0, answered),
         full_scale=full_scale(program),
         sampled=sampled,
+    )
+
+
+def by_output(program: TiledMatrix, validation: Validation) -> tuple[Validation, ...]:
+    """Return the products of each output by themselves, over the largest of them, so that outputs
+    of any size can be squared; worst errors are over the largest product of that output.
+    """
+    largest = np.abs(validation.exact).max(axis=0)
+    unit = np.where(largest > 0, largest, 1.0)
+    full_scales = np.abs(program.weights).sum(axis=0) * program.input_full_scale
+    return tuple(
+        replace(
+            validation,
+            exact=validation.exact[:, [output]] / unit[output],
+            answered=validation.answered[:, [output]] / unit[output],
+            full_scale=float(full_scales[output] / unit[output]),
+        )
+        for output in range(len(unit))
     )
 
 

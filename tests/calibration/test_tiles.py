@@ -47,7 +47,7 @@ def test_tiles_without_a_weight_that_counts_are_left_out():
     weights = np.zeros((16, 8))
     weights[3, 6] = -1.0
     weights[9, 1] = 2 * NEGLIGIBLE
-    weights[12, 5] = NEGLIGIBLE / 2
+    weights[12, 6] = NEGLIGIBLE / 2  # of the largest in its output
     assert tiles_to_program(weights, 8, 4) == (Tile(0, 8, 4, 4), Tile(8, 8, 0, 4))
 
 

@@ -8,7 +8,11 @@ from hypothesis.extra.numpy import arrays
 from scipy.stats import t as student_t
 
 from instrument.validation import validate
-from instrument.validation.interval import relative_error_interval
+from instrument.validation.interval import (
+    effective_vectors,
+    independent,
+    relative_error_interval,
+)
 from tests.instrument.validation.programs import program
 
 ROWS, OUTPUTS, BOARDS = 16, 8, 1000
@@ -39,10 +43,12 @@ def wrong_by_one_direction(random):
 
 
 def coverage(drawn, wrong, vectors, *, by_vector=True):
-    """Fraction of boards whose interval holds the relative error of the whole population."""
+    """Fraction of boards whose interval holds the relative error of the whole population, of those
+    that state one: nine of ten at least.
+    """
     random = np.random.default_rng(7)
     second_moment = (drawn(random, 200_000) ** 2).mean()  # of one input; rows are independent
-    covered = 0
+    covered = stated = 0
     for _ in range(BOARDS):
         weights, error = random.uniform(-1, 1, (ROWS, OUTPUTS)), wrong(random)
         x = drawn(random, vectors)
@@ -50,13 +56,17 @@ def coverage(drawn, wrong, vectors, *, by_vector=True):
         squared_norms = (x @ weights) ** 2
         if by_vector:
             squared_errors, squared_norms = squared_errors.sum(axis=1), squared_norms.sum(axis=1)
-        low, high = relative_error_interval(squared_errors.ravel(), squared_norms.ravel())
+        ends = relative_error_interval(squared_errors.ravel(), squared_norms.ravel())
+        if ends is None:
+            continue
         truth = np.sqrt(
             (second_moment * (error**2).sum() + OUTPUTS * NOISE**2)
             / (second_moment * (weights**2).sum())
         )
-        covered += low <= truth <= high
-    return covered / BOARDS
+        stated += 1
+        covered += ends.low <= truth <= ends.high
+    assert stated >= 0.9 * BOARDS
+    return covered / stated
 
 
 @pytest.mark.parametrize("drawn", [uniform, sparse])
@@ -92,7 +102,7 @@ def test_coverage_on_boards_with_every_effect():
     assert covered / (sets * len(boards)) >= 0.90
 
 
-squares = arrays(np.float64, st.integers(2, 12), elements=st.floats(1e-6, 1e6))
+squares = arrays(np.float64, st.integers(10, 16), elements=st.floats(0.5, 2))
 
 
 @given(squares, st.integers(0, 2**32 - 1))
@@ -102,7 +112,8 @@ def test_against_the_jackknife_by_hand(errors, seed):
     without = [np.delete(errors, v).sum() / np.delete(norms, v).sum() for v in everything]
     squared_ratio = errors.sum() / norms.sum()
     spread = np.sqrt((count - 1) * np.var(without))
-    half = student_t.ppf(0.975, count - 1) * spread / (2 * squared_ratio)
+    effective = min(s.sum() ** 2 / (s**2).sum() for s in (errors, norms))
+    half = student_t.ppf(0.975, effective - 1) * spread / (2 * squared_ratio)
     low, high = relative_error_interval(errors, norms)
     assert low == pytest.approx(np.sqrt(squared_ratio) * np.exp(-half), rel=1e-6)
     assert high == pytest.approx(np.sqrt(squared_ratio) * np.exp(half), rel=1e-6)
@@ -134,5 +145,62 @@ def test_too_few_vectors_state_no_interval(errors, norms):
     assert relative_error_interval(np.array(errors), np.array(norms)) is None
 
 
+@given(squares, squares, st.floats(1e3, 1e12))
+def test_one_vector_that_outweighs_the_rest_states_no_interval(errors, norms, factor):
+    count = min(len(errors), len(norms))
+    errors, norms = errors[:count], norms[:count]
+    for heavy in (errors, norms):
+        heavy[0] *= factor
+        assert effective_vectors(errors, norms) < 1.1
+        assert relative_error_interval(errors, norms) is None
+        heavy[0] /= factor
+
+
+@given(squares)
+def test_vectors_of_one_size_all_decide(errors):
+    assert effective_vectors(np.ones(len(errors)), np.ones(len(errors))) == len(errors)
+    assert effective_vectors(np.zeros(len(errors)), np.ones(len(errors))) == len(errors)
+    assert effective_vectors(errors, np.zeros(len(errors))) == 0
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0])
+def test_vectors_of_very_different_size_are_covered_or_not_stated(spread):
+    """Sizes of a log-normal distribution, of which a few decide the sums."""
+    random = np.random.default_rng(3)
+    covered = stated = 0
+    for _ in range(BOARDS):
+        weights, error = random.uniform(-1, 1, (ROWS, OUTPUTS)), wrong_everywhere(random)
+        sizes = np.exp(spread * random.standard_normal((64, 1)))
+        x = sizes * uniform(random, 64)
+        squared_errors = (x @ error + NOISE * random.standard_normal((64, OUTPUTS))) ** 2
+        ends = relative_error_interval(squared_errors.sum(axis=1), ((x @ weights) ** 2).sum(axis=1))
+        second_moment = np.exp(2 * spread**2) / 3
+        truth = np.sqrt(
+            (second_moment * (error**2).sum() + OUTPUTS * NOISE**2)
+            / (second_moment * (weights**2).sum())
+        )
+        if ends:
+            stated += 1
+            covered += ends.low <= truth <= ends.high
+    assert covered >= 0.9 * stated
+
+
+vectors = st.integers(0, 2**32 - 1).map(
+    lambda seed: np.random.default_rng(seed).uniform(-1, 1, (6, 5))
+)
+
+
+@given(vectors, st.permutations(range(12)), st.floats(1e-3, 1e3), st.booleans())
+def test_the_same_vector_again_is_one_observation_and_so_is_a_multiple(x, order, factor, negative):
+    again = np.concatenate([x, (-factor if negative else factor) * x])[order]
+    groups = independent(again)
+    assert len(np.unique(groups)) == 6
+    assert all(groups[order.index(k)] == groups[order.index(k + 6)] for k in range(6))
+
+
+def test_of_one_row_vectors_of_different_size_are_different():
+    assert len(np.unique(independent(np.array([[0.5], [0.25], [-0.25], [0.5]])))) == 3
+
+
 def test_no_error_at_all():
-    assert relative_error_interval(np.zeros(3), np.ones(3)) == (0.0, 0.0)
+    assert relative_error_interval(np.zeros(4), np.ones(4)) == (0.0, 0.0)
