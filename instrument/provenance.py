@@ -19,6 +19,7 @@ UNKNOWN = "unknown"
 LIBRARIES = "numpy", "scipy", "numba"
 """What a result may depend on beside ohmsum and Python."""
 GIT_SECONDS = 5.0
+OID = "# branch.oid "
 
 
 def ohmsum_version() -> str:
@@ -43,12 +44,13 @@ def commit_of(checkout: Path) -> str | None:
     # A package installed inside somebody else's checkout must not claim his commit.
     if not (checkout / ".git").exists():
         return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--abbrev=40", "--dirty"]
+    command = ["git", "--no-optional-locks", "-C", str(checkout), "status", "--porcelain=v2"]
     # Variables that git sets in its hooks would have it look elsewhere.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
+        # Without locks: to be killed in the middle must not leave one in somebody's checkout.
         told = subprocess.run(
-            [*command, "--exclude=*"],
+            [*command, "--branch", "--untracked-files=no"],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -58,7 +60,11 @@ def commit_of(checkout: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    return told.stdout.strip() or None
+    lines = told.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith(OID)), None)
+    if commit is None or commit == "(initial)":
+        return None
+    return commit if all(line.startswith("#") for line in lines) else f"{commit}-dirty"
 
 
 def command_line() -> str:
