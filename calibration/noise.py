@@ -38,7 +38,7 @@ from calibration.mains import fit_line
 from calibration.noise_gain import SurveyGains, chopped_mean
 from calibration.noise_readings import Reading, Settings, SurveyReadings, take_readings
 from calibration.noise_series import Cause, Series
-from calibration.resolution import adc_step, find_adc_bits
+from calibration.resolution import USUAL_ADC_BITS, adc_step, find_adc_bits
 from calibration.settling import Settling
 from calibration.transfer import OverloadError
 from calibration.uncertainty import Estimate
@@ -152,12 +152,14 @@ def survey_noise(
     board: Crossbar,
     calibration: BranchCalibration,
     settings: Settings,
+    adc_bits: int = USUAL_ADC_BITS,
 ) -> NoiseSurvey:
     """Survey a board whose products are read as `settings` say.
 
     It takes some 700 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
     the board as `settings` say, all switches open. Columns that overload, or have no working
-    branch, are left out.
+    branch, are left out. `adc_bits` are what the board says of its ADCs, for readings that do not
+    show their step.
 
     Raises OverloadError where no column answers throughout.
     """
@@ -180,7 +182,7 @@ def survey_noise(
         settings.line_hertz,
     )
     least = np.zeros(len(Cause))
-    quantization = _adc_quantization(read, answers)
+    quantization = _adc_quantization(read, answers, adc_bits)
     least[Cause.ADC] = quantization.value
     observed = [square for one in series for square in one.mean_squares(line.hertz.value)]
     variances, covariance = fit_components(observed, least)
@@ -261,14 +263,14 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
     return series
 
 
-def _adc_quantization(read: SurveyReadings, answers: Bools) -> Estimate:
+def _adc_quantization(read: SurveyReadings, answers: Bools, told_bits: int) -> Estimate:
     """Return the variance that rounding adds to readings over their range.
 
     The step is that of the binary grid that all readings are on. Where that is as fine as noise, it
     is the smallest difference between two readings of nothing: a grid need not be binary.
     """
     shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
-    bits = find_adc_bits(np.concatenate(shares))
+    bits = find_adc_bits(np.concatenate(shares), told_bits)
     step, values = adc_step(bits), np.unique(read.opened.amperes[:, answers])
     if bits >= NOISY_BITS and len(values) > 1:
         step = float(np.diff(values / read.opened.range_amperes).min())

@@ -15,7 +15,7 @@ from calibration.crossbar import Crossbar, smallest_range
 
 Floats = NDArray[np.float64]
 USUAL_DAC_BITS, USUAL_ADC_BITS = 16, 24
-"""Where nothing can be told (docs/board-protocol.md)."""
+"""Of a board that says nothing of its converters (docs/board-protocol.md, version 1.0)."""
 FINEST_BITS = 24
 OVERRANGE = 1.05
 """Of a range, either side: what the ADCs' codes span (docs/board-protocol.md)."""
@@ -39,13 +39,14 @@ def adc_step(bits: int) -> float:
     return 2 * OVERRANGE / 2.0**bits
 
 
-def find_adc_bits(shares: Floats) -> int:
+def find_adc_bits(shares: Floats, told_bits: int = USUAL_ADC_BITS) -> int:
     """Return the bits of the ADCs from readings over their ranges, of any shape: those of the
-    coarsest grid that all of them are on; USUAL_ADC_BITS where there are too few different ones.
+    coarsest grid that all of them are on; what the board says of itself, `told_bits`, where there
+    are too few different ones.
     """
     values = np.unique(shares[np.isfinite(shares)])
     if len(values) < LEAST_CODES:
-        return USUAL_ADC_BITS
+        return told_bits
     for bits in range(4, FINEST_BITS):
         codes = values / adc_step(bits)
         tolerance = OFF_GRID + np.abs(codes) * 2.0**-22
@@ -56,8 +57,9 @@ def find_adc_bits(shares: Floats) -> int:
     return FINEST_BITS
 
 
-def find_dac_bits(board: Crossbar) -> int:
-    """Return the bits of the rows' DACs; USUAL_DAC_BITS where nothing can be told.
+def find_dac_bits(board: Crossbar, told_bits: int = USUAL_DAC_BITS) -> int:
+    """Return the bits of the rows' DACs, as their steps show them; what the board says of itself,
+    `told_bits`, where nothing can be seen.
 
     Takes some 20 readings. Every branch of up to eight rows is closed meanwhile, and all switches
     are open afterwards; the range is changed.
@@ -67,10 +69,10 @@ def find_dac_bits(board: Crossbar) -> int:
     board.apply(closed)
     found = _dac_bits(board, closed[:, 0].sum(axis=0))
     board.apply(np.zeros_like(closed))
-    return found
+    return told_bits if found is None else found
 
 
-def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int:
+def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int | None:
     nominal_siemens = float((closed / board.nominal_ohms).sum())
 
     def siemens(volts: float) -> Floats:
@@ -84,7 +86,7 @@ def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int:
     whole = siemens(board.row_volts_limit / 4).mean(axis=0)  # an exact code
     live = whole > LIVE_SHARE * nominal_siemens  # not where it overloads and is NaN
     if not live.any():
-        return USUAL_DAC_BITS
+        return None
     still = False
     for bits in DAC_BITS:
         seen = siemens(OF_STEP * board.row_volts_limit * 2.0 ** (1 - bits))[:, live] / whole[live]
@@ -101,7 +103,7 @@ def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int:
             return bits
         else:
             return _finer(bits, moved)
-    return USUAL_DAC_BITS
+    return None
 
 
 def _finer(bits: int, moved: float) -> int:

@@ -156,9 +156,8 @@ class Bench:
         if settling.too_short:
             _log.warning("%s", settling.in_words)
         of_all = partial(of_one_among, progress, count=3)
-        converters = measure_converters(
-            self.board, dac_bits=find_dac_bits(self.board), progress=of_all(0)
-        )
+        dac_bits = find_dac_bits(self.board, self.board.dac_bits)
+        converters = measure_converters(self.board, dac_bits=dac_bits, progress=of_all(0))
         tell(converters)
         straight = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
@@ -179,7 +178,7 @@ class Bench:
             delay_seconds=self.board.delay_seconds,
             line_hertz=self.board.line_hertz,
         )
-        noise = survey_noise(self.board, measured, settings)
+        noise = survey_noise(self.board, measured, settings, self.board.adc_bits)
         measured, coefficients = with_earlier(measured, [], noise.warming)
         ended = Reading.now(self.board.seconds())
         return Calibration(

@@ -31,7 +31,9 @@ def test_the_grid_of_readings_tells_the_bits_of_the_adc(bits, seed, share):
 def test_readings_without_a_grid_and_too_few_of_them():
     readings = np.random.default_rng(1).uniform(-1, 1, 400)
     assert find_adc_bits(readings) == FINEST_BITS
-    assert find_adc_bits(np.array([np.nan, 0.0, 1e-3])) == USUAL_ADC_BITS
+    too_few = np.array([np.nan, 0.0, 1e-3])
+    assert find_adc_bits(too_few) == USUAL_ADC_BITS
+    assert find_adc_bits(too_few, told_bits=18) == 18
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16, 18, 20])
@@ -43,9 +45,10 @@ def test_the_finest_setting_that_moves_a_row_tells_the_bits_of_the_dac(preset, b
     assert not board.pattern.any()
 
 
-def test_where_no_column_answers_the_usual_dac_is_supposed():
+def test_where_no_column_answers_the_dac_is_what_the_board_says():
     board = switched_on(small(defects={"open": 1.0}), 1)
     assert find_dac_bits(board) == USUAL_DAC_BITS
+    assert find_dac_bits(board, told_bits=12) == 12
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_the_budget_foretells_products_of_coarse_converters(tmp_path, sections):
         moments.append(bench.board.moment())
         budget = budgets_of(program, calibration, inputs, moments).whole
     measured = compare(program, inputs, program.sum_of(partial)).bits
-    assert budget.bits == pytest.approx(measured, abs=0.25)
+    assert budget.bits == pytest.approx(measured, abs=0.2)
 
 
 def load_preset_text():
