@@ -72,7 +72,9 @@ def test_the_document(run_json, tmp_path):
     program = document["program"]
     assert (program["rows"], program["outputs"], program["cells"]) == (8, 4, 32)
     assert program["rounds"] == len(program["round_residuals"]) >= 1
-    assert program["residual_rms"] == program["round_residuals"][-1] < 2**-11
+    last = program["round_residuals"][-1]
+    assert program["residual_rms"] == pytest.approx(last, rel=1e-12)  # of two scales
+    assert last < 2**-11
     validation = document["validation"]
     assert validation["vectors"] == 256
     assert validation["bits"] == pytest.approx(-np.log2(validation["relative_error"]))
