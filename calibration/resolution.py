@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.crossbar import Crossbar, smallest_range
+from calibration.crossbar import Crossbar, held_volts, smallest_range
 
 Floats = NDArray[np.float64]
 USUAL_DAC_BITS, USUAL_ADC_BITS = 16, 24
@@ -27,6 +27,8 @@ DAC_BITS = range(19, 3, -1)
 """That are tried, finest first; what moves before is finer."""
 OF_STEP = 0.7
 ROWS_DRIVEN = 8
+WHOLE_SHARE, LEAST_WHOLE_SHARE = 1 / 4, 1 / 64
+"""Of the row voltage limit: what small settings are compared with, and how low it may be."""
 OFFSET_SHARE = 2e-3
 """Of the row voltage limit: what offsets of the DACs may add to a setting."""
 LIVE_SHARE = 0.25
@@ -61,11 +63,13 @@ def find_dac_bits(board: Crossbar, told_bits: int = USUAL_DAC_BITS) -> int:
     """Return the bits of the rows' DACs, as their steps show them; what the board says of itself,
     `told_bits`, where nothing can be seen.
 
-    Takes some 20 readings. Every branch of up to eight rows is closed meanwhile, and all switches
-    are open afterwards; the range is changed.
+    Takes some 20 readings. Every branch of up to eight rows is closed meanwhile, of fewer where
+    the widest range would not hold them; all switches are open afterwards; the range is changed.
     """
+    of_row = float((1 / board.nominal_ohms).sum())
+    held = board.ranges_amperes[-1] / (2 * LEAST_WHOLE_SHARE * board.row_volts_limit * of_row)
     closed = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
-    closed[:ROWS_DRIVEN] = True
+    closed[: int(np.clip(held, 1, ROWS_DRIVEN))] = True
     board.apply(closed)
     found = _dac_bits(board, closed[:, 0].sum(axis=0))
     board.apply(np.zeros_like(closed))
@@ -83,7 +87,10 @@ def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int | None:
         read = board.column_currents(volts * signs)
         return np.asarray((read[0::2] - read[1::2]) / (2 * volts))
 
-    whole = siemens(board.row_volts_limit / 4).mean(axis=0)  # an exact code
+    # Halves of an exact code are exact codes as well.
+    volts = WHOLE_SHARE * board.row_volts_limit
+    volts = held_volts(board.ranges_amperes, volts, np.array([2 * nominal_siemens]))
+    whole = siemens(volts).mean(axis=0)
     live = whole > LIVE_SHARE * nominal_siemens  # not where it overloads and is NaN
     if not live.any():
         return None

@@ -25,6 +25,9 @@ _log = logging.getLogger(__name__)
 _LOGGED_BYTES = 160
 _PIECE_BYTES = 1 << 15
 _NONCE_ANSWER_BYTES = 64
+# Two numbers of up to 255, as IEEE 488.2 may write them: `32`, `+32`, `32.0`, `3.2E+1`.
+_SMALL_NUMBER = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?"
+_TWO_NUMBERS = re.compile(rb"(?:\A|[^0-9.eE+-])(%b); ?(%b)\r?\n\Z" % (_SMALL_NUMBER, _SMALL_NUMBER))
 
 
 class Link:
@@ -213,14 +216,13 @@ class Link:
         clear = "*CLS;" if self._unsent_bytes else ""
         asking = f"{clear}*ESE?;*ESE {self._nonce};*ESE?\n".encode()
         self._send(wire, b"\n" * self._unsent_bytes + asking, deadline)
-        answer = re.compile(rb"(?:\A|[^0-9])0*(\d{1,3}); ?\+?0*%d\r?\n\Z" % self._nonce)
         last = b""
-        while (found := answer.search(last)) is None:
+        while (found := _TWO_NUMBERS.search(last)) is None or float(found[2]) != self._nonce:
             data = wire.receive(deadline)
             self.bytes_received += len(data)
             self._tell("received", data)
             last = (last + data)[-_NONCE_ANSWER_BYTES:]
-        self._send(wire, b"*ESE %s\n" % found[1], deadline)
+        self._send(wire, b"*ESE %d\n" % float(found[1]), deadline)
 
     def _send(self, wire: Wire, data: bytes, deadline: float) -> None:
         self._tell("sent", data)

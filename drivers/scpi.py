@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from drivers.errors import CommandRefused
 from drivers.link import Link
 
-_ERROR_ENTRY = re.compile(r'([+-]?[0-9]{1,6}), ?"(.*)"')
+_ERROR_ENTRY = re.compile(r'([^,"]{1,24}), ?"(.*)"')
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOLEANS = {"ON": True, "OFF": False}
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
@@ -175,5 +175,5 @@ def _error_entry(link: Link, answer: str | bytes) -> tuple[int, str] | None:
     found = _ERROR_ENTRY.fullmatch(answer.strip()) if isinstance(answer, str) else None
     if found is None:
         raise link.garbled(f"no entry of the error queue: {answer[:_SHOWN_CHARACTERS]!r}")
-    number = int(found[1])
+    number = integer(link, found[1])
     return (number, found[2].replace('""', '"')) if number else None

@@ -379,8 +379,9 @@ def test_trace_and_counters_tell_every_byte(make_peer: MakePeer) -> None:
         assert link.exchanges == 2
 
 
+@pytest.mark.parametrize("written", [b"%d", b"%+d", b"%d.0", b"%dE0", b"%.2E"])
 @both_wires
-def test_serial_recovery_restores_the_event_mask(make_peer: MakePeer) -> None:
+def test_serial_recovery_restores_the_event_mask(make_peer: MakePeer, written: bytes) -> None:
     def script(stream: Stream) -> None:
         mask = 36
         while True:
@@ -389,7 +390,7 @@ def test_serial_recovery_restores_the_event_mask(make_peer: MakePeer) -> None:
                 if unit.startswith(b"*ESE "):
                     mask = int(unit[5:])
             if b"*ESE?;*ESE " in message:
-                stream.send(b"36;%d\n" % mask)
+                stream.send(b"%b;%b\n" % (written % 36, written % mask))
             elif message == b"MASK?":
                 stream.send(b"%d\n" % mask)
 

@@ -127,6 +127,14 @@ def test_a_queue_that_makes_no_sense_is_garbled(
     assert link.query("NEXT?") == "1"
 
 
+@pytest.mark.parametrize("zero", [b"+0", b"0.0", b"0E0", b"-0"])
+def test_the_numbers_of_the_queue_are_read_as_ieee_488_2_writes_them(
+    instrument: Instrument, link: Link, zero: bytes
+) -> None:
+    instrument.answers = {b":SYST:ERR?": zero + b',"No error"'}
+    assert scpi.drain(link) == []
+
+
 def test_a_queue_without_end_ends(instrument: Instrument, link: Link) -> None:
     instrument.answers[b":SYST:ERR?"] = b'-1,"again"'
     with pytest.raises(LinkGarbled, match="without end"):

@@ -45,6 +45,14 @@ def test_the_finest_setting_that_moves_a_row_tells_the_bits_of_the_dac(preset, b
     assert not board.pattern.any()
 
 
+@pytest.mark.parametrize("widest", [1e-3, 1e-4, 1e-5])
+def test_the_bits_of_the_dac_are_told_where_the_widest_range_is_narrow(widest):
+    preset = changed(load_preset("8x4"), dac={"bits": 12}, tia={"ranges_amperes": [1e-6, widest]})
+    board = switched_on(preset, 1)
+    board.configure(aperture_seconds=20e-3, delay_seconds=1e-3)
+    assert find_dac_bits(board) == 12
+
+
 def test_where_no_column_answers_the_dac_is_what_the_board_says():
     board = switched_on(small(defects={"open": 1.0}), 1)
     assert find_dac_bits(board) == USUAL_DAC_BITS
