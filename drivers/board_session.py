@@ -156,9 +156,9 @@ class BoardSession:
 
         Returns whether it made it safe.
         """
-        if self._keep_alive is not None:
-            self._keep_alive.stop()
         try:
+            if self._keep_alive is not None:
+                self._keep_alive.stop()
             return self._leave(all_open_crc)
         except InstrumentError:
             raise
@@ -231,6 +231,8 @@ class BoardSession:
         """Takes nothing for granted any more: all is set again before it counts."""
         self.held_crc = None
         self._driving = self._armed = False
+        # A link that is reopened must not take the board back from whoever has it by now.
+        self.link.greeting = None
 
     def _explained(
         self, state: BoardState, differences: list[str], refused: CommandRefused | None

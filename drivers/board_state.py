@@ -92,7 +92,8 @@ def is_printed(wanted: float, text: str) -> bool:
     """Whether `text` may be how an instrument prints a setting of `wanted`."""
     mantissa, _, exponent = text.strip().lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    half_a_digit = 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    # Read and not computed: of a wire's exponents, a power may be beyond all numbers.
+    half_a_digit = float(f"5e{int(exponent or 0) - decimals - 1}")
     allowed = max(1e-6 * wanted, min(half_a_digit * 1.001, _PRINTED_SHARE * wanted))
     return abs(float(text) - wanted) <= allowed
 

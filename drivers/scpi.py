@@ -8,7 +8,7 @@ from drivers.errors import CommandRefused
 from drivers.link import Link
 
 _ERROR_ENTRY = re.compile(r'([^,"]{1,24}), ?"(.*)"')
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _BOOLEANS = {"ON": True, "OFF": False}
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
 _SHOWN_CHARACTERS = 80

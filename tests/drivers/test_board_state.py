@@ -158,6 +158,7 @@ def test_a_setting_is_known_by_what_is_printed_of_it(value: float, form: str) ->
     printed = form % value
     assert is_printed(value, printed)
     assert not is_printed(value * 1.002, printed)
+    assert not is_printed(value, "0e+999999999")
 
 
 def test_a_pattern_that_has_another_crc_is_garbled(board: CrossbarBoard, tiny: TinyBoard) -> None:
