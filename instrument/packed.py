@@ -19,9 +19,14 @@ Arrays = dict[str, NDArray[Any]]
 
 def pack(record: Any, path: str = "") -> Arrays:
     """Return every array, number and word of a dataclass by its name."""
+    return pack_all({field.name: getattr(record, field.name) for field in fields(record)}, path)
+
+
+def pack_all(values: Mapping[str, Any], path: str = "") -> Arrays:
+    """Return every array, number and word of several values and dataclasses by its name."""
     packed: Arrays = {}
-    for field in fields(record):
-        name, value = f"{path}{field.name}", getattr(record, field.name)
+    for key, value in values.items():
+        name = f"{path}{key}"
         if is_dataclass(value):
             packed |= pack(value, f"{name}.")
         elif isinstance(value, tuple) and value and is_dataclass(value[0]):

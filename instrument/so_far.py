@@ -15,8 +15,9 @@ from calibration.branches import BranchCalibration
 from calibration.converters import Converters
 from calibration.rows_read import RowsRead
 from instrument.errors import FileNotWritten
+from instrument.packed import pack_all
 from instrument.runs import RunFolder
-from instrument.store import BoardIdentity, arrays_in
+from instrument.store import BoardIdentity
 
 FORMAT = "ohmsum calibration so far 1"
 SO_FAR_FILE = "calibration-so-far.npz"
@@ -62,7 +63,7 @@ class CalibrationSoFar:
         if not self._unkept:
             return
         began = time.monotonic()
-        arrays = arrays_in(self._parts)
+        arrays = pack_all(self._parts)
         if self._rows:
             arrays |= _arrays_of_rows(self._rows)
         self._folder.keep(SO_FAR_FILE, {"about": json.dumps(self._about), **arrays})

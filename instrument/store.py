@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -26,6 +26,7 @@ from instrument.arguments import file_path
 from instrument.calibration_checks import checked_arrays, read_about
 from instrument.clocks import Reading
 from instrument.errors import UsageError
+from instrument.packed import pack_all, unpack
 from instrument.reading import arrays_of, read_bytes, reading
 from instrument.summary import as_html, as_text
 from instrument.writing import write_arrays
@@ -181,7 +182,7 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
             "run": calibration.run,
         }
     )
-    arrays = arrays_in({name: getattr(calibration, name) for name in MEASURED})
+    arrays = pack_all({name: getattr(calibration, name) for name in MEASURED})
     write_arrays(path, {"about": about, "sha256": digest_of(about, arrays), **arrays})
 
 
@@ -217,12 +218,12 @@ def load_calibration(path: Path) -> Calibration:
         arrays = checked_arrays(arrays, about.board)
         return Calibration(
             board=BoardIdentity(**about.board.model_dump()),
-            branches=_built(BranchCalibration, "branches", arrays),
-            converters=_built(Converters, "converters", arrays),
-            ranges=_built(RangeGains, "ranges", arrays),
-            noise=_built(NoiseSurvey, "noise", arrays),
-            settling=_built(SettleTime, "settling", arrays),
-            temperature=_built(Coefficients, "temperature", arrays),
+            branches=unpack(BranchCalibration, arrays, "branches."),
+            converters=unpack(Converters, arrays, "converters."),
+            ranges=unpack(RangeGains, arrays, "ranges."),
+            noise=unpack(NoiseSurvey, arrays, "noise."),
+            settling=unpack(SettleTime, arrays, "settling."),
+            temperature=unpack(Coefficients, arrays, "temperature."),
             nominal_ohms=arrays.get(NOMINAL_OHMS),
             bytes_moved=about.bytes_moved,
             bench_seconds=about.bench_seconds,
@@ -254,20 +255,8 @@ def _format_of(text: str) -> str:
     return str(about.get("format"))
 
 
-def arrays_in(parts: Mapping[str, Any], path: str = "") -> dict[str, NDArray[Any]]:
-    """Return every array, number and word in dataclasses by its name: the way to it, with dots."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, part in parts.items():
-        if is_dataclass(part):
-            inside = {field.name: getattr(part, field.name) for field in fields(part)}
-            arrays |= arrays_in(inside, f"{path}{name}.")
-        elif part is not None:
-            arrays[f"{path}{name}"] = np.asarray(part)
-    return arrays
-
-
 def digest_of(about: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of a calibration: of its text, then of each array in the order of their
+    """Return the SHA-256 of what a file holds: of its text, then of each array in the order of their
     names, each as its name, type, shape and bytes.
     """
     digest = hashlib.sha256(about.encode())
@@ -290,15 +279,3 @@ def _leaves(kinds: dict[str, Any], path: str = "") -> Iterator[str]:
             yield from _leaves(get_type_hints(kind), f"{path}{name}.")
         else:
             yield f"{path}{name}"
-
-
-def _built(kind: Any, path: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    """Return a dataclass made of the arrays, numbers and words of these names."""
-    values: dict[str, Any] = {}
-    for name, inner in get_type_hints(kind).items():
-        inside = f"{path}.{name}"
-        if is_dataclass(inner):
-            values[name] = _built(inner, inside, arrays)
-        else:
-            values[name] = arrays[inside].item() if inner in (int, float, str) else arrays[inside]
-    return kind(**values)

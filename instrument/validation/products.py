@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +62,7 @@ class Validation(Record):
         """‖ŷ − y‖₂ / ‖y‖₂ over all vectors and outputs; NaN where every product is zero."""
         return ratio(self.error, self.exact)
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """Confidence interval of the relative error of all vectors of this kind on this programmed
         board; None where `why_no_interval` says why.
@@ -90,7 +91,7 @@ class Validation(Record):
             f"{self.effective_vectors:.1f}"
         )
 
-    @property
+    @cached_property
     def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Square errors and square norms of independent vectors, those that are alike taken
         together.
