@@ -256,8 +256,8 @@ def _format_of(text: str) -> str:
 
 
 def digest_of(about: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of what a file holds: of its text, then of each array in the order of their
-    names, each as its name, type, shape and bytes.
+    """Return the SHA-256 of what a file holds: of its text, then of each array, in the order of
+    their names, as its name, type, shape and bytes.
     """
     digest = hashlib.sha256(about.encode())
     for name, array in sorted(arrays.items()):
