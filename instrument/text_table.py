@@ -60,16 +60,35 @@ class _NotSo(ValueError):
 _Line = tuple[int, str]
 """Its number in the text, from 1, and what it says."""
 
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "blanks"}
+_NAMES = {
+    ",": "commas",
+    ";": "semicolons",
+    "\t": "tabs",
+    "|": "bars",
+    " ": "blanks",
+    ", ": "commas and blanks",
+}
 _DIALECTS = [Dialect(delimiter, decimal) for delimiter in (*_NAMES, None) for decimal in ".,"]
 _EXPONENT_OR_NONE = r"(?:[eE][+-]?[0-9]+)?|[+-]?(?i:nan|inf|infinity)"
 _NUMBER = {
     ".": re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)" + _EXPONENT_OR_NONE),
     ",": re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?" + _EXPONENT_OR_NONE),
 }
-_NAME = re.compile(r"[^-+.,0-9].*")
+_NAME = re.compile(r"[^-+.,0-9][^;\t|]*")
+"""What holds another dialect's delimiter is more than one field."""
 _WHOLE = re.compile(r"[0-9]+")
-_BEFORE_COMMENT = re.compile(r'[^"#]*(?:"[^"]*"[^"#]*)*')
+_VALUES = {
+    *("na", "n/a", "nv", "nan", "null", "none", "missing", "inf", "infinity"),
+    *("true", "false", "wahr", "falsch", "vrai", "faux"),
+}
+"""Words that stand for values: a column of them is no column of names."""
+_GROUPED = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,2}(?:[.,][0-9]{3})?)")
+"""A number that could be a whole one with a sign behind its thousands."""
+_COMMENT = r"(?:^|(?<=\s))#(?!(?:[A-ZÀ-Ý/0-9]+[!?]|N/?[AVD])(?:[\s,;|]|$)|#+[,;|\t])"
+"""A # at a line's start or behind a blank, if it begins none of a spreadsheet's errors: #DIV/0!,
+#N/A, #NV, #NAME?, ####.
+"""
+_BEFORE_COMMENT = re.compile(rf'(?:"[^"]*"|(?!{_COMMENT}).)*')
 _SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -143,7 +162,8 @@ def _lines(text: str) -> tuple[list[_Line], str | None]:
     text = text.removeprefix("\ufeff").replace("−", "-")
     numbered = enumerate(re.split(r"\r\n|\r|\n", text), 1)
     without = [(number, _without_comment(line)) for number, line in numbered]
-    lines = [(number, line) for number, line in without if line.strip()]
+    # A spreadsheet writes its empty rows as delimiters alone.
+    lines = [(number, line) for number, line in without if line.strip(' \t\f,;|"')]
     named = _SEPARATOR.fullmatch(lines[0][1].strip(" ")) if lines else None
     return (lines, None) if named is None else (lines[1:], named[1])
 
@@ -172,14 +192,16 @@ def _read(dialect: Dialect, lines: Sequence[_Line], *, named: bool) -> TextTable
     """Read lines as a dialect has it. Raises _NotSo."""
     number = _NUMBER[dialect.decimal]
     rows = [_fields(dialect.delimiter, line) for line in lines]
-    if len(rows[-1]) > 1 and all(row[-1] == "" for row in rows[1:] or rows):
+    # A spreadsheet writes its empty columns as well.
+    while min(map(len, rows)) > 1 and all(row[-1] == "" for row in rows[1:] or rows):
         rows = [row[:-1] if row[-1] == "" else row for row in rows]
     numbers = [[number.fullmatch(field) is not None for field in row] for row in rows]
     share = sum(map(sum, numbers)) / sum(map(len, rows))
     left_out: list[str] = []
 
     first = rows[0]
-    numbered = first[0] == "" and _counts(first[1:], 0)  # as pandas names columns without a name
+    # As pandas (from 0) and R (from 1) name columns without names.
+    numbered = first[0] == "" and (_counts(first[1:], 0) or _counts(first[1:], 1))
     names = not any(numbers[0]) and any(first) and all(_is_name(name) for name in first if name)
     header = len(rows) > 1 and (numbered or names)
     if header:
@@ -212,7 +234,7 @@ def _read(dialect: Dialect, lines: Sequence[_Line], *, named: bool) -> TextTable
         values = [[float(field.replace(",", ".")) for field in row] for row in cells]
     else:
         values = [[float(field) for field in row] for row in cells]
-    doubt = _doubt(cells, header=header, labels=labels, first_line=lines[0][0])
+    doubt = _doubt(cells, dialect, header=header, labels=labels, first_line=lines[0][0])
     if (
         dialect == Dialect(None, ",")
         and not (named or header)
@@ -233,10 +255,12 @@ def _fields(delimiter: str | None, line: _Line) -> list[str]:
         raise _NotSo(f"line {at} has a tab between its blanks", 0.0)
     if delimiter == " " and '"' not in text:
         return text.split()
+    if delimiter == ", " and '"' not in text:
+        return [field.strip() for field in re.split(r",\s+", text)]
     if '"' not in text:
         return [field.strip() for field in text.split(delimiter)]
     # What quotes hold is one field; one column has no delimiter, so one that no text contains.
-    sign = delimiter or "\x1f"
+    sign = "," if delimiter == ", " else delimiter or "\x1f"
     try:
         (fields,) = csv.reader(
             [text.strip(" ")], delimiter=sign, skipinitialspace=True, strict=True
@@ -247,13 +271,26 @@ def _fields(delimiter: str | None, line: _Line) -> list[str]:
 
 
 def _doubt(
-    cells: Sequence[Sequence[str]], *, header: bool, labels: bool, first_line: int
+    cells: Sequence[Sequence[str]],
+    dialect: Dialect,
+    *,
+    header: bool,
+    labels: bool,
+    first_line: int,
 ) -> str | None:
-    """Return what makes the first line look like names, or the first column like labels, though
-    they are numbers.
+    """Return what makes the first line look like names, the first column like labels, or decimals
+    like thousands, though they are numbers.
     """
     if all(_WHOLE.fullmatch(field.lstrip("+-")) for row in cells for field in row):
         return None
+    # Where a comma is no delimiter, either sign may stand for either.
+    foreign = dialect.decimal == "," or dialect.delimiter == ";"
+    if foreign and all(_GROUPED.fullmatch(field) for row in cells for field in row):
+        sign = dialect.decimal
+        return (
+            f"every number has three digits behind its sign: is 1{sign}234 one thousand or a "
+            f"little more than one? Write 1234, or 1{sign}2340"
+        )
     first = cells[0]
     if not header and len(cells) > 1 and (_counts(first, 0) or _counts(first, 1, least=3)):
         return (
@@ -272,7 +309,11 @@ def _doubt(
 
 def _is_name(field: str) -> bool:
     """Whether a field is the name of a column or a row, and no number in any dialect."""
-    return any(map(str.isalpha, field)) and _NAME.fullmatch(field) is not None
+    return (
+        any(map(str.isalpha, field))
+        and _NAME.fullmatch(field) is not None
+        and field.lower() not in _VALUES
+    )
 
 
 def _counts(fields: Sequence[str], start: int, least: int = 2) -> bool:

@@ -4,6 +4,7 @@ chunks and give results back as they come.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from calibration.studies.frame import Chunk, Measure, Samples, Scheduler
 from instrument.errors import UsageError
 
 CONNECT_SECONDS = 10
+_ADDRESS = re.compile(r"(?:tcp|tls|wss?)://(?:\[[0-9a-fA-F:.%]+\]|[^\s\[\]:/]+):[0-9]{1,5}")
 
 
 @contextmanager
@@ -52,6 +54,9 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
         raise UsageError(
             "--scheduler needs dask.distributed: pip install 'ohmsum[dask]'"
         ) from error
+    if not _ADDRESS.fullmatch(address):
+        # A client of no address waits 20 s for its end, and then says so at length.
+        raise UsageError(f"--scheduler {address}: is not of the form tcp://HOST:PORT")
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

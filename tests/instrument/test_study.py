@@ -182,7 +182,8 @@ def test_damaged_chunks_are_refused(ohmsum, tmp_path, plain):
         (("--instances", 0), "--instances"),
         (("--jobs", 0), "--jobs"),
         (("--seed", -1), "--seed"),
-        (("--scheduler", "nonsense://x"), "--scheduler nonsense://x: no Dask scheduler answers"),
+        (("--scheduler", "nonsense://x:1"), "nonsense://x:1: is not of the form tcp://HOST:PORT"),
+        (("--scheduler", "tcp://[::1:80"), "is not of the form tcp://HOST:PORT"),
     ],
 )
 def test_bad_usage_is_one_clear_line(ohmsum, arguments, complaint):

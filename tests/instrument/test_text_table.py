@@ -116,6 +116,20 @@ def test_any_text_is_a_table_or_one_error(text):
         ("a,2.5\n1.5,2.5\n", "line 1, column 1: 'a' is not a number"),
         ("a,b\n", "is not a number"),
         ("1_0,2\n", "'1_0' is not a number"),
+        # A spreadsheet's errors are no comments, and what stands for a value is no name.
+        ("#DIV/0!,0.5\n0.1,0.2\n", r"line 1, column 1: '#DIV/0!' is not a number"),
+        ("0.1,0.5,#N/A\n0.1,0.2,#N/A\n", r"line 1, column 3: '#N/A' is not a number"),
+        ("0,1;0,5;#NV\n0,1;0,2;#NV\n", r"line 1, column 3: '#NV' is not a number"),
+        ("0.1\t#ZAHL!\n0.2\t#ZAHL!\n", r"line 1, column 2: '#ZAHL!' is not a number"),
+        ("NA,0.5\nNA,0.1\n", "'NA' is not a number"),
+        ("WAHR;0,5\nFALSCH;0,1\n", "'WAHR(;0)?' is not a number"),
+        ("0,5, 0,25\n0,1, 0,2\n", r"2 × 4 numbers.* or 2 × 2 numbers"),
+        # Thousands or decimals.
+        ("1.234;2.345\n3.456;4.567\n", "is 1.234 one thousand or a little more than one"),
+        ("1,234\t2,345\n3,456\t4,567\n", "Write 1234, or 1,2340"),
+        ('"1,234.5","2,345.5"\n', "'1,234.5' is not a number"),
+        # A value that is missing, not an empty column.
+        ("a,b,c\n0.1,0.2,\n0.3,0.4,\n", "3 names over 2 columns|nothing where"),
         ("", "no numbers"),
         ("# W\n", "no numbers"),
         ("sep=;\n", "no numbers"),
@@ -138,6 +152,11 @@ def test_what_is_no_table_or_could_be_two_is_refused(text, said):
         ("1,0,\n0,1,\n", [[1, 0], [0, 1]]),
         ("a,b\n1,0\n0,1\n", [[1, 0], [0, 1]]),
         ("row 1,1,0\nrow 2,0,1\n", [[1, 0], [0, 1]]),
+        ("row 1;0,5\nrow 2;0,1\n", [[0.5], [0.1]]),
+        (",1,2\n1,0.5,1\n2,0.5,1\n", [[0.5, 1], [0.5, 1]]),  # R's write.csv without names
+        (",,\n0.5,1,,\n0.25,1,,\n,,,\n", [[0.5, 1], [0.25, 1]]),  # Excel's empty cells around
+        ("0.5|1\n0.25|1\n", [[0.5, 1], [0.25, 1]]),
+        ("sep=|\n0,5|1\n0,25|1\n", [[0.5, 1], [0.25, 1]]),
         ("1,0,1 # one\n0,1,1\n", [[1, 0, 1], [0, 1, 1]]),
         ("  1   2\n 10  20\n", [[1, 2], [10, 20]]),
         ("−1.5;+2e-3\n", [[-1.5, 2e-3]]),
