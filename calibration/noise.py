@@ -267,11 +267,13 @@ def _adc_quantization(read: SurveyReadings, answers: Bools, told_bits: int) -> E
     """Return the variance that rounding adds to readings over their range.
 
     The step is that of the binary grid that all readings are on. Where that is as fine as noise, it
-    is the smallest difference between two readings of nothing: a grid need not be binary.
+    is the smallest difference between two readings of nothing: a grid need not be binary. Columns
+    that always read the same say nothing: what lies between them are offsets.
     """
     shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
     bits = find_adc_bits(np.concatenate(shares), told_bits)
-    step, values = adc_step(bits), np.unique(read.opened.amperes[:, answers])
+    step, opened = adc_step(bits), read.opened.amperes[:, answers]
+    values = np.unique(opened[:, np.ptp(opened, axis=0) > 0])
     if bits >= NOISY_BITS and len(values) > 1:
         step = float(np.diff(values / read.opened.range_amperes).min())
     return Estimate(step**2 / 12, 0.0)

@@ -81,6 +81,13 @@ def test_an_effect_shows_in_its_own_row_and_in_no_other(effect, factor):
         assert not own.value > 4 * own.uncertainty
 
 
+def test_offsets_of_columns_without_any_noise_are_no_steps():
+    silent = dict.fromkeys(ROW_OF, 0.0) | {"adc_quantization": 1.0, "ambient": 0.0}
+    preset = changed(PRESET, shape={"columns": 4}, tia={"offset_volts": 1e-4})
+    survey = surveyed.__wrapped__(preset, **silent)
+    assert survey.adc_quantization.value <= STEP**2 / 12 * 1.01
+
+
 def test_what_the_survey_resolves_on_a_board_with_everything_on():
     survey = surveyed()
     resolved = {row: getattr(survey, row).resolved for row in ROW_OF.values()}
