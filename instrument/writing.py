@@ -23,11 +23,16 @@ def write_whole(path: Path, writer: Callable[[BinaryIO], object]) -> None:
     is on the disk.
 
     Raises FileNotWritten that names the file where the disk is full, the folder is read-only or has
-    gone. What was there before is then still there; the part file is not.
+    gone, or something is there that is no file. What was there before is then still there; the part
+    file is not.
     """
-    # A name of its own, so that two processes that write the same file never mix.
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
+        # Its name would be taken from a device by the file, for everybody: root may replace
+        # /dev/null.
+        if path.exists() and not path.is_file():
+            raise OSError("it is there, and is no file")
+        # A name of its own, so that two processes that write the same file never mix.
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
                 writer(file)

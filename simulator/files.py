@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -31,6 +32,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
     Raises OSError that holds the file's name; what was there before is then unchanged.
     """
+    # Its name would be taken from a device by the file, for everybody: root may replace /dev/null.
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is there, and is no file", str(path))
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zipfile
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +14,14 @@ from instrument.config import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
 from instrument.interruption import Interrupted
 from instrument.printable import printable
-from instrument.reading import read_bytes
+from instrument.reading import read_bytes, reading
 from instrument.writing import write_text
 from simulator.bench import Wire, serve_bench
 from simulator.faults.plan import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
 
+TRUE_SIEMENS = "drawn_closed_siemens"
+"""An array that a truth holds, and nothing else does."""
 MARK = "# Written by ohmsum sim: the next one replaces it.\n"
 
 
@@ -41,7 +44,7 @@ def serve(
         raise UsageError(str(error)) from error
     _check_replaceable(bench)
     if truth is not None:
-        _check_folder(truth)
+        _check_truth(truth)
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
         with serve_bench(
@@ -85,6 +88,18 @@ def _check_replaceable(bench: Path) -> None:
     written = read_bytes(bench, MAX_BENCH_BYTES)
     if not written.startswith(MARK.encode()):
         raise UsageError(f"{bench} exists and is not from ohmsum sim; name another with --bench")
+
+
+def _check_truth(truth: Path) -> None:
+    """Refuse to overwrite what is not an earlier truth."""
+    _check_folder(truth)
+    if not truth.exists():
+        return
+    with reading(truth, "exists and is not from ohmsum sim; name another with --truth"):
+        if not truth.is_file():
+            raise ValueError("no file")
+        with zipfile.ZipFile(truth) as archive:
+            archive.getinfo(f"{TRUE_SIEMENS}.npy")
 
 
 def _check_folder(path: Path) -> None:

@@ -55,6 +55,24 @@ def test_the_log_ends_with_what_ended_the_command(ohmsum, tmp_path):
     assert sum("instrument.cli.exits: " in line for line in log) == 2  # it goes on where it was
 
 
+def test_nothing_but_a_log_is_written_behind(ohmsum, tmp_path):
+    matrix = tmp_path / "w.csv"
+    matrix.write_text("0.5,1\n0.25,1\n", "utf-8")
+    outcome = ohmsum(*RUN[:-1], "w.csv", "--log", "w.csv")
+    assert outcome.status == 2
+    assert (
+        outcome.err == "ohmsum: w.csv: exists and is not a log of ohmsum; name another with --log\n"
+    )
+    assert matrix.read_text("utf-8") == "0.5,1\n0.25,1\n"
+
+
+def test_a_log_to_a_pipe_that_nobody_reads(ohmsum, tmp_path):
+    os.mkfifo(tmp_path / "log")
+    outcome = ohmsum("run", "--bench", "nowhere.toml", "--matrix", "random", "--log", "log")
+    assert outcome.status == 74
+    assert outcome.err.startswith("ohmsum: log: cannot be written")
+
+
 def test_a_log_that_cannot_be_written(ohmsum):
     outcome = ohmsum(*RUN, "--log", "no/such/folder/run.log")
     assert outcome.status == 74

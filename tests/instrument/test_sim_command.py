@@ -1,10 +1,12 @@
 """`ohmsum sim`: a simulated bench for another terminal."""
 
 import json
+import os
 import re
 import signal
 import socket
 
+import numpy as np
 import pytest
 
 from drivers.crossbar_board import CrossbarBoard
@@ -111,3 +113,16 @@ def test_a_bench_file_that_cannot_be_written(ohmsum, bench):
     assert outcome.out == ""
     assert f"{bench}" in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["w.npz", "w.csv", "pipe", "."])
+def test_a_truth_replaces_nothing_but_a_truth(ohmsum, tmp_path, name):
+    np.savez(tmp_path / "w.npz", w=np.eye(2))
+    (tmp_path / "w.csv").write_text("1,0\n0,1\n", "utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    before = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    outcome = ohmsum("sim", "--board", "8x4", "--truth", name)
+    assert outcome.status == 2
+    assert f"ohmsum: {name}: exists and is not from ohmsum sim" in outcome.err
+    after = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    assert after == before

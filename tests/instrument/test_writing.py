@@ -1,6 +1,7 @@
 """Files are written whole or not at all, whatever ends the writing."""
 
 import io
+import os
 import resource
 import shutil
 import subprocess
@@ -41,6 +42,18 @@ def test_what_is_written_comes_back(tmp_path):
         assert data["x"].tolist() == [0, 1, 2]
         assert data["run"] == "r"
     assert names(tmp_path) == ["a.npz", "d.json", "t.txt"]
+
+
+@posix_only
+@pytest.mark.parametrize("place", ["pipe", "folder", "/", ".."])
+def test_only_files_are_replaced(tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    before = names(tmp_path)
+    with pytest.raises(FileNotWritten, match="it is there, and is no file"):
+        write_text(tmp_path / place, "x")
+    assert names(tmp_path) == before
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_a_file_name_that_is_no_text_is_shown_and_not_an_error(tmp_path):
@@ -98,7 +111,7 @@ def test_a_folder_that_has_gone_or_is_in_the_way(tmp_path):
     with pytest.raises(FileNotWritten, match=r"gone.x\.txt: cannot be written \(No such file"):
         write_text(tmp_path / "gone" / "x.txt", "")
     (tmp_path / "x.txt" / "inside").mkdir(parents=True)
-    with pytest.raises(FileNotWritten, match=r"x\.txt: cannot be written \(Is a directory"):
+    with pytest.raises(FileNotWritten, match=r"x\.txt: cannot be written \(it is there"):
         write_text(tmp_path / "x.txt", "")
     assert names(tmp_path) == ["x.txt"]
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,12 @@ def test_what_is_no_file_is_refused_at_once(tmp_path):
         file.truncate(1 << 40)
     with pytest.raises(OSError, match=f"larger than {MAX_TEXT_BYTES:,} bytes"):
         read_text(tmp_path / "long")
+
+
+def test_only_files_are_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "..", Path("/")):
+        with pytest.raises(OSError, match="it is there, and is no file"):
+            write_whole(path, b"x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
