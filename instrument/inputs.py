@@ -17,11 +17,11 @@ from instrument.text_table import decoded, read_table
 RANDOM_VECTORS = 256
 SQUARABLE = 1e-60, 1e60
 """Weights and inputs whose products float64 can square: their norms are stated."""
-
-
 MAX_FILE_BYTES = 1 << 28
 MAX_TEXT_BYTES = 1 << 26
 """A number of text takes ten times the memory while it is read."""
+NAMED = 5
+"""Arrays of a file that holds too many, in the message."""
 _TEXTS = {".csv", ".tsv", ".txt", ".dat"}
 _SPREADSHEET = "a spreadsheet: save the sheet as CSV, and give that"
 _FOREIGN = {
@@ -69,7 +69,8 @@ def load_array(path: Path) -> NDArray[np.generic]:
         if {"format", "shape", "data"} <= arrays.keys():
             return _sparse_array(data, arrays["shape"])
     if len(arrays) != 1:
-        raise UsageError(f"{path}: holds {len(arrays)} arrays ({', '.join(arrays)}), not one")
+        names = ", ".join([*list(arrays)[:NAMED], *(["…"] if len(arrays) > NAMED else [])])
+        raise UsageError(f"{path}: holds {len(arrays)} arrays ({names}), not one")
     (array,) = arrays.values()
     return array
 

@@ -25,6 +25,7 @@ from simulator.faults.replies import FaultyReplies
 from simulator.preset import Preset
 from simulator.servers import serve_pty, serve_tcp
 from simulator.servers.session import Send
+from simulator.servers.tcp import MAX_SESSIONS
 from simulator.truth import save_truth
 
 Wire = Literal["socket", "serial"]
@@ -49,17 +50,19 @@ def serve_bench(
     wires: tuple[Wire, ...],
     *,
     port: int = 0,
+    max_sessions: int = MAX_SESSIONS,
     realtime: bool = False,
     faults: FaultPlan | None = None,
     truth: Path | None = None,
 ) -> Iterator[SimulatedBench]:
     """Serve a bench drawn from `seed` on loopback until the context ends.
 
-    `port` is the TCP port of the board's socket, 0 for a free one. In `realtime` the board's clock
-    is the wall's. `faults` go wrong as their plan says. `truth` is a file (.npz) for what nobody
-    on the wire can know, written when the bench is served and again when the context ends. Raises
-    OSError where a port is taken, the platform has no pty or the file cannot be written, and
-    PlanError where the board has no place for a fault.
+    `port` is the TCP port of the board's socket, 0 for a free one; it has up to `max_sessions`
+    connections at once. In `realtime` the board's clock is the wall's. `faults` go wrong as their
+    plan says. `truth` is a file (.npz) for what nobody on the wire can know, written when the bench
+    is served and again when the context ends. Raises OSError where a port is taken, the platform
+    has no pty or the file cannot be written, and PlanError where the board has no place for a
+    fault.
     """
     _warm_up(preset)
     crossbar = SimulatedCrossbar(preset, seed, Clock(realtime), faults)
@@ -71,7 +74,7 @@ def serve_bench(
     thread.start()
     stack = AsyncExitStack()
     try:
-        board_resources = _run(loop, _serve(board, stack, wires, port))
+        board_resources = _run(loop, _serve(board, stack, wires, port, max_sessions))
         yield SimulatedBench(crossbar, board, {"board": board_resources})
     finally:
         _run(loop, stack.aclose())
@@ -98,7 +101,11 @@ def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> 
 
 
 async def _serve(
-    board: SimulatedBoard, stack: AsyncExitStack, wires: tuple[Wire, ...], port: int
+    board: SimulatedBoard,
+    stack: AsyncExitStack,
+    wires: tuple[Wire, ...],
+    port: int,
+    max_sessions: int,
 ) -> dict[Wire, str]:
     resources: dict[Wire, str] = {}
     crossbar, faults = board.crossbar, board.crossbar.faults
@@ -111,7 +118,7 @@ async def _serve(
         return send(reply) if is_keep_alive(message) else replies.deliver(reply, send)
 
     if "socket" in wires:
-        tcp = await serve_tcp(board, port=port, deliver=deliver)
+        tcp = await serve_tcp(board, port=port, deliver=deliver, max_sessions=max_sessions)
         stack.push_async_callback(tcp.close)
         board.when_powered_on.append(tcp.reset)
         resources["socket"] = f"TCPIP::127.0.0.1::{tcp.port}::SOCKET"

@@ -16,6 +16,9 @@ def sim(
         str, typer.Option(help="Preset: 8x4, 64x16, 100x100, or a preset file.")
     ] = "64x16",
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
+    max_sessions: Annotated[
+        int, typer.Option(min=1, help="TCP connections at once; one beyond them is closed.")
+    ] = 64,
     bench: Annotated[
         Path, typer.Option(help="Where to write the bench.toml that points at the simulated bench.")
     ] = Path("bench.toml"),
@@ -56,6 +59,7 @@ def sim(
         board,
         seed=seed,
         port=port,
+        max_sessions=max_sessions,
         bench=bench,
         realtime=realtime,
         faults=faults,

@@ -30,6 +30,7 @@ def serve(
     *,
     seed: int,
     port: int,
+    max_sessions: int,
     bench: Path,
     realtime: bool,
     faults: Path | None,
@@ -48,7 +49,14 @@ def serve(
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
         with serve_bench(
-            preset, seed, wires, port=port, realtime=realtime, faults=plan, truth=truth
+            preset,
+            seed,
+            wires,
+            port=port,
+            max_sessions=max_sessions,
+            realtime=realtime,
+            faults=plan,
+            truth=truth,
         ) as simulated:
             board = simulated.resources["board"]
             write_text(bench, MARK + bench_toml(board["socket"]))

@@ -106,6 +106,19 @@ def test_a_port_of_choice(start, announced):
     assert said["resources"]["board"]["socket"] == f"TCPIP::127.0.0.1::{port}::SOCKET"
 
 
+def test_hosts_beyond_the_limit_are_sent_away(start, announced):
+    said = announced(start("sim", "--board", "8x4", "--json", "--max-sessions", "1"))
+    resource = said["resources"]["board"]["socket"]
+    port = int(resource.split("::")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=20) as first,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as second,
+    ):
+        assert second.recv(1) == b""
+        first.sendall(b"*IDN?\n")
+        assert first.recv(100).startswith(b"OHMSUM")
+
+
 @pytest.mark.parametrize("bench", ["no/such/folder/bench.toml", "."])
 def test_a_bench_file_that_cannot_be_written(ohmsum, bench):
     outcome = ohmsum("sim", "--board", "8x4", "--json", "--bench", bench)
