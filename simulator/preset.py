@@ -273,9 +273,11 @@ def load_preset(name_or_path: str) -> Preset:
             text = read_text(Path(name_or_path))
         except (OSError, UnicodeDecodeError) as error:
             known = ", ".join(preset_names())
-            said = getattr(error, "strerror", None) or error
+            torn = isinstance(error, UnicodeDecodeError)
+            said = "no text" if torn else getattr(error, "strerror", None) or error
             raise PresetError(
-                f"{name_or_path}: neither a preset ({known}) nor a readable preset file ({said})"
+                f"{name_or_path or 'sim:'}: neither a preset ({known}) nor a readable preset file "
+                f"({said})"
             ) from error
     try:
         preset = Preset.model_validate(tomllib.loads(text))

@@ -23,6 +23,7 @@ from instrument.validation import Scope
 RANDOM = "random"
 RANDOM_OF_SIZE = re.compile(rf"{RANDOM}:([1-9]\d{{0,3}})x([1-9]\d{{0,3}})")
 MOST_HOURS = 1000
+MOST_OF_A_NAME = 40
 
 
 def plan(
@@ -78,7 +79,9 @@ def plan(
 
 def _name(bench: str, seed: int) -> str:
     """Return what the run's folder is called after the time."""
-    name = f"run-{Path(bench.removeprefix(SIMULATED)).stem}"
+    # A file's name may be too long for a folder, or hold what a shell makes something of.
+    stem = re.sub(r"[^\w.+-]+", "-", Path(bench.removeprefix(SIMULATED)).stem)
+    name = f"run-{stem[:MOST_OF_A_NAME]}"
     return f"{name}-seed{seed}" if bench.startswith(SIMULATED) else name
 
 

@@ -161,6 +161,7 @@ def error_map(program: TiledMatrix) -> str:
     marked = program.unreachable | program.coarse
     shown = residual[~marked] if not marked.all() else residual
     limit = 3 * _rms(shown) or 1.0
+    rows, outputs = residual.shape
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
@@ -171,6 +172,7 @@ def error_map(program: TiledMatrix) -> str:
             vmax=limit,
             aspect="auto",
             interpolation="nearest",
+            extent=(0.5, outputs + 0.5, rows + 0.5, 0.5),  # they count from 1
         )
         kinds = (
             (program.unreachable, "X", INK, "beyond reach"),
@@ -178,10 +180,10 @@ def error_map(program: TiledMatrix) -> str:
         )
         for where, marker, face, label in kinds:
             if where.any():
-                rows, outputs = np.nonzero(where)
+                of_row, of_output = np.nonzero(where)
                 axes.plot(
-                    outputs,
-                    rows,
+                    of_output + 1,
+                    of_row + 1,
                     marker,
                     color=INK,
                     markerfacecolor=face,
@@ -192,8 +194,8 @@ def error_map(program: TiledMatrix) -> str:
         if marked.any():
             figure.legend(loc="outside upper right", ncols=2)
         for part in program.tiles[1:]:
-            axes.axhline(part.tile.first_row - 0.5, color=INK, linewidth=0.5)
-            axes.axvline(part.tile.first_output - 0.5, color=INK, linewidth=0.5)
+            axes.axhline(part.tile.first_row + 0.5, color=INK, linewidth=0.5)
+            axes.axvline(part.tile.first_output + 0.5, color=INK, linewidth=0.5)
         axes.grid(visible=False)
         axes.spines[:].set_visible(True)
         axes.set_xlabel("output")

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from calibration.branches import BranchCalibration, BranchStatus
@@ -39,7 +40,7 @@ from instrument.budget import Budgets
 from instrument.digits import Classification
 from instrument.mvm import ProgrammedMatrix
 from instrument.pipeline import Run
-from instrument.report import Circumstances, wording, write_report
+from instrument.report import Circumstances, pictures, wording, write_report
 from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
 from instrument.results import Specification
@@ -497,6 +498,19 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
+
+
+def test_the_map_counts_rows_and_outputs_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure()
+    monkeypatch.setattr(pictures, "draw", lambda picture, _height: picture(figure))
+    program = RUNS["tiled"].program
+    pictures.error_map(program)
+    axes = figure.axes[0]
+    rows, outputs = program.weights.shape
+    assert axes.get_xlim() == (0.5, outputs + 0.5)
+    assert axes.get_ylim() == (rows + 0.5, 0.5)
+    (cut,) = {line.get_ydata()[0] for line in axes.lines if line.get_linewidth() == 0.5} - {0}
+    assert cut == program.tiles[1].tile.first_row + 0.5
 
 
 def test_every_tile_has_a_row_where_there_are_several(pages: Callable[[str], str]) -> None:
