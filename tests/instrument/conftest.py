@@ -139,10 +139,12 @@ def is_safe() -> Callable[[SimulatedBench], bool]:
 
 @pytest.fixture
 def at_message(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
-    """Do something when a board is about to execute the nth message that holds a command."""
+    """Do something when a board is about to execute the nth message that holds a command, or
+    every one where `nth` is None.
+    """
 
     def hook(
-        simulated: SimulatedBench, command: bytes, nth: int, act: Callable[[], object]
+        simulated: SimulatedBench, command: bytes, nth: int | None, act: Callable[[], object]
     ) -> list[bytes]:
         seen: list[bytes] = []
         steps = BoardSession.steps
@@ -150,7 +152,7 @@ def at_message(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[bytes]]:
         def watched(session: BoardSession, message: bytes) -> Steps[bytes]:
             if session.board is simulated.board and command in message:
                 seen.append(message)
-                if len(seen) == nth:
+                if nth is None or len(seen) == nth:
                     act()
             return steps(session, message)
 
