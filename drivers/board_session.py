@@ -89,6 +89,9 @@ class BoardSession:
         answers, refused = scpi.asked(self.link, message, timeout_seconds=timeout_seconds)
         if len(answers) < leading + len(names):
             raise refused or self.link.garbled(f"{len(answers)} answers to {scpi.shown(message)}")
+        if leading and not scpi.boolean(self.link, answers[0]):
+            self._forget()
+            raise InterlockOpen(self.link.resource)
         state = read_state(self.link, names, answers[len(answers) - len(names) :])
         differences = state.differences(expected)
         if differences or refused is not None:

@@ -123,6 +123,14 @@ def test_an_interlock_that_opened_says_so(board: CrossbarBoard, tiny: TinyBoard)
         board.column_currents(ZERO)  # the same where it refuses to switch on
 
 
+def test_an_interlock_that_is_open_is_looked_at_whatever_the_outputs_say(
+    board: CrossbarBoard, tiny: TinyBoard
+) -> None:
+    tiny.replies[b":OUTP:INT?"] = b"0"
+    with pytest.raises(InterlockOpen, match="Interlock open"):
+        board.column_currents(ZERO)
+
+
 @pytest.mark.parametrize(
     ("header", "reply", "setting", "raised"),
     [
