@@ -126,6 +126,7 @@ def test_an_interlock_that_opened_says_so(board: CrossbarBoard, tiny: TinyBoard)
 def test_an_interlock_that_is_open_is_looked_at_whatever_the_outputs_say(
     board: CrossbarBoard, tiny: TinyBoard
 ) -> None:
+    board.rest()
     tiny.replies[b":OUTP:INT?"] = b"0"
     with pytest.raises(InterlockOpen, match="Interlock open"):
         board.column_currents(ZERO)
