@@ -77,7 +77,9 @@ def _told(error: BaseException) -> int:
 def _in_words(error: BaseException) -> str:
     """Return an error's message; an OSError's own begins with a number."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}"
+        # What is printed has no name; every file that is written has one.
+        unnamed = "stdout" if error.errno in _DEVICE_FULL else "a file"
+        return f"{error.filename or unnamed}: {error.strerror or error}"
     return str(error)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 import zipfile
 from pathlib import Path
@@ -46,6 +47,7 @@ def serve(
     _check_replaceable(bench)
     if truth is not None:
         _check_truth(truth)
+    served = False
     wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
         with serve_bench(
@@ -58,11 +60,12 @@ def serve(
             faults=plan,
             truth=truth,
         ) as simulated:
+            served = True
             board = simulated.resources["board"]
             write_text(bench, MARK + bench_toml(board["socket"]))
             announcement = {"resources": simulated.resources, "bench": str(bench.resolve())}
             console = Console(markup=False, emoji=False)
-            name, written = printable(preset.name), printable(str(bench))
+            name, written = printable(preset.name), shlex.quote(printable(str(bench)))
             if as_json:
                 console.out(json.dumps(announcement), highlight=False)
             else:
@@ -79,12 +82,12 @@ def serve(
     except Interrupted:
         # Being stopped is how a server ends.
         return
-    except BrokenPipeError:
-        raise  # the reader of stdout has gone: no port's fault, no file's
     except OSError as error:
         said = error.strerror or error
         if error.filename:
             raise FileNotWritten(f"{error.filename}: cannot be written ({said})") from error
+        if served:
+            raise  # stdout is full, or its reader has gone: no port's fault
         raise UsageError(f"cannot serve on port {port}: {said}") from error
 
 

@@ -61,10 +61,11 @@ def test_help_whose_reader_has_gone(shell):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
-def test_a_full_disk_behind_stdout(shell):
-    outcome = shell("$OHMSUM --version >/dev/full")
+@pytest.mark.parametrize("command", ["--version", "sim --board 8x4", "sim --board 8x4 --json"])
+def test_a_full_disk_behind_stdout(shell, command):
+    outcome = shell(f"$OHMSUM {command} >/dev/full")
     assert outcome.returncode == 74
-    assert outcome.stderr.startswith("ohmsum: ")
+    assert outcome.stderr.startswith("ohmsum: stdout: ")
     assert "No space left on device" in outcome.stderr
 
 
