@@ -13,7 +13,7 @@ import numpy as np
 from calibration.branches import characterize
 from calibration.crossbar import measuring_volts
 from drivers.crossbar_board import CrossbarBoard
-from instrument.bench import open_bench
+from instrument.opening import open_bench
 from simulator.clock import Clock
 from simulator.crossbar import SimulatedCrossbar
 from simulator.preset import load_preset

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from calibration.targets import MatrixError
     from calibration.transfer import OverloadError
     from drivers.errors import InstrumentError
-    from instrument.bench import Bench, open_bench
+    from instrument.bench import Bench
     from instrument.errors import UsageError
+    from instrument.opening import open_bench
     from instrument.store import Calibration
     from instrument.tiled import TiledMatrix
 
@@ -39,7 +40,7 @@ _HOMES = {
     "OverloadError": "calibration.transfer",
     "TiledMatrix": "instrument.tiled",
     "UsageError": "instrument.errors",
-    "open_bench": "instrument.bench",
+    "open_bench": "instrument.opening",
 }
 
 require_own_packages()

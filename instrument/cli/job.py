@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.targets import MatrixError
-from instrument.bench import SIMULATED, Wire, open_bench
 from instrument.budget import RESULT_FILE
 from instrument.cli.console import print_result, say, step
 from instrument.cli.exits import OUT_OF_SPECIFICATION
@@ -21,6 +20,7 @@ from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, random_inputs, random_matrix
 from instrument.kernels import compiling_beside
+from instrument.opening import SIMULATED, Wire, open_bench
 from instrument.pipeline import Run, run_pipeline
 from instrument.provenance import operand
 from instrument.results import Specification, result_document

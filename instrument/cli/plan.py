@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.targets import MatrixError, check_matrix
-from instrument.bench import SIMULATED, Wire
 from instrument.cli.job import Job
 from instrument.errors import UsageError
 from instrument.inputs import check_inputs, load_array, random_matrix
+from instrument.opening import SIMULATED, Wire
 from instrument.reading import sha256_of
 from instrument.results import Specification
 from instrument.store import load_calibration

@@ -13,8 +13,8 @@ from calibration.resolution import (
     find_adc_bits,
     find_dac_bits,
 )
-from instrument.bench import open_bench
 from instrument.budget import budgets_of
+from instrument.opening import open_bench
 from instrument.validation import compare
 from simulator.preset import load_preset
 from tests.simulator.boards import changed, small, switched_on

@@ -1,0 +1,129 @@
+"""How a bench is opened, and how it is left: with everything off, whatever ends it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, get_args
+
+from calibration.settle_time import USUAL_SECONDS
+from drivers.crossbar_board import CrossbarBoard
+from drivers.errors import InstrumentError, OutputsUnproved
+from instrument import interruption
+from instrument.arguments import one_of, whole_number
+from instrument.bench import Bench
+from instrument.config import BenchConfig, BoardConfig, load_bench_config
+from instrument.errors import UsageError
+from instrument.limits import require_supported
+
+SIMULATED = "sim:"
+Wire = Literal["socket", "serial"]
+OUTPUTS_OFF = "the outputs are off"
+LEFT_TO_ANOTHER = "the board is left to the other host"
+
+
+def open_bench(
+    bench: str | Path, *, seed: int = 1, link: Wire = "socket", take_over: bool = False
+) -> Bench:
+    """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
+    wire.
+
+    Use it in a `with` statement, or close it by `close()`: on the way out, by whichever way, the
+    outputs are off and every switch is open. One that is left open is closed when Python ends.
+    `seed` and `link` are those of the simulated bench. A board that another host works with is
+    refused, unless `take_over` is set, which switches its outputs off.
+
+    Raises UsageError for what is wrong with the file or an argument, InstrumentError where the
+    board does not answer as one, BoardInUse where another host works with it.
+    """
+    if not isinstance(bench, str | os.PathLike):
+        raise UsageError(
+            f"a bench is the path of a bench.toml or sim:PRESET, not a {type(bench).__name__}"
+        )
+    name = str(bench)
+    seed = whole_number(seed, "seed", minimum=0)
+    one_of(link, "link", get_args(Wire))
+    way_out = ExitStack()
+    try:
+        if name.startswith(SIMULATED):
+            resource = way_out.enter_context(_simulated(name.removeprefix(SIMULATED), seed, link))
+            config = BenchConfig(board=BoardConfig(resource=resource))
+        else:
+            config = load_bench_config(Path(bench))
+        settings = config.board
+        board = CrossbarBoard.open(
+            settings.resource,
+            timeout_seconds=settings.timeout_seconds,
+            watchdog_seconds=settings.watchdog_seconds,
+            take_over=take_over,
+            check=interruption.check,
+        )
+        way_out.push(_closing(board))
+        require_supported(board, settings.resource)
+        if settings.row_volts is not None and settings.row_volts > board.row_volts_limit:
+            raise UsageError(
+                f"{name}: board.row_volts: {settings.row_volts:g} V is beyond the limit of "
+                f"{board.identity.serial}, ±{board.row_volts_limit:g} V"
+            )
+        board.configure(
+            aperture_seconds=settings.nplc / board.line_hertz,
+            delay_seconds=USUAL_SECONDS
+            if settings.fixed_settle_seconds is None
+            else settings.fixed_settle_seconds,
+        )
+        opened = Bench(board, config, name, board.spent_seconds(), way_out)
+        atexit.register(opened.close_at_exit, os.getpid())
+        return opened
+    except BaseException as error:
+        way_out.__exit__(type(error), error, error.__traceback__)
+        raise
+
+
+def _closing(
+    board: CrossbarBoard,
+) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
+    """Return what closes a board, and notes on what ended the bench whether its outputs are off."""
+
+    def close(
+        _kind: type[BaseException] | None, ended_by: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        said = OUTPUTS_OFF
+        try:
+            if not board.close():
+                said = LEFT_TO_ANOTHER
+        except InstrumentError as failed:
+            if ended_by is None:
+                raise
+            if isinstance(failed, OutputsUnproved):
+                said = failed.text
+        except BaseException as cut_short:
+            cut_short.add_note(OUTPUTS_OFF)  # closing begins again before it lets this through
+            raise
+        # Who mends a file or a bug does not ask for it, as long as nothing may still be on.
+        if ended_by is not None and (
+            said != OUTPUTS_OFF
+            or isinstance(ended_by, InstrumentError)
+            or not isinstance(ended_by, Exception)
+        ):
+            ended_by.add_note(said)
+
+    return close
+
+
+@contextmanager
+def _simulated(preset_name: str, seed: int, link: Wire) -> Iterator[str]:
+    from simulator.bench import serve_bench
+    from simulator.preset import PresetError, load_preset
+    from simulator.servers import PtyUnavailableError
+
+    with ExitStack() as stack:
+        try:
+            preset = load_preset(preset_name)
+            simulated = stack.enter_context(serve_bench(preset, seed, (link,)))
+        except (PresetError, PtyUnavailableError) as error:
+            raise UsageError(str(error)) from error
+        yield simulated.resources["board"][link]
