@@ -97,6 +97,9 @@ class SocketWire:
             # Otherwise a message sent in pieces waits 40 ms for the acknowledgement of the first.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)
+        except OSError as error:  # it has gone again already
+            self.close()
+            raise self._nobody(error) from error
         except BaseException:
             self.close()
             raise

@@ -425,3 +425,14 @@ def test_reopening_leaves_no_descriptor_behind() -> None:
             with pytest.raises(LinkLost):
                 link.query("ONE?")
         assert len(os.listdir("/dev/fd")) <= before + 1
+
+
+def test_a_connection_that_is_gone_while_it_is_set_up_is_told_as_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "TCP_NODELAY", 9999)  # the system refuses it
+    with (
+        running(SocketPeer(serve(echo))) as peer,
+        pytest.raises(LinkLost, match="nobody answers"),
+    ):
+        Link(peer.resource)
