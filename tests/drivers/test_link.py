@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -430,7 +431,8 @@ def test_reopening_leaves_no_descriptor_behind() -> None:
 def test_a_connection_that_is_gone_while_it_is_set_up_is_told_as_any_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(socket, "TCP_NODELAY", 9999)  # the system refuses it
+    refused = vars(socket) | {"TCP_NODELAY": 9999}  # the system knows no such option
+    monkeypatch.setattr("drivers.wires.socket", SimpleNamespace(**refused))
     with (
         running(SocketPeer(serve(echo))) as peer,
         pytest.raises(LinkLost, match="nobody answers"),
