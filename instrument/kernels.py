@@ -27,7 +27,6 @@ from kirchhoff.compiled import cache_folder, note_in_cache, versions
 
 _log = logging.getLogger(__name__)
 
-TYPICAL_SECONDS = 20  # on a desktop of two cores, beside the run itself
 ENDING_SECONDS = 5.0
 
 
@@ -140,7 +139,7 @@ def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
     if all(_is_filled(group) for group in OF_A_RUN):
         yield
         return
-    line = f"compiling numerical kernels, once on this machine: about {TYPICAL_SECONDS} s more"
+    line = "compiling numerical kernels, once on this machine: some 30 s of processor time"
     _log.info(line)
     announce(line)
     if _processors() < 2 or not _can_cache():
@@ -163,7 +162,11 @@ def start(groups: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """Start a process that compiles groups of kernels."""
     # This process's own way to its packages, whatever lies in the working directory.
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-    program = f"from instrument.kernels import compile_group as c; [c(g) for g in {groups!r}]"
+    # It compiles, and ends: collecting garbage would take a tenth of its time.
+    program = (
+        "import gc; gc.disable(); "
+        f"from instrument.kernels import compile_group as c; [c(g) for g in {groups!r}]"
+    )
     return subprocess.Popen(
         [sys.executable, "-P", "-c", program],
         env=os.environ | {"PYTHONPATH": path},

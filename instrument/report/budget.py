@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from calibration.budget import Budget
 from instrument.report import wording
-from instrument.report.pictures import BLUE, INK, VERMILION, as_bits, draw
+from instrument.report.pictures import BLUE, INK, VERMILION, as_bits, draw, legend_above
 
 MARGIN_INCHES, INCHES_PER_ROW = 1.2, 0.21
 HALF_BAR = 0.33
@@ -57,7 +57,7 @@ def waterfall(budget: Budget, measured_bits: float) -> str:
         for axes in (falls, dots):
             axes.tick_params(axis="y", length=0)
             axes.grid(visible=False, axis="y")
-        figure.legend(loc="outside upper center", ncols=2, columnspacing=1.2)
+        legend_above(figure, 2, columnspacing=1.2)
 
     return draw(picture, MARGIN_INCHES + INCHES_PER_ROW * len(rows))
 

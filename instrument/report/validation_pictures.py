@@ -15,6 +15,7 @@ from instrument.report.pictures import (
     VERMILION,
     as_bits,
     draw,
+    legend_above,
 )
 from instrument.validation import Checks, Validation
 from instrument.validation.reproducibility import Reproducibility
@@ -52,7 +53,7 @@ def averaging(validation: Validation, checks: Checks) -> str:
         axes.margins(y=0.12)
         axes.set_xlabel("readings averaged, k")
         axes.set_ylabel("bits of ‖y‖")
-        figure.legend(loc="outside upper center", ncols=3, handlelength=1.8, columnspacing=1.2)
+        legend_above(figure, 3, handlelength=1.8, columnspacing=1.2)
 
     return draw(picture, SHORT_INCHES)
 
@@ -84,6 +85,6 @@ def over_hours(measured: Reproducibility) -> str:
         below.margins(y=0.15)
         below.set_ylabel("warmer by, K")
         below.set_xlabel("hours on the board's clock")
-        figure.legend(loc="outside upper center", ncols=3, handlelength=1.8, columnspacing=1.2)
+        legend_above(figure, 3, handlelength=1.8, columnspacing=1.2)
 
     return draw(picture, TALL_INCHES)
