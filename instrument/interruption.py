@@ -29,6 +29,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self._number: int | None = None
+        self._hook_before = sys.unraisablehook
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
         """Take a signal."""
@@ -45,11 +46,18 @@ class Interruption:
         """Take the signals that ask a command to end, from now on."""
         for number in _endings():
             signal.signal(number, self)
+        sys.unraisablehook = self._dropped
 
     def stop(self) -> None:
         """Ignore them from now on: the command has ended."""
         for number in _endings():
             signal.signal(number, signal.SIG_IGN)
+        sys.unraisablehook = self._hook_before
+
+    def _dropped(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Say nothing of an Interrupted that Python drops: `check` raises it again."""
+        if not isinstance(unraisable.exc_value, Interrupted):
+            self._hook_before(unraisable)
 
 
 def check() -> None:

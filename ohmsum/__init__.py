@@ -7,11 +7,11 @@ with open_bench("sim:64x16") as bench:
     y = x @ program
 """
 
-from importlib.machinery import PathFinder
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
+# Nothing is imported here that takes time: the command line listens to no Ctrl-C before.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from instrument import (
         Bench,
         Calibration,
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     # Late, so that `ohmsum --help` does not wait for numerical libraries.
     if name == "__version__":
         from importlib.metadata import version
@@ -53,6 +53,9 @@ def require_own_instrument() -> None:
     """Raise ImportError where a person's own `instrument` would be imported instead of ours. That
     one looks after the other packages.
     """
+    from importlib.machinery import PathFinder
+    from pathlib import Path
+
     found = PathFinder.find_spec("instrument")
     origin = None if found is None else found.origin
     if origin is None or Path(origin).parents[1] != Path(__file__).parents[1]:

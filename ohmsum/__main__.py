@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from ohmsum import require_own_instrument
@@ -9,6 +10,9 @@ from ohmsum import require_own_instrument
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    # Until somebody listens, Ctrl-C ends this without a traceback; in the background it is ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         require_own_instrument()
         import instrument.cli

@@ -26,6 +26,7 @@ from instrument.printable import printable_values
 
 SAY_SECONDS = 60.0
 WORST_SHOWN = 3
+MIN_WIDTH = 40
 _log = logging.getLogger(__name__)
 # Progress and errors go to stderr: stdout carries the result alone.
 _STDERR = Console(stderr=True)
@@ -72,7 +73,7 @@ def say(line: str) -> None:
 
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     """Print a result document: as JSON and nothing else, or as a table."""
-    console = Console(markup=False, emoji=False)  # names of files and boards are shown as they are
+    console = _stdout()
     if as_json:
         console.out(json.dumps(document, indent=2), highlight=False)
     else:
@@ -83,7 +84,7 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
 
 def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     """Print the budget of a result document: as JSON and nothing else, or as a table."""
-    console = Console(markup=False, emoji=False)
+    console = _stdout()
     if as_json:
         console.out(json.dumps(budget, indent=2), highlight=False)
         return
@@ -101,6 +102,14 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
         said = "–" if error is None else f"{error:.2e}"
         table.add_row(name, said, _bits(budget[f"{kind}_bits"]))
     console.print(table)
+
+
+def _stdout() -> Console:
+    """Return the console of results. Names of files and boards are shown as they are."""
+    console = Console(markup=False, emoji=False)
+    # Some terminals claim a width of 0 (COLUMNS=0 in containers): nothing would be printed.
+    console.width = max(console.width, MIN_WIDTH)
+    return console
 
 
 def _table(document: dict[str, Any]) -> Table:

@@ -77,3 +77,8 @@ def test_a_run_that_was_cut_short_has_none_yet(ohmsum, tmp_path):
     refused = ohmsum("budget", "folder")
     assert (refused.status, refused.out) == (2, "")
     assert refused.err.startswith("ohmsum: folder/result.json: not there: this run was cut short")
+
+
+def test_a_terminal_that_claims_no_width(ohmsum, kept, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")  # as in some containers
+    assert f"{kept['budget']['predicted_bits']:.2f}" in ohmsum("budget", "kept").out

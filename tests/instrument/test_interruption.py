@@ -14,7 +14,8 @@ from instrument.interruption import Interrupted, Interruption
 
 
 @pytest.fixture
-def listening():
+def listening(monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # put back at the end
     heard = Interruption()
     heard.listen()
     return heard
@@ -49,6 +50,12 @@ def test_one_that_was_lost_is_raised_at_the_next_look(lost):
     with pytest.raises(Interrupted) as caught:
         interruption.check()
     assert caught.value.number == signal.SIGTERM
+
+
+def test_one_that_was_lost_is_not_talked_of(listening, capfd):
+    Deaf()
+    gc.collect()
+    assert capfd.readouterr().err == ""
 
 
 def test_one_that_was_lost_does_not_make_deaf(lost):
@@ -130,6 +137,15 @@ main()
 """
 
 
+EARLY = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import ohmsum.__main__ as door
+door.require_own_instrument = lambda: signal.raise_signal(signal.SIGINT)
+door.main()
+"""
+
+
 def ended(program, arguments, environment, folder):
     return subprocess.run(
         [sys.executable, "-c", program, *map(str, arguments)],
@@ -147,6 +163,18 @@ def test_ctrl_c_while_everything_is_being_imported(module, start_environment, tm
     outcome = ended(program, ["budget", "nowhere"], start_environment, tmp_path)
     assert outcome.returncode == 130
     assert outcome.stderr == "ohmsum: interrupted\n"
+
+
+def test_ctrl_c_before_anybody_listens(start_environment, tmp_path):
+    """The process ends as a shell expects it, and prints no traceback."""
+    outcome = ended(EARLY, [], start_environment, tmp_path)
+    assert outcome.returncode == -signal.SIGINT
+    assert outcome.stderr == ""
+
+
+def test_importing_the_door_takes_no_time(start_environment, tmp_path):
+    program = "import sys; n = set(sys.modules); import ohmsum; print([*set(sys.modules) - n])"
+    assert ended(program, [], start_environment, tmp_path).stdout == "['ohmsum']\n"
 
 
 def test_one_that_was_lost_in_the_middle_of_a_run(start_environment, served, is_safe, tmp_path):
