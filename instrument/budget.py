@@ -18,7 +18,7 @@ from calibration.products import products_of
 from calibration.warming import Warming
 from instrument.errors import UsageError
 from instrument.reading import read_bytes, reading
-from instrument.runs import CLAIM_FILE
+from instrument.runs import CLAIM_FILE, RESULTS
 from instrument.store import Calibration
 from instrument.tiled import ProgrammedTile, TiledMatrix
 
@@ -184,6 +184,8 @@ def load_budget(folder: Path) -> dict[str, Any]:
     path = folder / RESULT_FILE
     if (folder / CLAIM_FILE).exists() and not path.exists():
         raise UsageError(f"{path}: not there: this run was cut short, or is under way")
+    if not path.exists():
+        raise UsageError(f"{path}: no such file; a run leaves one in its folder in {RESULTS}/")
     with reading(path, "not the result of a run with a budget"):
         budget = json.loads(read_bytes(path, MAX_RESULT_BYTES))["budget"]
         figures = "relative_error", "bits"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from instrument.cli.exits import run_to_exit_status
@@ -13,6 +14,9 @@ def main() -> None:
 
 
 def _command_line() -> None:
+    # Pictures are files here: what a notebook says of windows, or a name that nobody knows, would
+    # end a run at its report.
+    os.environ.pop("MPLBACKEND", None)
     from instrument.cli.commands import app
 
     app()

@@ -41,7 +41,7 @@ def test_the_reader_of_stdout_going_away_is_no_verdict(start_environment, tmp_pa
         outcome = subprocess.run(
             [sys.executable, "-m", "ohmsum", *RUN],
             cwd=tmp_path,
-            env=start_environment,
+            env=start_environment | {"MPLBACKEND": "no such thing"},  # pictures need no window
             stdout=writing,
             stderr=subprocess.PIPE,
             text=True,
