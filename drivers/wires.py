@@ -5,12 +5,14 @@ because its reads and writes cannot keep a deadline, read serial ports byte by b
 connection that is refused for one that is open.
 """
 
+import contextlib
 import errno
 import os
 import select
 import socket
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Protocol, cast
 
 import pyvisa
@@ -170,7 +172,8 @@ class SerialWire:
     def __init__(self, resource: str, name: SerialName, deadline: float) -> None:
         self._resource = resource
         self._port: serial.Serial
-        self._port, self._close = _open_session(resource, f"ASRL{name.port}::INSTR", deadline)
+        with _claimed(resource, name.port):
+            self._port, self._close = _open_session(resource, f"ASRL{name.port}::INSTR", deadline)
         try:
             # Two programs on one port would each read some of the other's answers.
             self._port.exclusive = True
@@ -178,7 +181,7 @@ class SerialWire:
         except OSError as error:
             self.close()
             if error.errno in (errno.EWOULDBLOCK, errno.EBUSY):
-                raise LinkLost(resource, "another program uses the port") from error
+                raise _in_use(resource) from error
             raise LinkLost(resource, f"cannot be opened ({_reason(error)})") from error
         except BaseException:
             self.close()
@@ -228,6 +231,35 @@ class SerialWire:
 
     def _lost(self, error: OSError) -> LinkLost:
         return LinkLost(self._resource, f"the port has gone ({_reason(error)})")
+
+
+@contextlib.contextmanager
+def _claimed(resource: str, path: str) -> Iterator[None]:
+    """Holds the port's lock while PyVISA opens it. Raises LinkLost if another program has it.
+
+    Opening drops what has come in and was not read: that may be an answer to the other program. A
+    port that cannot be opened is told by PyVISA. Windows opens a port for one program alone.
+    """
+    descriptor = None
+    if sys.platform != "win32":
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        if descriptor is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise _in_use(resource) from error
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _in_use(resource: str) -> LinkLost:
+    return LinkLost(resource, "another program uses the port")
 
 
 def _reason(error: Exception) -> str:

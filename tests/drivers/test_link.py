@@ -213,6 +213,18 @@ def test_a_serial_port_belongs_to_one_program() -> None:
         assert link.query("ONE?") == "ONE"
 
 
+def test_a_program_that_is_refused_a_serial_port_costs_the_other_no_answer() -> None:
+    with running(PtyPeer(serve(echo))) as peer, Link(peer.resource) as link:
+        wire = link._wire
+        assert wire is not None
+        wire.send(memoryview(b"ONE?\n"), time.monotonic() + 5)
+        while not wire.has_unread():
+            time.sleep(0.001)
+        with pytest.raises(LinkLost, match="another program uses the port"):
+            Link(peer.resource)
+        assert wire.receive(time.monotonic() + 5) == b"ONE\n"
+
+
 @both_wires
 def test_every_thread_gets_its_own_answers(make_peer: MakePeer) -> None:
     answers: dict[str, list[str]] = {}
