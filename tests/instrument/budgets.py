@@ -45,10 +45,14 @@ class Budgeted:
         return next(row.relative_error for row in self.budget.rows if row.cause == cause)
 
 
-@cache
 def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> Budgeted:
     """Multiply random vectors by a random matrix on a board, one of whose effects is scaled."""
-    effects = {effect: factor} if effect else {}
+    return _budgeted(preset, seed, () if factor == 1 else ((effect, factor),))
+
+
+@cache
+def _budgeted(preset: str, seed: int, scaled: tuple[tuple[str, float], ...]) -> Budgeted:
+    effects = dict(scaled)
     board = as_driver(switched_on(load_preset(preset).with_effects(**effects), seed))
     converters = measure_converters(board)
     straight = CorrectedCrossbar(board, converters)
