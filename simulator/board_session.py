@@ -205,7 +205,7 @@ class BoardSession:
         watchdog = self.board.watchdog
         if watchdog.belongs_to(self):
             return "OWN"
-        return "OTH" if watchdog.owner_lives else "NOB"
+        return "OTH" if watchdog.owner_lives and not watchdog.expired else "NOB"
 
     def _feeds(self) -> bool:
         return self.board.watchdog.belongs_to(self) and not self.board.watchdog_fired

@@ -379,7 +379,8 @@ class Hosts(RuleBasedStateMachine):
     def ask_for_the_owner(self, host):
         expected = b"NOB"
         if self.owner in self.queues:
-            expected = b"OWN" if host is self.owner else b"OTH"
+            silent = self.wall_seconds - self.fed_at > self.interval
+            expected = b"OWN" if host is self.owner else b"NOB" if silent else b"OTH"
         assert self.send(host, b"SYST:WATC:OWN?") == expected + b"\n"
 
     @rule(host=hosts)

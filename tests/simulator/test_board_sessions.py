@@ -175,6 +175,16 @@ def test_it_belongs_to_whom_armed_it_last(one, other, wall):
     assert not one.crossbar.outputs_on
 
 
+def test_an_owner_that_has_fallen_silent_keeps_nobody_from_the_board(one, other, wall):
+    tell(one, b"SYST:WATC 5")
+    wall.seconds += 4
+    assert ask(other, OWNER) == b"OTH"
+    wall.seconds += 2
+    assert ask(other, OWNER) == b"NOB"
+    assert ask(one, OWNER) == b"OWN"  # heard again
+    assert ask(other, OWNER) == b"OTH"
+
+
 @pytest.mark.parametrize("off", [b"SYST:WATC 0", b"*RST"])
 def test_anybody_may_disarm_it_and_then_nobody_owns_it(one, other, off):
     tell(one, b"SYST:WATC 5")
