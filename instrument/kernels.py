@@ -191,7 +191,7 @@ def _can_cache() -> bool:
 
 
 def _is_filled(group: str) -> bool:
-    return _mark(group).exists()
+    return os.path.exists(_mark(group))  # False also where the folder may not be looked into
 
 
 def _note(group: str) -> None:

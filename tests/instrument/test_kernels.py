@@ -51,3 +51,15 @@ def test_the_first_run_says_so_and_ends_what_compiles_beside_it(
     with kernels.compiling_beside(said.append):
         pass
     assert len(started) == len(said) == 1
+
+
+def test_a_cache_folder_that_may_not_be_looked_into_costs_no_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where root's is inherited: whatever is asked of it is an OSError."""
+    folder = str(tmp_path / ("x" * 5000))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", folder)
+    said: list[str] = []
+    with kernels.compiling_beside(said.append):
+        kernels._note("selection")
+    assert len(said) == 1
