@@ -48,7 +48,7 @@ def products_of(
     board_volts = np.zeros((len(row_volts), len(branches.open_siemens)))
     board_volts[:, :rows] = row_volts
     settings = converters.settings(board_volts)
-    step = converters.step_volts
+    step = _dac_step_volts(converters, survey)
     volts = transfer.volts
     readings = 2 * len(weighing_signs(rows))
     which = ranges_of_products(programmed.ranges, transfer, row_volts, 2 * outputs)
@@ -140,6 +140,16 @@ def column_bend_amperes(
             taken_in = amperes[..., None] * gain
         bend[those] = full * curves.spread(curves.basis(amperes / full) - zero - taken_in)
     return bend
+
+
+def _dac_step_volts(converters: Converters, survey: NoiseSurvey) -> float:
+    """Return the step of the DACs: that of their bits, or what the survey saw where that is clearly
+    more.
+    """
+    step, seen = converters.step_volts, survey.dac_quantization
+    if seen.value - step**2 / 12 <= 2 * seen.uncertainty:
+        return step
+    return float(np.sqrt(12 * seen.expected))
 
 
 def _square_kelvin(
