@@ -52,8 +52,8 @@ LogFile = Annotated[
     typer.Option(
         "--log",
         metavar="FILE",
-        help="Write all that is done behind what this file holds, every message to and from the "
-        "board included.",
+        help="Append all that is done to this file, new or an earlier log: every message to and "
+        "from the board as well.",
     ),
 ]
 Out = Annotated[
@@ -66,4 +66,4 @@ Out = Annotated[
     ),
 ]
 Title = Annotated[str | None, typer.Option(help="Headline of the report.")]
-Note = Annotated[str | None, typer.Option(help="What else the result and the report shall say.")]
+Note = Annotated[str | None, typer.Option(help="A remark that the result and the report carry.")]
