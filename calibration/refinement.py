@@ -60,6 +60,8 @@ MOST_ROUNDS = 12
 RANGE_HEADROOM = 1.05
 """Over the largest current that is foreseen: gain errors, and totals that move during refinement.
 """
+WIDEST_HEADROOM = 1.25
+"""The same in the widest range, which no wider one relieves: there the voltage is halved."""
 PATIENCE = 2
 """Rounds in a row without a gain after which no more are made: the board drifts as fast."""
 LEAST_GAIN = 0.03
@@ -156,10 +158,13 @@ def program(
     noise_siemens = float(np.nanmedian(seen.transfer.uncertainty_siemens[: 2 * outputs]))
     targets = best_scale(estimate, targets, first.near & ~lost, noise_siemens)
     second = _selected(estimate.branches, targets).without(lost)
+    # At another scale the columns may draw more than the widest range holds at these voltages.
+    lower, _ = _foreseen(board, estimate.branches, second.chosen, targets)
+    rounds = replace(rounds, volts=min(volts, lower))
 
     seen, estimate, left = _refined(rounds, seen.range_amperes, estimate, targets, second)
     lost |= _lost(seen.transfer, outputs)
-    if seen.range_amperes != ranges[0].range_amperes:
+    if seen.range_amperes != ranges[0].range_amperes or rounds.volts != volts:
         ranges = _product_ranges(board, seen, outputs)
     progress(len(rounds.residuals), len(rounds.residuals))
     left = left.without(lost)
@@ -371,7 +376,8 @@ def _foreseen(
     pattern = board_pattern(chosen, (rows, outputs), calibration.status.shape)
     crosspoints = calibration.open_siemens + (pattern * calibration.branch_siemens).sum(axis=2)
     siemens = RANGE_HEADROOM * np.abs(weighing_signs(rows) @ crosspoints[:rows]).max(axis=0)
-    volts = held_volts(board.ranges_amperes, measuring_volts(board.row_volts_limit), siemens)
+    held = siemens * (WIDEST_HEADROOM / RANGE_HEADROOM)
+    volts = held_volts(board.ranges_amperes, measuring_volts(board.row_volts_limit), held)
     return volts, smallest_range(board.ranges_amperes, volts * float(siemens.max()))
 
 

@@ -13,7 +13,7 @@ from calibration.branches import characterize
 from calibration.pairs import differences, left_to_reach, pair_banks
 from calibration.refinement import FAR_OFF, MOST_ROUNDS, program, reprogram
 from calibration.targets import choose_targets
-from calibration.transfer import OverloadError, measure_transfer
+from calibration.transfer import OverloadError, measure_transfer, weighing_signs
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, changed, small, switched_on, true_transfer
 
@@ -351,3 +351,19 @@ def test_a_column_that_overloads_costs_its_output_and_no_other(column):
     np.testing.assert_array_equal(again.lost, lost)
     assert rms(again.residual_siemens[:, ~lost]) < 3 * rms(whole.residual_siemens)
     assert sound.range_amperes == board.range_amperes
+
+
+@pytest.mark.parametrize("widest_share", [1.0, 1.06, 1.12, 1.2, 1.3])
+def test_no_output_of_a_sound_board_is_lost_where_the_widest_range_is_narrow(widest_share):
+    weights = weights_of(4)
+    _, first = run(weights, calibration=calibrated())
+    largest = (
+        first.transfer.volts
+        * np.abs(weighing_signs(8) @ first.transfer.siemens[:, : 2 * weights.shape[1]]).max()
+    )
+    ranges = [1e-5, float(largest * widest_share)]
+    board = switched_on(changed(small(), tia={"ranges_amperes": ranges}), 1)
+    board.configure(aperture_seconds=20e-3, delay_seconds=1e-3)
+    programmed = program(board, calibrated(), choose_targets(weights, calibrated()))
+    assert not programmed.lost.any()
+    assert rms(programmed.residual_siemens) < 2 * rms(first.residual_siemens)
