@@ -136,7 +136,7 @@ def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
     `announce` is given a line for whoever watches. The process ends with the run. Where there is a
     single processor or no cache, the run itself compiles what it calls.
     """
-    if all(_is_filled(group) for group in OF_A_RUN):
+    if all(is_filled(group) for group in OF_A_RUN):
         yield
         return
     line = "compiling numerical kernels, once on this machine: some 30 s of processor time"
@@ -190,7 +190,8 @@ def _can_cache() -> bool:
     return os.access(cache_folder(), os.W_OK)
 
 
-def _is_filled(group: str) -> bool:
+def is_filled(group: str) -> bool:
+    """Say whether a group was compiled before, from these sources, on this machine."""
     return os.path.exists(_mark(group))  # False also where the folder may not be looked into
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from instrument import kernels
 from instrument.cli import main
 from instrument.config import bench_toml
 from simulator.bench import SimulatedBench, serve_bench
@@ -33,6 +34,16 @@ class Outcome:
     status: int
     out: str
     err: str
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compile what a run calls before the first test: a run that compiles says so, and takes its
+    time.
+    """
+    if not session.config.option.collectonly:
+        for group in kernels.OF_A_RUN:
+            if not kernels.is_filled(group):
+                kernels.compile_group(group)
 
 
 @pytest.fixture(autouse=True)

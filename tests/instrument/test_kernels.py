@@ -21,7 +21,7 @@ def test_after_a_warm_up_a_run_compiles_nothing(ohmsum: Callable[..., Any]) -> N
         run = ohmsum("run", "--bench", "sim:8x4", "--matrix", "random", "--seed", "3", "--json")
     assert run.status in (0, 1)
     assert [str(e.data["dispatcher"]) for _, e in recorder.buffer] == []
-    assert all(kernels._is_filled(group) for group in kernels.GROUPS)
+    assert all(kernels.is_filled(group) for group in kernels.GROUPS)
 
 
 def test_the_first_run_says_so_and_ends_what_compiles_beside_it(
