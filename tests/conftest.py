@@ -1,4 +1,4 @@
-"""What all tests share: how hypothesis searches, and that Ctrl-C can be pressed."""
+"""What all tests share: how hypothesis searches, and that signals arrive."""
 
 import os
 import signal
@@ -14,6 +14,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_interrupts() -> None:
-    """Python ignores SIGINT where it was started so: in the background of a shell, by some CI."""
+def _signals_interrupt() -> None:
+    """Python ignores signals where it was started so: in the background of a shell, under nohup,
+    by some CI.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
