@@ -86,17 +86,6 @@ def checked_query_block(
         return answers[0]
 
 
-def checked_query_text(
-    link: Link, command: str | bytes, *, timeout_seconds: float | None = None
-) -> str:
-    """checked_query for a command that is answered by one text, which it returns."""
-    with link.lock:
-        answers = checked_query(link, command, timeout_seconds=timeout_seconds)
-        if len(answers) != 1 or not isinstance(answers[0], str):
-            raise link.garbled(f"no text in answer to {shown(command)}")
-        return answers[0]
-
-
 def drain(link: Link) -> list[tuple[int, str]]:
     """Empties the error queue; returns its entries, oldest first."""
     entries: list[tuple[int, str]] = []

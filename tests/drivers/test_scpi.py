@@ -103,12 +103,9 @@ def test_checked_queries_return_what_was_asked_for(instrument: Instrument, link:
     instrument.answers[b"DATA?"] = scpi.encode_block(b';"\n#')
     instrument.answers[b"NAME?"] = b'"a;b"'
     assert scpi.checked_query_block(link, "DATA?") == b';"\n#'
-    assert scpi.checked_query_text(link, "NAME?") == '"a;b"'
     assert scpi.checked_query(link, "NAME?;DATA?") == ['"a;b"', b';"\n#']
     with pytest.raises(LinkGarbled):
         scpi.checked_query_block(link, "NAME?")
-    with pytest.raises(LinkGarbled):
-        scpi.checked_query_text(link, "DATA?")
 
 
 def test_an_answer_where_none_is_due_is_garbled(instrument: Instrument, link: Link) -> None:
