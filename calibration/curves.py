@@ -64,9 +64,10 @@ class Curves(Record):
     def basis(self, x: Floats) -> Floats:
         """Return what multiplies the coefficients at x (…, channels): (…, channels, degrees)."""
         degree = self.coefficients.shape[1] + FIRST_DEGREE - 1
-        low, high = bent(np.array([-self.line_end, self.line_end]) / self.full_scale, degree)
-        line = (low + high) / 2 + (high - low) / 2 * np.asarray(x / self.line_end)[..., None]
-        return np.asarray(bent(x / self.full_scale, degree) - line)
+        # At both ends of the line an even polynomial is the same, an odd one the opposite.
+        (end,) = bent(np.array([self.line_end]) / self.full_scale, degree)
+        line = np.where(np.arange(degree + 1)[FIRST_DEGREE:] % 2, x[..., None] / self.line_end, 1.0)
+        return np.asarray(bent(x / self.full_scale, degree) - end * line)
 
     def spread(self, weights: Floats) -> Floats:
         """Return the standard uncertainty (…, channels) of Σ weight · coefficient, weights (…,

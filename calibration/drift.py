@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from calibration.crossbar import Crossbar
+from calibration.nonnegative import line_upwards
 
 Floats = NDArray[np.float64]
 LIVE = 0.25, 4.0
@@ -228,7 +228,7 @@ def _from_reference(
     # What does not stand out from the noise of the reference is not there.
     chance = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
     if own.mean() > STANDS_OUT * chance:
-        floor, slope = nnls(np.column_stack([ones, (centre @ common) ** 2]), own)[0]
+        floor, slope = line_upwards((centre @ common) ** 2, own)
     return DriftTrack(
         seconds=seconds,
         kelvin=kelvin,

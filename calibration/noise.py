@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import k as boltzmann_joules_per_kelvin
 
 from calibration.branches import BranchCalibration
 from calibration.crossbar import Crossbar, measuring_volts, smallest_range
@@ -47,6 +46,8 @@ from calibration.warming import Warming, supposed_coefficient
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
+"""By definition of the kelvin (SI, 2019)."""
 NOISY_BITS = 20
 """From which on noise alone leads from one code of an ADC to the next."""
 MOST_SOONER = 50.0
@@ -112,7 +113,7 @@ class NoiseSurvey:
     def johnson_expected(self) -> float:
         """A²/S: 4kT·B, B = 1/(2·aperture) (Nyquist 1928), at the temperature of the survey."""
         bandwidth_hertz = 1 / (2 * self.settings.aperture_seconds)
-        return float(4 * boltzmann_joules_per_kelvin * self.warming.kelvin * bandwidth_hertz)
+        return float(4 * BOLTZMANN_JOULES_PER_KELVIN * self.warming.kelvin * bandwidth_hertz)
 
     @property
     def mains_left(self) -> Estimate:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
+
+from calibration.nonnegative import line_upwards
 
 Floats = NDArray[np.float64]
 WILD = 6.0
@@ -55,10 +56,7 @@ class NoiseTally:
         usual = float(seen.max())
         expected = np.full(len(seen), usual)
         for _ in range(3):
-            root = np.sqrt(weight) / expected
-            terms = np.column_stack([np.ones(len(seen)), self.signal / self.signal.max()])
-            additive, growing = nnls(terms * root[:, None] * usual, seen * root)[0] * usual
-            relative = float(growing / self.signal.max())
+            additive, relative = line_upwards(self.signal, seen, weight / expected**2)
             expected = np.maximum(additive + relative * self.signal, 1e-3 * usual)
         column_weight = self.freedom / expected[:, None] ** 2
         rest = self.squares - self.freedom * relative * self.signal[:, None]

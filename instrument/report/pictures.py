@@ -71,7 +71,10 @@ def draw(picture: Callable[[Figure], None], height_inches: float) -> str:
 
 
 def _set_style() -> None:
-    mpl.rcdefaults()  # a person's own settings shall not change a report
+    # A person's own settings shall not change a report. `rcdefaults` would read every style sheet.
+    mpl.rcParams.update(
+        {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
+    )
     mpl.rc("font", family=[LAYOUT_FONT], size=TEXT_POINTS)
     mpl.rc("text", color=INK)
     mpl.rc("figure", facecolor="none")

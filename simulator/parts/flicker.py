@@ -48,18 +48,20 @@ class Flicker:
         mean_variance = gap_variance * mean**2 + _mean_variance(x)
         end_sigma = np.sqrt(end_variance)
         slope = together / end_sigma
-        rest = np.sqrt(np.maximum(mean_variance - slope**2, 0.0))
+        # What the ends leave open of the means is independent: of their sum one draw is enough.
+        rest = np.sqrt(np.maximum(mean_variance - slope**2, 0.0).sum(axis=1))
 
-        kicks = self._random.standard_normal((len(seconds), 2, *self._state.shape))
-        first, second = kicks[:, 0], kicks[:, 1]
+        time_constants, channels = self._state.shape
+        kicks = self._random.standard_normal((len(seconds), time_constants + 1, channels))
+        first, last = kicks[:, :-1], kicks[:, -1]
         pushes = end_sigma[:, :, None] * first
         starts = np.empty_like(pushes)
         state = self._state
         for start, fades, push in zip(starts, gap_decay[:, :, None], pushes, strict=True):
             np.multiply(fades, state, out=start)
             state = decay[:, None] * start + push
-        averages = slope[:, :, None] * first + rest[:, :, None] * second
-        out = (mean[:, None] * starts + averages).sum(axis=1)
+        out = (mean[:, None] * starts + slope[:, :, None] * first).sum(axis=1)
+        out += rest[:, None] * last
         self._state, self._seconds = state, float(ends[-1])
         return np.asarray(self._sigma * out)
 

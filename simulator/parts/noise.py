@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import k as boltzmann_joules_per_kelvin
 
 from simulator.network import Network
 from simulator.parts.flicker import Flicker
@@ -16,6 +15,8 @@ from simulator.streams import stream
 
 Floats = NDArray[np.float64]
 
+BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
+"""By definition of the kelvin (SI, 2019)."""
 PEAK_TO_PEAK_SIGMAS = 6.6
 """Noise-free bits count the peak-to-peak noise, 6.6 standard deviations (as converter datasheets
 do).
@@ -35,7 +36,7 @@ def johnson_amperes(
 
     `column_siemens` (columns,) is the total conductance on each column, all of it at `kelvin`.
     """
-    power = 4 * boltzmann_joules_per_kelvin * kelvin * column_siemens
+    power = 4 * BOLTZMANN_JOULES_PER_KELVIN * kelvin * column_siemens
     return np.asarray(np.sqrt(power * bandwidth_hertz(aperture_seconds)))
 
 
