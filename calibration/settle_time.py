@@ -7,12 +7,19 @@ board that is read too early looks as if nothing on it worked.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from calibration._preliminaries import find_settling_tail
 from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar, measuring_volts
 
-TOLERATED_SHARE = 2.0**-22
+USUAL_BITS = 16.0
+"""Bits of products for which settling is waited for, if no more are wanted. Fewer would save but
+0.7 time constants each, and make settling the limit of what the board can do.
+"""
+MARGIN_BITS = 6.0
+"""Beyond the bits wanted: of settling alone nobody shall see anything."""
+TOLERATED_SHARE: float = 2.0 ** -(USUAL_BITS + MARGIN_BITS)
 """Of a reading: what may be missing of it when rows have turned from one end to the other."""
 USUAL_SECONDS = 1e-3
 """Where no branch can be read to find out."""
@@ -36,6 +43,16 @@ class SettleTime:
     """Of the slow end of what was seen; 0 where nothing was."""
     missing_share: float
     """Of a reading, after `settle_seconds`."""
+
+    def seconds_for(self, wanted_bits: float) -> float:
+        """Return how long products of so many bits wait: ln 2 time constants longer for each beyond
+        USUAL_BITS, unless somebody has set the time.
+        """
+        if self.chosen == "fixed":
+            return self.settle_seconds
+        more = max(0.0, wanted_bits - USUAL_BITS) * math.log(2) * self.time_constant_seconds
+
+        return min(self.settle_seconds + more, MAX_DELAY_SECONDS)
 
     @property
     def too_short(self) -> bool:

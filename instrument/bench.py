@@ -27,7 +27,7 @@ from calibration.noise import survey_noise, usual_settings
 from calibration.ranges import measure_ranges
 from calibration.resolution import find_dac_bits
 from calibration.rows_read import RowsRead
-from calibration.settle_time import choose_settle_time
+from calibration.settle_time import USUAL_BITS, choose_settle_time
 from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
 from calibration.temperature import Moment, moved_to, with_earlier
 from calibration.tiles import Tile, tiles_to_program
@@ -223,6 +223,7 @@ class Bench:
         calibration: Calibration | None = None,
         *,
         input_full_scale: float = 1.0,
+        wanted_bits: float = USUAL_BITS,
         allow_expired: bool = False,
         progress: Progress | None = None,
         keep: Callable[[ProgrammedTile], None] = lambda _tile: None,
@@ -232,8 +233,9 @@ class Bench:
         One that is larger than the board is cut into tiles, which are programmed one after another
         and take turns for products. `calibration` is measured first if none is given; its branches
         are taken for what their temperature coefficients and their age make of them by then.
-        `input_full_scale` is the largest |x| that will be asked for. `progress` hears of rounds;
-        `keep` is given each tile as soon as it is programmed.
+        `input_full_scale` is the largest |x| that will be asked for. More `wanted_bits` than the
+        usual let products wait longer for currents to settle, unless bench.toml fixes the time.
+        `progress` hears of rounds; `keep` is given each tile as soon as it is programmed.
 
         Raises UsageError where the calibration is of another board or has expired (unless that is
         allowed), at whichever tile; MatrixError where the matrix would take too many tiles, or
@@ -250,7 +252,14 @@ class Bench:
         self.require(calibration)
         with self._at_work(), shown("program", progress) as watched:
             return self._program(
-                matrix, tiles, calibration, input_full_scale, allow_expired, watched, keep
+                matrix,
+                tiles,
+                calibration,
+                input_full_scale,
+                calibration.settling.seconds_for(wanted_bits),
+                allow_expired,
+                watched,
+                keep,
             )
 
     def _program(
@@ -259,13 +268,14 @@ class Bench:
         tiles: tuple[Tile, ...],
         calibration: Calibration,
         input_full_scale: float,
+        settle_seconds: float,
         allow_expired: bool,
         progress: Progress,
         keep: Callable[[ProgrammedTile], None],
     ) -> TiledMatrix:
         self.board.rest()
         if self.config.board.fixed_settle_seconds is None:
-            self.board.configure(delay_seconds=calibration.settling.settle_seconds)
+            self.board.configure(delay_seconds=settle_seconds)
         branches_now = self._branches_now(calibration)
         wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
         corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from calibration.coverage import Coverage, bits_against_branches
 from calibration.records import Record
+from calibration.settle_time import USUAL_BITS
 from calibration.targets import MatrixError, check_matrix
 from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
@@ -76,6 +77,7 @@ def run_pipeline(
     earlier: Sequence[Calibration] = (),
     so_far: Callable[[Run], None] = lambda _run: None,
     scope: Scope | None = None,
+    wanted_bits: float = USUAL_BITS,
     allow_expired: bool = False,
 ) -> Run:
     """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
@@ -112,6 +114,7 @@ def run_pipeline(
             matrix,
             calibration,
             input_full_scale=float(np.abs(inputs).max()),
+            wanted_bits=wanted_bits,
             allow_expired=allow_expired,
             progress=progress,
             keep=lambda done: folder.keep(

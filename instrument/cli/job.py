@@ -119,6 +119,7 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                     scope=job.scope,
                     earlier=job.earlier,
                     so_far=keep_so_far,
+                    wanted_bits=job.specification.bits,
                     allow_expired=job.allow_expired,
                 )
             except MatrixError as error:

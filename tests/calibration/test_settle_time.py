@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from calibration.converters import ChannelStatus, measure_converters
-from calibration.settle_time import TOLERATED_SHARE, USUAL_SECONDS, choose_settle_time
+from calibration.crossbar import MAX_DELAY_SECONDS
+from calibration.settle_time import (
+    MARGIN_BITS,
+    TOLERATED_SHARE,
+    USUAL_BITS,
+    USUAL_SECONDS,
+    choose_settle_time,
+)
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, changed, small, switched_on
 
@@ -62,6 +69,29 @@ def test_a_board_that_is_slower_than_any_delay_is_told_so():
     found = choose_settle_time(board_with(2.0), None)
     assert found.settle_seconds == 10
     assert "too slow" in found.in_words
+
+
+@pytest.mark.parametrize("seconds", [500e-6, 50e-3])
+@pytest.mark.parametrize("bits", [17.0, 20.0, 24.0])
+def test_more_bits_are_waited_for(seconds, bits):
+    found = choose_settle_time(board_with(seconds), None)
+    share = 2.0 ** -(bits + MARGIN_BITS)
+    assert missing(found.seconds_for(bits), seconds) < 1.2 * share
+    assert missing(0.8 * found.seconds_for(bits), seconds) > share
+
+
+@pytest.mark.parametrize("bits", [-np.inf, 0.0, 11.0, USUAL_BITS])
+def test_fewer_bits_do_not_make_settling_the_limit(bits):
+    found = choose_settle_time(board_with(5e-3), None)
+    assert found.seconds_for(bits) == found.settle_seconds
+
+
+def test_a_delay_that_somebody_set_stays_whatever_is_wanted():
+    assert choose_settle_time(board_with(5e-3), 1e-3).seconds_for(30.0) == 1e-3
+
+
+def test_no_product_waits_longer_than_a_board_can():
+    assert choose_settle_time(board_with(0.3), None).seconds_for(1e300) == MAX_DELAY_SECONDS
 
 
 def test_where_nothing_can_be_read_the_usual_delay_is_taken():
