@@ -15,7 +15,7 @@ from calibration.crossbar import measuring_volts
 from drivers.crossbar_board import CrossbarBoard
 from instrument.opening import open_bench
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
 
 PRESET = "64x16"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from calibration.arrays import Bools, Floats
+
 MAX_DELAY_SECONDS = 10.0
 """Longest settling time that a board can be asked for (docs/board-protocol.md)."""
 NO_BRANCH = -1
@@ -17,6 +18,15 @@ OUTLIER = 20.0
 """Times the median column's current that a column may draw and still have a say in range and
 voltage.
 """
+
+
+class Moment(NamedTuple):
+    """When something was measured."""
+
+    seconds: float
+    """Since power-on, on the board's clock."""
+    kelvin: float
+    """What the board's thermometer said."""
 
 
 class Crossbar(Protocol):
@@ -31,7 +41,7 @@ class Crossbar(Protocol):
     @property
     def branches(self) -> int: ...
     @property
-    def nominal_ohms(self) -> NDArray[np.float64]:
+    def nominal_ohms(self) -> Floats:
         """Nominal resistance of each branch of a crosspoint (branches,), ohm."""
         ...
 
@@ -41,7 +51,7 @@ class Crossbar(Protocol):
         ...
 
     @property
-    def ranges_amperes(self) -> NDArray[np.float64]:
+    def ranges_amperes(self) -> Floats:
         """Full scales of the column amplifiers, ascending, ampere."""
         ...
 
@@ -74,11 +84,11 @@ class Crossbar(Protocol):
         """Return the time on the board's clock, seconds, and what its thermometer says, kelvin."""
         ...
 
-    def apply(self, pattern: NDArray[np.bool_]) -> None:
+    def apply(self, pattern: Bools) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
         ...
 
-    def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
+    def column_currents(self, row_volts: ArrayLike) -> Floats:
         """Drive vectors (vectors, rows) in turn, volts; return one reading of each (vectors,
         columns), ampere.
         """
@@ -88,9 +98,9 @@ class Crossbar(Protocol):
         self,
         rows: NDArray[np.int_],
         branches: NDArray[np.int_],
-        row_volts: NDArray[np.float64],
+        row_volts: Floats,
         readings: int = 1,
-    ) -> NDArray[np.float64]:
+    ) -> Floats:
         """Probe points one after another: one row driven, one branch of it closed in every column,
         the rest open.
 
@@ -123,13 +133,13 @@ def measuring_volts(row_volts_limit: float) -> float:
     return row_volts_limit * 15 / 16
 
 
-def smallest_range(ranges_amperes: NDArray[np.float64], amperes: float) -> float:
+def smallest_range(ranges_amperes: Floats, amperes: float) -> float:
     """Return the smallest range that holds a current, or the largest there is."""
     index = int(np.searchsorted(ranges_amperes, amperes))
     return float(ranges_amperes[min(index, len(ranges_amperes) - 1)])
 
 
-def held_volts(ranges_amperes: NDArray[np.float64], volts: float, siemens: Floats) -> float:
+def held_volts(ranges_amperes: Floats, volts: float, siemens: Floats) -> float:
     """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
     much conductance. Halves of an exact code of a DAC are exact codes as well.
 

@@ -11,11 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Bools, Floats
 from calibration.crossbar import NO_BRANCH, Crossbar
 
-Floats = NDArray[np.float64]
 CLASS_APERTURE_SECONDS = 20e-3
 """For which ReadingNoise states its classes."""
 PAIRS = 4
@@ -53,7 +52,7 @@ class ReadingNoise:
 
 
 def measure_reading_noise(
-    board: Crossbar, row: int, branch: int, columns: NDArray[np.bool_], volts: float
+    board: Crossbar, row: int, branch: int, columns: Bools, volts: float
 ) -> ReadingNoise:
     """Measure the noise without and with a signal: type A, from four readings of each polarity of a
     branch that works in some columns (columns,), and of its row with every switch open.

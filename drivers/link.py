@@ -17,7 +17,7 @@ from typing import Literal, Self
 
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.response import read_response
-from drivers.wires import Wire, open_wire
+from drivers.wires import ByteStream, open_wire
 
 Trace = Callable[[Literal["sent", "received"], float, bytes], None]
 
@@ -67,7 +67,7 @@ class Link:
         self._busy_until = 0.0
         self._unsent_bytes = 0
         self._nonce = 1 + secrets.randbelow(255)
-        self._wire: Wire | None = open_wire(resource, time.monotonic() + timeout_seconds)
+        self._wire: ByteStream | None = open_wire(resource, time.monotonic() + timeout_seconds)
         # A serial port may still carry answers to a program that has gone.
         self._dirty = not self._wire.new_session_when_reopened
 
@@ -184,7 +184,7 @@ class Link:
         self._busy_until = 0.0
         return elements
 
-    def _ready_wire(self, allowed_seconds: float) -> tuple[Wire, float]:
+    def _ready_wire(self, allowed_seconds: float) -> tuple[ByteStream, float]:
         """Returns a wire on which nothing is under way, and the deadline of the exchange."""
         if self._closed:
             raise LinkLost(self.resource, "the link is closed: open the bench again")
@@ -205,7 +205,7 @@ class Link:
             self._send(self._wire, self.greeting + b"\n", deadline)
         return self._wire, deadline
 
-    def _resynchronize(self, wire: Wire, deadline: float) -> None:
+    def _resynchronize(self, wire: ByteStream, deadline: float) -> None:
         """Asks for a number nobody else has asked for, and drops all that comes before it.
 
         The instrument may be in the middle of a block of which the rest was never sent: as many
@@ -224,7 +224,7 @@ class Link:
             last = (last + data)[-_NONCE_ANSWER_BYTES:]
         self._send(wire, b"*ESE %d\n" % float(found[1]), deadline)
 
-    def _send(self, wire: Wire, data: bytes, deadline: float) -> None:
+    def _send(self, wire: ByteStream, data: bytes, deadline: float) -> None:
         self._tell("sent", data)
         # Counted down piece by piece, so that it is never less than what is missing.
         self._unsent_bytes = len(data)
@@ -235,7 +235,7 @@ class Link:
             self._unsent_bytes -= len(piece)
             self.bytes_sent += len(piece)
 
-    def _receive_response(self, wire: Wire, deadline: float) -> list[str | bytes]:
+    def _receive_response(self, wire: ByteStream, deadline: float) -> list[str | bytes]:
         received = bytearray()
 
         def fill() -> None:

@@ -26,7 +26,7 @@ _RECEIVE_BYTES = 1 << 18
 _SERIAL_WAIT_SECONDS = 0.05
 
 
-class Wire(Protocol):
+class ByteStream(Protocol):
     """A byte stream to one instrument. All deadlines are times of time.monotonic()."""
 
     # True where a new connection leaves behind all that was under way on the old one.
@@ -45,7 +45,7 @@ class Wire(Protocol):
         """Gives the resource back; called once."""
 
 
-def open_wire(resource: str, deadline: float) -> Wire:
+def open_wire(resource: str, deadline: float) -> ByteStream:
     """Opens a VISA resource. Raises LinkLost if nobody is there, InstrumentError for a bad name."""
     try:
         name = parse_resource(resource)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 from instrument.neighbours import require_own_packages
 
 if TYPE_CHECKING:
-    from calibration.targets import MatrixError
-    from calibration.transfer import OverloadError
+    from calibration.errors import MatrixError, OverloadError
     from drivers.errors import InstrumentError
     from instrument.bench import Bench
+    from instrument.board_calibration import Calibration
     from instrument.errors import UsageError
+    from instrument.matrix.tiled import TiledMatrix
     from instrument.opening import open_bench
-    from instrument.store import Calibration
-    from instrument.tiled import TiledMatrix
 
 __all__ = [
     "Bench",
@@ -36,9 +35,9 @@ _HOMES = {
     "Bench": "instrument.bench",
     "Calibration": "instrument.store",
     "InstrumentError": "drivers.errors",
-    "MatrixError": "calibration.targets",
-    "OverloadError": "calibration.transfer",
-    "TiledMatrix": "instrument.tiled",
+    "MatrixError": "calibration.programming.targets",
+    "OverloadError": "calibration.transfer.measure",
+    "TiledMatrix": "instrument.matrix.tiled",
     "UsageError": "instrument.errors",
     "open_bench": "instrument.opening",
 }

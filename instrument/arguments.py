@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.targets import SMALLEST_SCALABLE, MatrixError, real_array
+from calibration.arrays import Floats
+from calibration.errors import MatrixError
+from calibration.programming import SMALLEST_SCALABLE, real_array
 from instrument.errors import UsageError
 
 
@@ -49,7 +50,7 @@ def one_of(value: object, name: str, choices: Sequence[str]) -> None:
         raise UsageError(f"{name} is {' or '.join(map(repr, choices))}, not {_shown(value)}")
 
 
-def input_vectors(x: object, rows: int, input_full_scale: float) -> NDArray[np.float64]:
+def input_vectors(x: object, rows: int, input_full_scale: float) -> Floats:
     """Return inputs (rows,) or (vectors, rows) of a product as float64.
 
     Raises ValueError for what are no such vectors: wrong shapes, what holds no real numbers,

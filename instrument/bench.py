@@ -15,36 +15,48 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration import branches, refinement
-from calibration.branches import BranchCalibration
-from calibration.converters import Converters, measure_converters
-from calibration.corrected import CorrectedCrossbar
+from calibration.arrays import Floats
+from calibration.branches import (
+    USUAL_BITS,
+    BranchCalibration,
+    RowsRead,
+    characterize,
+    choose_settle_time,
+    is_calibrated_board,
+)
+from calibration.converters import (
+    Converters,
+    CorrectedCrossbar,
+    find_dac_bits,
+    measure_converters,
+    measure_ranges,
+)
 from calibration.crossbar import Progress, measuring_volts
-from calibration.fingerprint import is_calibrated_board
+from calibration.errors import MatrixError
 from calibration.noise import survey_noise, usual_settings
-from calibration.ranges import measure_ranges
-from calibration.resolution import find_dac_bits
-from calibration.rows_read import RowsRead
-from calibration.settle_time import USUAL_BITS, choose_settle_time
-from calibration.targets import MatrixError, Targets, check_matrix, choose_targets
-from calibration.temperature import Moment, moved_to, with_earlier
-from calibration.tiles import Tile, tiles_to_program
+from calibration.programming import Targets, Tile, check_matrix, choose_targets, tiles_to_program
+from calibration.programming import program as program_pattern
+from calibration.temperature import KnownMoment, moved_to, with_earlier
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
 from drivers.errors import InstrumentError
 from instrument.arguments import file_path, positive_number
+from instrument.board_calibration import (
+    BoardIdentity,
+    Calibration,
+    identity_of,
+    require_valid,
+    why_expired,
+)
 from instrument.clocks import Reading
 from instrument.config import BenchConfig
 from instrument.errors import UsageError
-from instrument.mvm import ProgrammedMatrix
+from instrument.matrix.program_file import load_program
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import ProgrammedTile, TiledMatrix, of_one_among
 from instrument.notebook import shown
-from instrument.program_store import load_program
 from instrument.provenance import ohmsum_version
-from instrument.store import BoardIdentity, Calibration, identity_of
 from instrument.summary import as_html, as_text
-from instrument.tiled import ProgrammedTile, TiledMatrix, of_one_among
-from instrument.validity import require_valid, why_expired
 
 Part: TypeAlias = Converters | RowsRead | BranchCalibration
 """What of a calibration is there before it is whole."""
@@ -156,7 +168,7 @@ class Bench:
         aperture_seconds = self.board.aperture_seconds
         cycles = max(1, round(aperture_seconds * self.board.line_hertz))
         self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
-        measured = branches.characterize(straight, progress=of_all(1), tell=tell)
+        measured = characterize(straight, progress=of_all(1), tell=tell)
         tell(measured)
         self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
@@ -264,7 +276,7 @@ class Bench:
 
     def _program(
         self,
-        matrix: NDArray[np.float64],
+        matrix: Floats,
         tiles: tuple[Tile, ...],
         calibration: Calibration,
         input_full_scale: float,
@@ -284,7 +296,7 @@ class Bench:
             if not allow_expired:
                 seconds, kelvin = self.board.moment()
                 require_valid(calibration, Reading.now(seconds), kelvin, self.config.calibration)
-            programmed = refinement.program(
+            programmed = program_pattern(
                 corrected,
                 self._branches_now(calibration),
                 targets,
@@ -332,8 +344,8 @@ class Bench:
 
     def _branches_now(self, calibration: Calibration) -> BranchCalibration:
         """Return the branches as they should be at the board's temperature and age of now."""
-        seconds, kelvin = self.board.moment()
-        return moved_to(Moment(kelvin, seconds), calibration.branches, calibration.temperature)
+        now = KnownMoment(*self.board.moment())
+        return moved_to(now, calibration.branches, calibration.temperature)
 
 
 def _require_calibration(calibration: object) -> None:
@@ -345,7 +357,7 @@ def _require_calibration(calibration: object) -> None:
         )
 
 
-def _targets(matrix: NDArray[np.float64], tile: Tile, branches: BranchCalibration) -> Targets:
+def _targets(matrix: Floats, tile: Tile, branches: BranchCalibration) -> Targets:
     """Choose the targets of a tile, at the scale that is its own."""
     try:
         return choose_targets(matrix[tile.block], branches)

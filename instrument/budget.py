@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.budget import Budget, Products, as_bits, budget_of_squares, predict_squares
-from calibration.products import products_of
-from calibration.warming import Warming
-from instrument.errors import UsageError
-from instrument.reading import read_bytes, reading
-from instrument.runs import CLAIM_FILE, RESULTS
-from instrument.store import Calibration
-from instrument.tiled import ProgrammedTile, TiledMatrix
-
-Floats = NDArray[np.float64]
-RESULT_FILE = "result.json"
-MAX_RESULT_BYTES = 256 << 20
-"""Of a result that is read again: one that lists every crosspoint of a large board is less."""
+from calibration.arrays import Floats
+from calibration.budget import Budget, Products, budget_of_squares, predict_squares, products_of
+from calibration.crossbar import Moment
+from calibration.temperature import Warming
+from instrument.board_calibration import Calibration
+from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 
 
 @dataclass(frozen=True)
@@ -45,7 +33,7 @@ def budgets_of(
     program: TiledMatrix,
     calibration: Calibration,
     inputs: Floats,
-    moments: Sequence[tuple[float, float]],
+    moments: Sequence[Moment],
 ) -> Budgets:
     """Return the budgets of the products of inputs (vectors, rows).
 
@@ -155,52 +143,3 @@ def _over_outputs(squares: dict[str, Floats], whole: Floats) -> Budget:
 def _square_sums(values: Floats) -> Floats:
     """Return the sum of squares over the vectors, (outputs,)."""
     return np.asarray((values**2).sum(axis=0))
-
-
-def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:
-    """Return a budget, the largest cause first, beside the relative error that was measured."""
-    rows = sorted(budget.rows, key=lambda row: -row.relative_error)
-    return {
-        "rows": [
-            {
-                "cause": row.cause,
-                "relative_error": row.relative_error,
-                "bits": _number(row.bits),
-            }
-            for row in rows
-        ],
-        "predicted_relative_error": budget.relative_error,
-        "predicted_bits": _number(budget.bits),
-        "measured_relative_error": _number(relative_error),
-        "measured_bits": _number(as_bits(relative_error)),
-    }
-
-
-def load_budget(folder: Path) -> dict[str, Any]:
-    """Return the budget that a run has left in its folder.
-
-    Raises UsageError that names the file where there is none.
-    """
-    path = folder / RESULT_FILE
-    if (folder / CLAIM_FILE).exists() and not path.exists():
-        raise UsageError(f"{path}: not there: this run was cut short, or is under way")
-    if not path.exists():
-        raise UsageError(f"{path}: no such file; a run leaves one in its folder in {RESULTS}/")
-    with reading(path, "not the result of a run with a budget"):
-        budget = json.loads(read_bytes(path, MAX_RESULT_BYTES))["budget"]
-        figures = "relative_error", "bits"
-        rows = [
-            {"cause": str(row["cause"])} | {name: _figure(row[name]) for name in figures}
-            for row in budget["rows"]
-        ]
-        sums = [f"{kind}_{name}" for kind in ("predicted", "measured") for name in figures]
-        return {"rows": rows} | {name: _figure(budget[name]) for name in sums}
-
-
-def _number(value: float) -> float | None:
-    """Return what JSON can say: it knows neither infinity nor NaN."""
-    return value if math.isfinite(value) else None
-
-
-def _figure(value: Any) -> float | None:
-    return None if value is None else float(value)

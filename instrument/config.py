@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from calibration.crossbar import MAX_DELAY_SECONDS
 from drivers.resource_names import parse_resource
 from instrument.errors import UsageError
-from instrument.reading import read_bytes
+from instrument.files.guarded import read_bytes
 
 MAX_BENCH_BYTES = 1 << 20
 

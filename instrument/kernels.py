@@ -19,10 +19,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import calibration
 import kirchhoff
+from calibration.arrays import Floats
 from kirchhoff.compiled import cache_folder, note_in_cache, versions
 
 _log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def _network() -> None:
     kirchhoff.transfer_matrix(siemens, wire)
 
 
-def _pairs(cells: int, branches: int) -> NDArray[np.float64]:
+def _pairs(cells: int, branches: int) -> Floats:
     sign = np.where(np.arange(branches) % 2, -1.0, 1.0)
     return np.random.default_rng(1).uniform(0.5, 1.5, (cells, branches)) * sign
 
@@ -46,7 +46,7 @@ def _pairs(cells: int, branches: int) -> NDArray[np.float64]:
 def _selection() -> None:
     """What programming calls on any board of up to 14 branches a crosspoint."""
     from calibration import selection
-    from calibration._moves import make_moves
+    from calibration.programming import make_moves
 
     pairs = _pairs(64, 12)
     target = np.zeros(len(pairs))
@@ -86,8 +86,9 @@ def _special() -> None:
 
 def _studies() -> None:
     """What `ohmsum study` and `ohmsum design` call."""
-    from calibration.studies import bits, design, fixed_size, partition, pruning
+    from calibration.studies.design import parts as design
     from calibration.studies.frame import Chunk
+    from calibration.studies.theory import bits, fixed_size, partition, pruning
 
     bits.measure(1, Chunk("bits", "uniform", 6, 0, 2))
     fixed_size.measure(1, Chunk("fixed-size", fixed_size.CASES[0], 6, 0, 2))

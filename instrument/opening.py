@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
 
-from calibration.settle_time import USUAL_SECONDS
+from calibration.branches import USUAL_SECONDS
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import InstrumentError, OutputsUnproved
 from instrument import interruption
@@ -21,13 +21,13 @@ from instrument.errors import UsageError
 from instrument.limits import require_supported
 
 SIMULATED = "sim:"
-Wire = Literal["socket", "serial"]
+LinkKind = Literal["socket", "serial"]
 OUTPUTS_OFF = "the outputs are off"
 LEFT_TO_ANOTHER = "the board is left to the other host"
 
 
 def open_bench(
-    bench: str | Path, *, seed: int = 1, link: Wire = "socket", take_over: bool = False
+    bench: str | Path, *, seed: int = 1, link: LinkKind = "socket", take_over: bool = False
 ) -> Bench:
     """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
     wire.
@@ -46,7 +46,7 @@ def open_bench(
         )
     name = str(bench)
     seed = whole_number(seed, "seed", minimum=0)
-    one_of(link, "link", get_args(Wire))
+    one_of(link, "link", get_args(LinkKind))
     way_out = ExitStack()
     try:
         if name.startswith(SIMULATED):
@@ -115,7 +115,7 @@ def _closing(
 
 
 @contextmanager
-def _simulated(preset_name: str, seed: int, link: Wire) -> Iterator[str]:
+def _simulated(preset_name: str, seed: int, link: LinkKind) -> Iterator[str]:
     from simulator.bench import serve_bench
     from simulator.preset import PresetError, load_preset
     from simulator.servers import PtyUnavailableError

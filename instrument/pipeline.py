@@ -9,27 +9,29 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from calibration.coverage import Coverage, bits_against_branches
+from calibration.arrays import Floats
+from calibration.branches import USUAL_BITS
+from calibration.crossbar import Moment
+from calibration.errors import MatrixError
+from calibration.programming import (
+    PrecisionByBranches,
+    bits_against_branches,
+    check_matrix,
+    tiles_to_program,
+)
 from calibration.records import Record
-from calibration.settle_time import USUAL_BITS
-from calibration.targets import MatrixError, check_matrix
-from calibration.tiles import tiles_to_program
 from drivers.crossbar_board import SpentSeconds
 from instrument.bench import Bench
+from instrument.board_calibration import BoardIdentity, Calibration
 from instrument.budget import Budgets, budgets_of
 from instrument.errors import UsageError
-from instrument.inputs import SQUARABLE
-from instrument.program_store import program_arrays, program_file
+from instrument.files.arrays import SQUARABLE
+from instrument.files.calibration import save_calibration
+from instrument.matrix.program_file import program_arrays, program_file
+from instrument.matrix.tiled import TiledMatrix
 from instrument.runs import RunFolder
 from instrument.so_far import CalibrationSoFar
-from instrument.store import (
-    BoardIdentity,
-    Calibration,
-    save_calibration,
-)
-from instrument.tiled import TiledMatrix
 from instrument.validation import (
     Checks,
     Scope,
@@ -58,7 +60,7 @@ class Run(Record):
     budgets: Budgets
     """What the error of these products should be, and of what."""
     checks: Checks
-    coverage: Coverage
+    coverage: PrecisionByBranches
     calibration_expired: str | None
     """Why the calibration no longer held when it was used all the same; None if it did."""
     spent: SpentSeconds
@@ -68,7 +70,7 @@ class Run(Record):
 def run_pipeline(
     bench: Bench,
     weights: object,
-    inputs: NDArray[np.float64],
+    inputs: Floats,
     folder: RunFolder,
     step: Step,
     calibration: Calibration | None = None,
@@ -122,11 +124,11 @@ def run_pipeline(
             ),
         )
     programmed_at = bench.spent_seconds()
-    moments = [bench.board.moment()]
+    moments = [Moment(*bench.board.moment())]
     with step("validate") as progress:
 
         def and_note_the_moment(done: int, total: int) -> None:
-            moments.append(bench.board.moment())
+            moments.append(Moment(*bench.board.moment()))
             progress(done, total)
 
         partial = program.partial_products(inputs, and_note_the_moment)
@@ -168,7 +170,7 @@ def run_pipeline(
     return replace(run, checks=check_hours(program, inputs, checks, step, keep))
 
 
-def _check_products(matrix: NDArray[np.float64], inputs: NDArray[np.float64]) -> None:
+def _check_products(matrix: Floats, inputs: Floats) -> None:
     """Raise MatrixError or UsageError where the precision of these products could not be stated."""
     least, most = SQUARABLE
     largest = float(np.abs(matrix).max())

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from calibration.arrays import Floats
 
 UNKNOWN = "unknown"
 LIBRARIES = "numpy", "scipy", "numba"
@@ -77,7 +78,7 @@ def host_name() -> str:
     return platform.node() or UNKNOWN
 
 
-def operand(name: str, values: NDArray[np.float64], file_sha256: str | None) -> dict[str, Any]:
+def operand(name: str, values: Floats, file_sha256: str | None) -> dict[str, Any]:
     """Return what identifies a matrix or a batch of inputs: its name, its shape, and the SHA-256 of
     its file, or of its values where it comes from no file.
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from instrument.errors import FileNotWritten, UsageError
+from instrument.files.writing import write_arrays, write_json
 from instrument.provenance import command_line, host_name, versions
-from instrument.writing import write_arrays, write_json
 
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"

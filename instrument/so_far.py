@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from calibration.branches import BranchCalibration
+from calibration.branches import BranchCalibration, RowsRead
 from calibration.converters import Converters
-from calibration.rows_read import RowsRead
+from instrument.board_calibration import BoardIdentity
 from instrument.errors import FileNotWritten
-from instrument.packed import pack_all
+from instrument.files.packed import pack_all
 from instrument.runs import RunFolder
-from instrument.store import BoardIdentity
 
 FORMAT = "ohmsum calibration so far 1"
 SO_FAR_FILE = "calibration-so-far.npz"

@@ -14,12 +14,11 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from kirchhoff import Wire as NetworkWire
-from kirchhoff import column_currents, transfer_matrix
-from simulator.board import SimulatedBoard
+from kirchhoff import Wire, column_currents, transfer_matrix
 from simulator.board_session import is_keep_alive
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.command_set import SimulatedBoard
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.faults.replies import FaultyReplies
 from simulator.preset import Preset
@@ -28,7 +27,7 @@ from simulator.servers.session import Send
 from simulator.servers.tcp import MAX_SESSIONS
 from simulator.truth import save_truth
 
-Wire = Literal["socket", "serial"]
+LinkKind = Literal["socket", "serial"]
 Answer = TypeVar("Answer")
 WATCH_SECONDS = 0.1
 
@@ -39,7 +38,7 @@ class SimulatedBench:
 
     crossbar: SimulatedCrossbar
     board: SimulatedBoard
-    resources: Mapping[str, Mapping[Wire, str]]
+    resources: Mapping[str, Mapping[LinkKind, str]]
     """VISA resource of each instrument on each wire."""
 
 
@@ -47,7 +46,7 @@ class SimulatedBench:
 def serve_bench(
     preset: Preset,
     seed: int,
-    wires: tuple[Wire, ...],
+    wires: tuple[LinkKind, ...],
     *,
     port: int = 0,
     max_sessions: int = MAX_SESSIONS,
@@ -91,7 +90,7 @@ def _warm_up(preset: Preset) -> None:
     The first time on a machine that takes longer than a host's patience.
     """
     siemens = np.full((preset.shape.rows, preset.shape.columns), 1e-6)
-    segments = NetworkWire(**preset.in_force().wire.model_dump())
+    segments = Wire(**preset.in_force().wire.model_dump())
     column_currents(siemens, np.ones((1, preset.shape.rows)), segments)
     transfer_matrix(siemens, segments)
 
@@ -103,11 +102,11 @@ def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Answer]) -> 
 async def _serve(
     board: SimulatedBoard,
     stack: AsyncExitStack,
-    wires: tuple[Wire, ...],
+    wires: tuple[LinkKind, ...],
     port: int,
     max_sessions: int,
-) -> dict[Wire, str]:
-    resources: dict[Wire, str] = {}
+) -> dict[LinkKind, str]:
+    resources: dict[LinkKind, str] = {}
     crossbar, faults = board.crossbar, board.crossbar.faults
     replies = FaultyReplies(
         faults.plan, lambda: (crossbar.clock.seconds, faults.operations), faults.strikes

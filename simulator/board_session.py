@@ -9,16 +9,16 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.crossbar import Opened, PowerLost, SimulatedCrossbar
+from simulator.arrays import Floats
+from simulator.electronics import Opened, PowerLost, SimulatedCrossbar
 from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
 from simulator.scpi.commands import Handler
 from simulator.scpi.parser import is_blank
 from simulator.steps import Steps, finish
 
 if TYPE_CHECKING:
-    from simulator.board import SimulatedBoard
+    from simulator.command_set import SimulatedBoard
 
 PROTOCOL = "1.1"
 FIRMWARE = "1.0"
@@ -225,7 +225,7 @@ class BoardSession:
     def _set_rows(self, block: bytes) -> None:
         self._crossbar.set_row_volts(self._vectors(block, count=1)[0])
 
-    def _vectors(self, block: bytes, count: int | None = None) -> NDArray[np.float64]:
+    def _vectors(self, block: bytes, count: int | None = None) -> Floats:
         """Return the voltages (vectors, rows) of a block, or refuse it."""
         size = 4 * self._crossbar.rows
         if len(block) % size or not block or (count is not None and len(block) != count * size):
@@ -234,7 +234,7 @@ class BoardSession:
         self._check_volts(volts)
         return volts
 
-    def _check_volts(self, volts: NDArray[np.float64]) -> None:
+    def _check_volts(self, volts: Floats) -> None:
         # Negated, so that a NaN is refused as well.
         if not (np.abs(volts) <= self._crossbar.row_volts_limit).all():
             raise ScpiError(-222, f"voltage beyond {self._crossbar.row_volts_limit:g} V")
@@ -299,7 +299,7 @@ class BoardSession:
         if not self._crossbar.outputs_on:
             raise ScpiError(104)
 
-    def _measure(self, readings: int, run: Steps[NDArray[np.float64]]) -> Steps[bytes]:
+    def _measure(self, readings: int, run: Steps[Floats]) -> Steps[bytes]:
         if 4 * readings * self._crossbar.columns > ANSWER_LIMIT_BYTES:
             raise ScpiError(-223, f"{readings} readings in one answer")
         if self._readings >= MAX_UNDIVIDED_READINGS:
@@ -322,7 +322,7 @@ def _telling(header: str, handler: Handler) -> Command:
     return Command(header, handler, at_any_time=True)
 
 
-def _floats(values: NDArray[np.float64]) -> bytes:
+def _floats(values: Floats) -> bytes:
     return values.astype("<f4").tobytes()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.files import write_whole
 
 

@@ -3,12 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from calibration.selection.candidates import Spread
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from calibration.arrays import Bools, Floats
+from calibration.selection.expected_error import Spread
 
 MOST_BRANCHES = 64
 SYMMETRY = 1e-9

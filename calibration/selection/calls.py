@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.selection import sums
+from calibration.arrays import Bools, Floats
 from calibration.selection.arguments import (
     Batch,
     checked_batch,
@@ -17,9 +17,7 @@ from calibration.selection.arguments import (
     real_array,
     refuse_overflow,
 )
-from calibration.selection.candidates import FreeCells, Spread
-from calibration.selection.part import TwoSums, preset_for_two_sums
-from calibration.selection.search import (
+from calibration.selection.dispatch import (
     MOST_ABREAST,
     MOST_EXACT,
     in_parts,
@@ -29,18 +27,20 @@ from calibration.selection.search import (
     reached,
     set_free,
 )
-from calibration.selection.sums import Answer, Cells, answer_anew
-from calibration.selection.sums_prepared import (
+from calibration.selection.expected_error import FreeCells, Spread
+from calibration.selection.nearest import fixed_point
+from calibration.selection.nearest.fixed_point import Answer, Cells, answer_anew
+from calibration.selection.nearest.prepared import (
     Halves,
     empty_halves,
     halves_bytes,
     nearest_prepared,
     prepare_halves,
 )
-from calibration.selection.two_criteria import nearest_in_window
-from calibration.selection.window import SecondCriterion, nearest_second
+from calibration.selection.preset_switches import TwoSums, preset_for_two_sums
+from calibration.selection.window.dispatch import nearest_in_window
+from calibration.selection.window.one_by_one import SecondCriterion, nearest_second
 
-Floats = NDArray[np.float64]
 Objective = Literal["nearest", "least_square_error"]
 
 # Beyond, the sorted halves of a thousand cells would take more than half a gigabyte.
@@ -50,10 +50,10 @@ _MOST_PREPARED = 30
 class Status(IntEnum):
     """What became of a cell."""
 
-    OK = sums.OK
-    OUT_OF_RANGE = sums.OUT_OF_RANGE
-    NO_USABLE_BRANCH = sums.NO_USABLE_BRANCH
-    TOLERANCE_MISSED = sums.TOLERANCE_MISSED
+    OK = fixed_point.OK
+    OUT_OF_RANGE = fixed_point.OUT_OF_RANGE
+    NO_USABLE_BRANCH = fixed_point.NO_USABLE_BRANCH
+    TOLERANCE_MISSED = fixed_point.TOLERANCE_MISSED
 
     @property
     def reason(self) -> str:
@@ -73,13 +73,13 @@ class Selection:
 
     pattern: NDArray[Any]
     """(cells, branches) bool: switch closed; for three-way switches int8: −1, 0 or +1."""
-    achieved_siemens: NDArray[np.float64]
+    achieved_siemens: Floats
     """(cells,): float64 sum of the branches switched on."""
-    residual_siemens: NDArray[np.float64]
+    residual_siemens: Floats
     """(cells,): achieved − target."""
     status: NDArray[np.int8]
     """(cells,): a Status each."""
-    standard_uncertainty: NDArray[np.float64]
+    standard_uncertainty: Floats
     """(cells,): of the achieved sum, siemens; NaN where the branches' own is not known."""
 
 
@@ -87,8 +87,8 @@ class Selection:
 class PreparedCells:
     """Cells checked and their halves sorted, for `select_prepared`."""
 
-    branch_siemens: NDArray[np.float64]  # (cells, branches)
-    usable: NDArray[np.bool_]  # (cells, branches)
+    branch_siemens: Floats  # (cells, branches)
+    usable: Bools  # (cells, branches)
     halves: Halves
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from calibration.arrays import Floats
 
 RADIX = 1.8
 """Just below 2 / (1 + 10 %), where a geometric ladder starts to leave gaps."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.studies.fits import mean_margin, quantile_interval, share_interval
 from calibration.studies.frame import Row
 
-Floats = NDArray[np.float64]
 Columns = dict[str, str | int | float | None]
 
 FIT_FROM = 8

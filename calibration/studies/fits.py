@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv, gammaln, stdtrit, xlog1py, xlogy
+
+from calibration.arrays import Floats
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
@@ -114,7 +116,7 @@ def quantile_gain_interval(
     return float(low), float(high)
 
 
-def binomial_weights(trials: int, share: float) -> NDArray[np.float64]:
+def binomial_weights(trials: int, share: float) -> Floats:
     """Return the probabilities (trials + 1,) of 0 … trials successes."""
     k = np.arange(trials + 1)
     log_ways = gammaln(trials + 1) - gammaln(k + 1) - gammaln(trials - k + 1)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from calibration.arrays import Floats
+
 Samples = Mapping[str, Sequence[float]]
 """What was measured, by name; one number for each instance of a chunk."""
 Row = Mapping[str, str | int | float | None]

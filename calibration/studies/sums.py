@@ -9,11 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from kirchhoff.compiled import callee, kernel
-
-Floats = NDArray[np.float64]
 
 _BINS = 2048  # two lists of these stay in the fastest cache
 _PASSES = 8  # looks at whether a block is settled before all of its sums are seen

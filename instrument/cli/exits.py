@@ -13,18 +13,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from instrument.exit_status import (
+    BAD_USAGE,
+    BUG,
+    INSTRUMENT_FAULT,
+    INTERRUPTED,
+    NOT_WRITTEN,
+    READER_GONE,
+    TERMINATED,
+)
 from instrument.interruption import Interrupted, Interruption
 from instrument.printable import printable
 
-OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT = 1, 2, 3
-BUG = 70
-"""A fault of ours (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
-specification.
-"""
-NOT_WRITTEN = 74
-"""A full disk, a read-only folder (EX_IOERR of sysexits.h): nothing is wrong with the command."""
-INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
-"""As a shell says it of SIGINT, SIGPIPE and SIGTERM."""
 _DEVICE_FULL = errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO
 
 
@@ -94,9 +94,7 @@ def _status_of(error: BaseException) -> int | None:
     if isinstance(error, UsageError | OSError):
         return BAD_USAGE
     # Late: most runs never need them, and --help never.
-    from calibration.sentinels import GainError
-    from calibration.targets import MatrixError
-    from calibration.transfer import OverloadError
+    from calibration.errors import GainError, MatrixError, OverloadError
     from drivers.errors import InstrumentError
 
     if isinstance(error, MatrixError):

@@ -9,26 +9,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from calibration.targets import MatrixError
-from instrument.budget import RESULT_FILE
-from instrument.cli.console import print_result, say, step
-from instrument.cli.exits import OUT_OF_SPECIFICATION
+from calibration.arrays import Floats, Ints
+from calibration.errors import MatrixError
+from instrument.board_calibration import Calibration
+from instrument.cli.console import print_result
 from instrument.digits import classify
 from instrument.errors import UsageError
-from instrument.inputs import check_inputs, random_inputs, random_matrix
+from instrument.exit_status import OUT_OF_SPECIFICATION
+from instrument.files.arrays import check_inputs, random_inputs, random_matrix
+from instrument.files.writing import write_json
 from instrument.kernels import compiling_beside
-from instrument.opening import SIMULATED, Wire, open_bench
+from instrument.opening import SIMULATED, LinkKind, open_bench
 from instrument.pipeline import Run, run_pipeline
 from instrument.provenance import operand
-from instrument.results import Specification, result_document
+from instrument.results.budget import RESULT_FILE
+from instrument.results.document import Specification, result_document
 from instrument.runs import claim_folder, iso
 from instrument.so_far import keeping_so_far
-from instrument.store import Calibration
+from instrument.terminal import say, step
 from instrument.validation import Scope
-from instrument.writing import write_json
 
 
 @dataclass(frozen=True)
@@ -38,16 +37,16 @@ class Job:
     title: str
     bench: str
     seed: int
-    link: Wire
+    link: LinkKind
     specification: Specification
     scope: Scope
     name: str
     """Of the folder that keeps the results, after the time."""
-    weights: NDArray[np.float64] | None = None
+    weights: Floats | None = None
     """(rows, outputs); None for random ones of the board's full size."""
-    inputs: NDArray[np.float64] | None = None
+    inputs: Floats | None = None
     """(vectors, rows); None for random ones."""
-    labels: NDArray[np.int64] | None = None
+    labels: Ints | None = None
     """Right answers, where the products are scores of classes."""
     calibration: Calibration | None = None
     earlier: tuple[Calibration, ...] = ()

@@ -7,17 +7,16 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from calibration.targets import MatrixError, check_matrix
+from calibration.arrays import Floats
+from calibration.errors import MatrixError
+from calibration.programming import check_matrix
 from instrument.cli.job import Job
 from instrument.errors import UsageError
-from instrument.inputs import check_inputs, load_array, random_matrix
-from instrument.opening import SIMULATED, Wire
-from instrument.reading import sha256_of
-from instrument.results import Specification
-from instrument.store import load_calibration
+from instrument.files.arrays import check_inputs, load_array, random_matrix
+from instrument.files.calibration import load_calibration
+from instrument.files.guarded import sha256_of
+from instrument.opening import SIMULATED, LinkKind
+from instrument.results.document import Specification
 from instrument.validation import Scope
 
 RANDOM = "random"
@@ -33,7 +32,7 @@ def plan(
     calibration: Path | None,
     specification: Specification,
     seed: int,
-    link: Wire | None,
+    link: LinkKind | None,
     *,
     thorough: bool,
     hours: float,
@@ -85,7 +84,7 @@ def _name(bench: str, seed: int) -> str:
     return f"{name}-seed{seed}" if bench.startswith(SIMULATED) else name
 
 
-def _weights(matrix: str, seed: int) -> NDArray[np.float64] | None:
+def _weights(matrix: str, seed: int) -> Floats | None:
     """Return the weights that are asked for; None for random ones of the board's size."""
     if matrix == RANDOM:
         return None
@@ -105,7 +104,7 @@ def _is_random(matrix: str) -> bool:
     return matrix == RANDOM or matrix.startswith(f"{RANDOM}:")
 
 
-def _load_matrix(path: Path) -> NDArray[np.float64]:
+def _load_matrix(path: Path) -> Floats:
     try:
         return check_matrix(load_array(path))
     except MatrixError as error:

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from instrument.config import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
+from instrument.files.guarded import read_bytes, reading
+from instrument.files.writing import write_text
 from instrument.interruption import Interrupted
 from instrument.printable import printable
-from instrument.reading import read_bytes, reading
-from instrument.writing import write_text
-from simulator.bench import Wire, serve_bench
+from simulator.bench import LinkKind, serve_bench
 from simulator.faults.plan import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
 
@@ -48,7 +48,7 @@ def serve(
     if truth is not None:
         _check_truth(truth)
     served = False
-    wires: tuple[Wire, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
+    wires: tuple[LinkKind, ...] = ("socket", "serial") if os.name == "posix" else ("socket",)
     try:
         with serve_bench(
             preset,

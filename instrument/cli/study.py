@@ -102,7 +102,7 @@ def bits() -> Plan:
     Fits a line: about one bit per resistance for typical targets; for the worst one, it depends on
     the nominal values. All 2,500 instances up to n = 24 take some minutes on two cores.
     """
-    from calibration.studies.bits import bits_study
+    from calibration.studies.theory.bits import bits_study
     from instrument.studies.pictures import bits_against_resistances
 
     return bits_study, bits_against_resistances
@@ -116,7 +116,7 @@ def lueker() -> Plan:
     all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the least
     possible one and what the Poisson law predicts.
     """
-    from calibration.studies.lueker import lueker_study
+    from calibration.studies.theory.lueker import lueker_study
     from instrument.studies.theory_pictures import weights_needed
 
     return lueker_study, weights_needed
@@ -129,7 +129,7 @@ def partition() -> Plan:
     The probability that n random numbers of b bits can be split into halves of equal sums, against
     b/n, and where it falls to one half, beside Mertens' finite-size prediction.
     """
-    from calibration.studies.partition import partition_study
+    from calibration.studies.theory.partition import partition_study
     from instrument.studies.theory_pictures import transition
 
     return partition_study, transition
@@ -143,7 +143,7 @@ def fixed_size() -> Plan:
     weights of the theory, equal nominals and one decade. What fixing the size costs, and where it
     costs nothing.
     """
-    from calibration.studies.fixed_size import fixed_size_study
+    from calibration.studies.theory.fixed_size import fixed_size_study
     from instrument.studies.theory_pictures import sizes
 
     return fixed_size_study, sizes
@@ -156,7 +156,7 @@ def pruning() -> Plan:
     The first is how pruned networks were first proved to compute anything (Malach et al. 2020):
     error 1/n. The second is how few random weights suffice (Pensia et al. 2020): error 2^-n.
     """
-    from calibration.studies.pruning import pruning_study
+    from calibration.studies.theory.pruning import pruning_study
     from instrument.studies.theory_pictures import nearest_against_subset
 
     return pruning_study, nearest_against_subset

@@ -19,8 +19,8 @@ def warm_up(*, json: Json = False) -> None:
 
     from rich.console import Console
 
-    from instrument.cli.console import step
     from instrument.kernels import GROUPS, compile_group, start
+    from instrument.terminal import step
     from kirchhoff.compiled import cache_folder
 
     filled = []

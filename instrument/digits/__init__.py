@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
-from numpy.typing import NDArray
+
+from calibration.arrays import Floats, Ints
 
 
 @dataclass(frozen=True)
 class Digits:
     """The classifier and its test images."""
 
-    weights: NDArray[np.float64]
+    weights: Floats
     """(64, 10): pixel to class score."""
-    images: NDArray[np.float64]
+    images: Floats
     """(images, 64): pixels from 0 to 1."""
-    labels: NDArray[np.int64]
+    labels: Ints
     """(images,): the digit that was written."""
 
 
@@ -46,9 +47,7 @@ class Classification:
     """Images on which both decide alike."""
 
 
-def classify(
-    exact: NDArray[np.float64], answered: NDArray[np.float64], labels: NDArray[np.int64]
-) -> Classification:
+def classify(exact: Floats, answered: Floats, labels: Ints) -> Classification:
     """Compare decisions: the class of the largest score of (images, classes) digital and analog
     scores.
     """

@@ -8,10 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from instrument.digits import Classification
+from instrument.files.writing import write_text
 from instrument.pipeline import Run
 from instrument.report.page import Circumstances, render
-from instrument.results import Specification
-from instrument.writing import write_text
+from instrument.results.document import Specification
 
 __all__ = ["Circumstances", "write_report"]
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from calibration.noise import NoiseSurvey
-from calibration.uncertainty import Estimate
+from calibration.statistics import MeasuredValue
 from instrument.report import wording
 
 
@@ -48,19 +48,19 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
     ]
 
 
-def _root(square: Estimate, unit: str) -> str:
+def _root(square: MeasuredValue, unit: str) -> str:
     """Write the root of a square that was measured."""
     if not square.resolved:
         return f"at most {_alone(math.sqrt(square.most), unit)}"
     root = math.sqrt(square.value)
-    return _both(Estimate(root, square.uncertainty / (2 * root)), unit)
+    return _both(MeasuredValue(root, square.uncertainty / (2 * root)), unit)
 
 
-def _said(estimate: Estimate, unit: str) -> str:
+def _said(estimate: MeasuredValue, unit: str) -> str:
     return _both(estimate, unit) if estimate.resolved else f"at most {_alone(estimate.most, unit)}"
 
 
-def _both(estimate: Estimate, unit: str) -> str:
+def _both(estimate: MeasuredValue, unit: str) -> str:
     times = 1e6 if unit == "ppm" else 1.0
     return wording.measured(estimate.value * times, estimate.uncertainty * times, unit)
 

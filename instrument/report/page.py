@@ -13,10 +13,10 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
+from calibration.arrays import Bools
 from calibration.branches import BranchCalibration, BranchStatus
-from calibration.converters import ChannelStatus, Converters
-from calibration.curves import Largest
-from calibration.ranges import CLASS_RATIO
+from calibration.converters import CLASS_RATIO, ChannelStatus, Converters, Largest
+from instrument.board_calibration import Calibration
 from instrument.digits import Classification
 from instrument.foreseen import FACTOR, unforeseen_in_words
 from instrument.pipeline import Run
@@ -24,8 +24,7 @@ from instrument.report import pictures, validation_pictures, wording
 from instrument.report import validation as tables
 from instrument.report.budget import waterfall
 from instrument.report.noise import noise_rows
-from instrument.results import Specification, unforeseen_of
-from instrument.store import Calibration
+from instrument.results.document import Specification, unforeseen_of
 from instrument.validation import Validation, by_output
 from instrument.validation.interval import CONFIDENCE_LEVEL
 from instrument.validation.worst import worst_vectors, worst_weights
@@ -180,8 +179,8 @@ def _pictures(run: Run) -> dict[str, str]:
         "budget": waterfall(run.budgets.whole, run.validation.bits),
         "averaging": validation_pictures.averaging(run.validation, checks),
     }
-    if checks.reproducibility:
-        drawn["hours"] = validation_pictures.over_hours(checks.reproducibility)
+    if checks.intermediate_precision:
+        drawn["hours"] = validation_pictures.over_hours(checks.intermediate_precision)
     return drawn
 
 
@@ -320,7 +319,7 @@ def _idle(converters: Converters) -> Listing:
     return Listing(entries[:MOST_LISTED], max(len(entries) - MOST_LISTED, 0))
 
 
-def _weights(run: Run, listed: NDArray[np.bool_]) -> Listing:
+def _weights(run: Run, listed: Bools) -> Listing:
     """List some weights (rows, outputs), as wanted and as they are."""
     program, weights = run.program, run.program.weights
     has = weights + program.residual_weights

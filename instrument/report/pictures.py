@@ -19,13 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.converters import ChannelStatus, Converters
-from calibration.coverage import Coverage
-from calibration.refinement import Programmed
+from calibration.programming import PrecisionByBranches, Programmed
+from instrument.matrix.tiled import TiledMatrix
 from instrument.report import wording
-from instrument.tiled import TiledMatrix
 from instrument.validation import Validation
 
 INK, MUTED, HAIRLINE = "#1b2530", "#6b7681", "#dfe3e7"
@@ -268,7 +267,7 @@ def error_map(program: TiledMatrix) -> str:
     return draw(picture, TALL_INCHES)
 
 
-def bits_against_branches(coverage: Coverage, validated_bits: float) -> str:
+def bits_against_branches(coverage: PrecisionByBranches, validated_bits: float) -> str:
     """Draw the bits of selection over the number of branches, and those of the products."""
     branches = coverage.branches_per_weight
 
@@ -408,7 +407,7 @@ def converter_curves(converters: Converters) -> str:
     return draw(picture, TALL_INCHES)
 
 
-def as_bits(fraction: NDArray[np.float64]) -> NDArray[np.float64]:
+def as_bits(fraction: Floats) -> Floats:
     """Return −log2 of fractions of any shape, at most MOST_BITS."""
     return np.asarray(-np.log2(np.maximum(fraction, 2.0**-MOST_BITS)))
 
@@ -424,11 +423,11 @@ def _whole_numbers() -> MaxNLocator:
     return MaxNLocator(10, integer=True, min_n_ticks=1)
 
 
-def _rms(values: NDArray[np.float64]) -> float:
+def _rms(values: Floats) -> float:
     return float(np.sqrt((values**2).mean())) if values.size else 0.0
 
 
-def _symmetric(values: NDArray[np.float64]) -> tuple[float, float]:
+def _symmetric(values: Floats) -> tuple[float, float]:
     """Return limits of an axis, centred on zero, that hold all values."""
     limit = 1.08 * float(np.abs(values).max()) or 1.0
     return -limit, limit

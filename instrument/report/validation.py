@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from calibration.refinement import Programmed
+from calibration.programming import Programmed
+from calibration.statistics import as_bits
 from instrument.pipeline import Run
 from instrument.report import wording
 from instrument.validation import Checks, Validation, by_output
 from instrument.validation.interval import Interval
-from instrument.validation.products import as_bits
 from instrument.validation.repeatability import AVERAGED_READINGS
 
 OUTPUTS_LISTED = 12

@@ -18,7 +18,7 @@ from instrument.report.pictures import (
     legend_above,
 )
 from instrument.validation import Checks, Validation
-from instrument.validation.reproducibility import Reproducibility
+from instrument.validation.over_hours import IntermediatePrecision
 
 
 def averaging(validation: Validation, checks: Checks) -> str:
@@ -58,7 +58,7 @@ def averaging(validation: Validation, checks: Checks) -> str:
     return draw(picture, SHORT_INCHES)
 
 
-def over_hours(measured: Reproducibility) -> str:
+def over_hours(measured: IntermediatePrecision) -> str:
     """Draw the bits of the products over hours, as programmed, watched, and programmed anew at the
     end; and below what the board's sensor said.
     """

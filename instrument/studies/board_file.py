@@ -6,17 +6,15 @@ import json
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from calibration.studies.design import Parts
+from calibration.arrays import Floats
+from calibration.studies.design.parts import Parts
 from simulator.preset import Preset
 
 DESIGNED_EFFECTS = "tolerance", "switch_resistance", "leakage"
 """Scaled by a factor of the base, what a design says of its parts would no longer hold."""
 
 
-def designed_preset(base: Preset, parts: Parts, ohms: NDArray[np.float64], name: str) -> Preset:
+def designed_preset(base: Preset, parts: Parts, ohms: Floats, name: str) -> Preset:
     """Return a preset with these parts at its crosspoints, none of them defective; how they drift
     and the rest of the board is taken from `base`.
     """

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from calibration.studies.design import Parts
-from calibration.studies.fits import CONFIDENCE
-from calibration.studies.search import (
+from calibration.arrays import Floats
+from calibration.studies.design.parts import Parts
+from calibration.studies.design.search import (
     OURS,
     Expected,
     Gain,
@@ -27,9 +26,10 @@ from calibration.studies.search import (
     rules_of_thumb,
     search,
 )
-from instrument.cli.console import step
-from instrument.cli.exits import OUT_OF_SPECIFICATION
+from calibration.studies.fits import CONFIDENCE
 from instrument.errors import UsageError
+from instrument.exit_status import OUT_OF_SPECIFICATION
+from instrument.files.writing import write_json, write_text
 from instrument.printable import printable
 from instrument.report.pictures import draw
 from instrument.report.wording import quantity
@@ -37,7 +37,7 @@ from instrument.runs import claim_folder
 from instrument.studies.board_file import designed_preset, preset_toml
 from instrument.studies.design_picture import design_picture
 from instrument.studies.files import write_table
-from instrument.writing import write_json, write_text
+from instrument.terminal import step
 from simulator.parts.resistors import preferred_values
 from simulator.preset import Preset, PresetError, load_preset
 
@@ -57,7 +57,7 @@ def effort_of(branches: int, candidates: int | None, pairs: int | None, seed: in
     return Effort(candidates or usual_candidates, pairs or usual_pairs, seed)
 
 
-def offered_values(series: str, smallest_ohms: float, largest_ratio: float) -> NDArray[np.float64]:
+def offered_values(series: str, smallest_ohms: float, largest_ratio: float) -> Floats:
     """Return the values of an E series within the allowed range, ascending, ohm.
 
     Raises UsageError where there is none.

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from calibration.studies.search import Expected, Goal
+from calibration.studies.design.search import Expected, Goal
 from instrument.report.pictures import BLUE, INK, MUTED, VERMILION
 from instrument.report.wording import quantity
 

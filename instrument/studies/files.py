@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.studies.frame import Row, Study, Summary
-from instrument.writing import write_text
+from instrument.files.writing import write_text
 
 
 def study_document(study: Study, seed: int, summary: Summary) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from calibration.studies.frame import Chunk, Measure, Samples, Scheduler, Study
 from instrument.errors import FileNotWritten, UsageError
-from instrument.reading import read_bytes
+from instrument.files.guarded import read_bytes
 
 FORMAT = "ohmsum study 2"
 KEPT_FILE = "chunks.jsonl"

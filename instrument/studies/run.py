@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.studies.frame import Row, Scheduler, Study, Summary, gather
-from instrument.cli.console import step
+from instrument.files.writing import write_json, write_text
 from instrument.printable import printable
 from instrument.report.pictures import draw
 from instrument.runs import RESULTS
 from instrument.studies.files import study_document, write_table
 from instrument.studies.kept import digest_of, keeping
 from instrument.studies.schedulers import dask_cluster, threads
-from instrument.writing import write_json, write_text
+from instrument.terminal import step
 
 MARGIN, LOW, HIGH, PREDICTED = "_margin", "_low", "_high", "predicted_"
 """End, or begin, the names of columns that are shown in the cell of the one they belong to."""

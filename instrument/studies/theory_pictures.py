@@ -13,12 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from calibration.arrays import Floats
 from calibration.studies.banks import BANKS
-from calibration.studies.compare import Floats, column
-from calibration.studies.fixed_size import CASES
+from calibration.studies.compare import column
 from calibration.studies.frame import Row, Summary
-from calibration.studies.partition import critical_kappa, expected_perfect, perfect_probability
-from calibration.studies.pruning import NEAREST, SUBSET, WANTED_BITS
+from calibration.studies.theory.fixed_size import CASES
+from calibration.studies.theory.partition import (
+    critical_kappa,
+    expected_perfect,
+    perfect_probability,
+)
+from calibration.studies.theory.pruning import NEAREST, SUBSET, WANTED_BITS
 from instrument.report.pictures import BLUE, INK, MUTED, VERMILION
 
 DOTTED = (0, (1, 2))

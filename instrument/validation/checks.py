@@ -11,16 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.crossbar import Progress
 from drivers.crossbar_board import SpentSeconds
-from instrument.inputs import random_stream
-from instrument.tiled import TiledMatrix
+from instrument.files.arrays import random_stream
+from instrument.matrix.tiled import TiledMatrix
 from instrument.validation import vectors
 from instrument.validation.cost import Cost, cost_of
 from instrument.validation.hysteresis import Hysteresis, leave_and_return
 from instrument.validation.linearity import Linearity, superpose
+from instrument.validation.over_hours import IntermediatePrecision, Visit, reprogram, visits
 from instrument.validation.products import Validation, validate
 from instrument.validation.refined import refine
 from instrument.validation.repeatability import (
@@ -31,7 +32,6 @@ from instrument.validation.repeatability import (
     averaged,
     repeat,
 )
-from instrument.validation.reproducibility import Reproducibility, Visit, reprogram, visits
 
 Step = Callable[[str], AbstractContextManager[Progress]]
 """Opens a step by its name; what it yields hears of the step's progress."""
@@ -72,7 +72,7 @@ class Checks:
     cost: Cost
     linearity: Linearity | None
     hysteresis: Hysteresis | None
-    reproducibility: Reproducibility | None
+    intermediate_precision: IntermediatePrecision | None
     """Over hours."""
     spent: SpentSeconds
     """Where the board's time went in all of this."""
@@ -107,13 +107,13 @@ def check(
         cost=cost_of(program, inputs, spent),
         linearity=linearity,
         hysteresis=hysteresis,
-        reproducibility=None,
+        intermediate_precision=None,
         spent=program.board.spent_seconds().since(began),
     )
 
 
 def check_hours(
-    program: TiledMatrix, inputs: NDArray[np.float64], checks: Checks, step: Step, keep: Keep
+    program: TiledMatrix, inputs: Floats, checks: Checks, step: Step, keep: Keep
 ) -> Checks:
     """Return checks with what became of the products over the hours that their scope asks for.
 
@@ -122,7 +122,7 @@ def check_hours(
     began = program.board.spent_seconds()
     over_hours = _over_hours(program, inputs, checks.scope.hours, step, keep)
     spent = program.board.spent_seconds().since(began)
-    return replace(checks, reproducibility=over_hours, spent=checks.spent.plus(spent))
+    return replace(checks, intermediate_precision=over_hours, spent=checks.spent.plus(spent))
 
 
 def _kinds(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> dict[str, Validation]:
@@ -152,7 +152,7 @@ def _kinds(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> dict[s
 
 
 def _repeated(
-    program: TiledMatrix, inputs: NDArray[np.float64], scope: Scope, step: Step, keep: Keep
+    program: TiledMatrix, inputs: Floats, scope: Scope, step: Step, keep: Keep
 ) -> Repeatability:
     with step("repeats") as progress:
         passes = MANY_PASSES if scope.thorough else FEW_PASSES
@@ -174,9 +174,7 @@ def _linearity(program: TiledMatrix, scope: Scope, step: Step, keep: Keep) -> Li
     return measured
 
 
-def _hysteresis(
-    program: TiledMatrix, inputs: NDArray[np.float64], step: Step, keep: Keep
-) -> Hysteresis:
+def _hysteresis(program: TiledMatrix, inputs: Floats, step: Step, keep: Keep) -> Hysteresis:
     with step("hysteresis") as progress:
         measured = leave_and_return(program, inputs, progress)
     keep("hysteresis", {"from_open": measured.from_open, "from_closed": measured.from_closed})
@@ -184,15 +182,15 @@ def _hysteresis(
 
 
 def _over_hours(
-    program: TiledMatrix, inputs: NDArray[np.float64], hours: float, step: Step, keep: Keep
-) -> Reproducibility:
+    program: TiledMatrix, inputs: Floats, hours: float, step: Step, keep: Keep
+) -> IntermediatePrecision:
     seen: list[Visit] = []
     with step("hours") as progress:
         for visit in visits(program, inputs, hours, progress):
             seen.append(visit)
             # Hours of work: whatever ends it, what was seen until then is there.
             keep(
-                "reproducibility",
+                "intermediate_precision",
                 {
                     "hours": np.array([visit.hours for visit in seen]),
                     "board_kelvin": np.array([visit.board_kelvin for visit in seen]),
@@ -211,4 +209,4 @@ def _over_hours(
             "answered": anew.validation.answered,
         },
     )
-    return Reproducibility(tuple(seen), anew)
+    return IntermediatePrecision(tuple(seen), anew)

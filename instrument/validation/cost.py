@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from drivers.crossbar_board import SpentSeconds
-from instrument.tiled import TiledMatrix
+from instrument.matrix.tiled import TiledMatrix
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Cost:
     """
 
 
-def cost_of(program: TiledMatrix, inputs: NDArray[np.float64], spent: SpentSeconds) -> Cost:
+def cost_of(program: TiledMatrix, inputs: Floats, spent: SpentSeconds) -> Cost:
     """Return what one of the products of inputs (vectors, rows) cost, all of which took `spent`.
 
     With v the row voltages and T the measured transfer matrix, all columns at virtual ground,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
-from instrument.tiled import TiledMatrix
+from instrument.matrix.tiled import TiledMatrix
 from instrument.validation.products import ratio
 
 VECTORS = 16
@@ -25,11 +25,11 @@ FROM_CLOSED = (False, True, True, False)
 class Hysteresis:
     """Products after each return to the programmed pattern."""
 
-    from_open: NDArray[np.float64]
+    from_open: Floats
     """(returns, vectors, outputs)"""
-    from_closed: NDArray[np.float64]
+    from_closed: Floats
     """(returns, vectors, outputs)"""
-    exact: NDArray[np.float64]
+    exact: Floats
     """(vectors, outputs)"""
 
     @property
@@ -53,7 +53,7 @@ class Hysteresis:
 
 
 def leave_and_return(
-    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
+    program: TiledMatrix, inputs: Floats, progress: Progress = no_progress
 ) -> Hysteresis:
     """Switch away and back, and multiply the first VECTORS of the inputs (vectors, rows) after each
     return; tile by tile, as products are made.
@@ -63,7 +63,7 @@ def leave_and_return(
     board, chosen = program.board, inputs[:VECTORS]
     rest = np.zeros((1, board.rows))
     order = CYCLES * FROM_CLOSED
-    partial: list[list[NDArray[np.float64]]] = [[] for _ in order]
+    partial: list[list[Floats]] = [[] for _ in order]
     with board.lock:
         for index, part in enumerate(program.tiles):
             part.matrix.stand()

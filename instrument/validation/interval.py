@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from calibration.arrays import Floats
+
 CONFIDENCE_LEVEL = 0.95
 LEAST_EFFECTIVE = 4.0
 """Vectors that must effectively decide both sums: with fewer no interval is stated."""
@@ -32,8 +34,8 @@ class Interval(NamedTuple):
 
 
 def relative_error_interval(
-    squared_errors: NDArray[np.float64],
-    squared_norms: NDArray[np.float64],
+    squared_errors: Floats,
+    squared_norms: Floats,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Interval | None:
     """Return the confidence interval of √(E a / E b) for independent vectors with squared errors a
@@ -62,9 +64,7 @@ def relative_error_interval(
     return Interval(float(np.sqrt(ratio) / factor), float(np.sqrt(ratio) * factor))
 
 
-def effective_vectors(
-    squared_errors: NDArray[np.float64], squared_norms: NDArray[np.float64]
-) -> float:
+def effective_vectors(squared_errors: Floats, squared_norms: Floats) -> float:
     """Return how many vectors (vectors,) effectively decide Σa and Σb: the lesser of (Σa)²/Σa² and
     (Σb)²/Σb² (Kish 1965). It is N where all are of one size and 1 where one outweighs the rest;
     errors that are all zero decide nothing and are passed over.
@@ -80,7 +80,7 @@ def effective_vectors(
     return min(found)
 
 
-def independent(inputs: NDArray[np.float64]) -> NDArray[np.intp]:
+def independent(inputs: Floats) -> NDArray[np.intp]:
     """Return which observation each of some vectors (vectors, rows) belongs to, (vectors,).
 
     The same vector again is no second observation, nor is a multiple of it: the errors of the

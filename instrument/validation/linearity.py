@@ -13,10 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
-from instrument.tiled import TiledMatrix
+from instrument.matrix.tiled import TiledMatrix
 from instrument.validation.products import full_scale, multiply, ratio
 
 PAIRS, PASSES = 32, 4
@@ -28,9 +28,9 @@ PARTS = 4
 class Superposition:
     """Residuals of superposition in one design."""
 
-    residuals: NDArray[np.float64]
+    residuals: Floats
     """(passes, pairs, outputs): r of each pass."""
-    exact: NDArray[np.float64]
+    exact: Floats
     """(pairs, outputs): (a + b) W in float64."""
     full_scale: float
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.records import Record
+from calibration.statistics import as_bits
+from instrument.matrix.tiled import TiledMatrix
 from instrument.summary import as_html, as_text
-from instrument.tiled import TiledMatrix
 from instrument.validation.interval import (
     LEAST_EFFECTIVE,
     Interval,
@@ -27,11 +28,11 @@ from instrument.validation.interval import (
 class Validation(Record):
     """Products as the board answered them, beside the exact ones."""
 
-    inputs: NDArray[np.float64]
+    inputs: Floats
     """(vectors, rows)"""
-    exact: NDArray[np.float64]
+    exact: Floats
     """(vectors, outputs): x W in float64."""
-    answered: NDArray[np.float64]
+    answered: Floats
     """(vectors, outputs): the board's products."""
     full_scale: float
     """Largest product any input could give: max over outputs of Σ|W|, times the largest |x|."""
@@ -53,7 +54,7 @@ class Validation(Record):
         }
 
     @property
-    def error(self) -> NDArray[np.float64]:
+    def error(self) -> Floats:
         """(vectors, outputs): answered minus exact."""
         return self.answered - self.exact
 
@@ -92,7 +93,7 @@ class Validation(Record):
         )
 
     @cached_property
-    def _observed(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _observed(self) -> tuple[Floats, Floats]:
         """Square errors and square norms of independent vectors, those that are alike taken
         together.
         """
@@ -132,7 +133,7 @@ class Validation(Record):
 
 def validate(
     program: TiledMatrix,
-    inputs: NDArray[np.float64],
+    inputs: Floats,
     progress: Progress = no_progress,
     *,
     sampled: bool = True,
@@ -143,8 +144,8 @@ def validate(
 
 def compare(
     program: TiledMatrix,
-    inputs: NDArray[np.float64],
-    answered: NDArray[np.float64],
+    inputs: Floats,
+    answered: Floats,
     *,
     sampled: bool = True,
 ) -> Validation:
@@ -179,7 +180,7 @@ def by_output(program: TiledMatrix, validation: Validation) -> tuple[Validation,
 
 
 def compare_tiles(
-    program: TiledMatrix, inputs: NDArray[np.float64], partial: Sequence[NDArray[np.float64]]
+    program: TiledMatrix, inputs: Floats, partial: Sequence[Floats]
 ) -> tuple[Validation, ...]:
     """Put the partial products of each tile (vectors, outputs of the tile) beside float64, its own
     rows of inputs (vectors, rows) times its own weights.
@@ -195,9 +196,7 @@ def compare_tiles(
     )
 
 
-def multiply(
-    program: TiledMatrix, inputs: NDArray[np.float64], progress: Progress = no_progress
-) -> NDArray[np.float64]:
+def multiply(program: TiledMatrix, inputs: Floats, progress: Progress = no_progress) -> Floats:
     """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows); `progress`
     hears of batches, tile by tile. Before a batch a tile's sentinels are read, if its gain is old.
     """
@@ -209,16 +208,11 @@ def full_scale(program: TiledMatrix) -> float:
     return _full_scale(program.weights, program.input_full_scale)
 
 
-def _full_scale(weights: NDArray[np.float64], input_full_scale: float) -> float:
+def _full_scale(weights: Floats, input_full_scale: float) -> float:
     return float(np.abs(weights).sum(axis=0).max() * input_full_scale)
 
 
-def ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> float:
+def ratio(part: Floats, whole: Floats) -> float:
     """Return ‖part‖₂ / ‖whole‖₂ over all elements; NaN where the whole is zero."""
     norm = float(np.linalg.norm(whole))
     return float(np.linalg.norm(part)) / norm if norm else math.nan
-
-
-def as_bits(error: float) -> float:
-    """Return −log2 of an error; infinity for none."""
-    return -math.log2(error) if error else math.inf

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
-from instrument.tiled import TiledMatrix
+from instrument.matrix.tiled import TiledMatrix
 from instrument.validation.products import Validation, compare, multiply, ratio
 
 VECTORS = 16
@@ -25,11 +25,11 @@ AVERAGED_READINGS = 16
 class Repeatability:
     """Repeated one-shot products of a few vectors."""
 
-    inputs: NDArray[np.float64]
+    inputs: Floats
     """(vectors, rows)"""
-    answered: NDArray[np.float64]
+    answered: Floats
     """(passes, vectors, outputs)"""
-    exact: NDArray[np.float64]
+    exact: Floats
     """(vectors, outputs)"""
 
     @property
@@ -56,7 +56,7 @@ class Repeatability:
 
 def repeat(
     program: TiledMatrix,
-    inputs: NDArray[np.float64],
+    inputs: Floats,
     passes: int,
     progress: Progress = no_progress,
 ) -> Repeatability:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from instrument.tiled import TiledMatrix
+from calibration.arrays import Floats
+from instrument.matrix.tiled import TiledMatrix
 
 UNIFORM_VECTORS = 256
 SPARSE_VECTORS = 64
@@ -22,7 +22,7 @@ SPARSE_SHARE = 0.1
 class Vectors:
     """Input vectors of one kind."""
 
-    inputs: NDArray[np.float64]
+    inputs: Floats
     """(vectors, rows)"""
     sampled: bool
     """Whether they are drawn from all that there are of their kind, or are all."""
@@ -67,6 +67,6 @@ def largest_error_signs(program: TiledMatrix) -> Vectors:
     return _signs(program, program.residual_weights)
 
 
-def _signs(program: TiledMatrix, of: NDArray[np.float64]) -> Vectors:
+def _signs(program: TiledMatrix, of: Floats) -> Vectors:
     full_scale = program.input_full_scale
     return Vectors(np.where(of.T < 0, -full_scale, full_scale), sampled=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from instrument.tiled import TiledMatrix
+from calibration.arrays import Floats
+from instrument.matrix.tiled import TiledMatrix
 from instrument.validation.products import Validation
 
 LISTED = 8
@@ -70,6 +70,6 @@ def worst_weights(program: TiledMatrix) -> tuple[WorstWeight, ...]:
     )
 
 
-def _largest(values: NDArray[np.float64]) -> list[int]:
+def _largest(values: Floats) -> list[int]:
     """Return where the largest of some values (n,) are, the first of equals first."""
     return [int(index) for index in np.argsort(-values, kind="stable")[:LISTED]]

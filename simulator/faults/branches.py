@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.faults.plan import BranchFault
 from simulator.parts.resistors import Branches, Conductances, chosen, combine, leaking, series
 from simulator.preset import Preset, Shape
 
-Floats = NDArray[np.float64]
 Broken = Literal["open", "short", "stuck_on", "stuck_off"]
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.preset import Adc, Dac, Tia
 from simulator.streams import stream
 
-Floats = NDArray[np.float64]
 BENDS = 4
 
 

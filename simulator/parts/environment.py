@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.preset import Environment
 from simulator.streams import stream
 
@@ -32,7 +32,7 @@ class Ambient:
         self.step_kelvin = 0.0
         """Added to the drawn temperature from now on: somebody opened a window."""
 
-    def deviation_kelvin(self, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    def deviation_kelvin(self, seconds: Floats) -> Floats:
         """Return ambient minus reference temperature, kelvin, at times (n,) since power-on."""
         last = int(np.ceil(seconds.max(initial=0.0) / GRID_SECONDS)) + 1
         while len(self._grid) <= last:
@@ -48,7 +48,7 @@ class Ambient:
         truth = self._reference_kelvin + float(self.deviation_kelvin(np.array([seconds]))[0])
         return truth + self._sensor_kelvin
 
-    def _next_block(self) -> NDArray[np.float64]:
+    def _next_block(self) -> Floats:
         kicks = self._sigma * np.sqrt(1 - self._decay**2) * self._random.standard_normal(_BLOCK)
         block = np.empty(_BLOCK)
         value = self._grid[-1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from simulator.arrays import Floats
+
 PER_DECADE = 2
 LONGEST_SECONDS, DECADES = 1e5, 9
 SHORT = 1e-2

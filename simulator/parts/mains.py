@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.preset import Environment
 from simulator.streams import stream
 
@@ -20,7 +20,7 @@ class Mains:
         )
         self._phase = random.uniform(0, 2 * np.pi, columns)
 
-    def volts(self, seconds: NDArray[np.float64], aperture_seconds: float) -> NDArray[np.float64]:
+    def volts(self, seconds: Floats, aperture_seconds: float) -> Floats:
         """Return averages (n, columns) over apertures centred on times (n,), volts.
 
         An average over T multiplies a sine of frequency f by sinc(fT) = sin(πfT)/(πfT), which is

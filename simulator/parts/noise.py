@@ -5,15 +5,13 @@ mains.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from simulator.network import Network
+from simulator.arrays import Floats
 from simulator.parts.flicker import Flicker
 from simulator.parts.mains import Mains
 from simulator.preset import Adc, Preset
 from simulator.streams import stream
-
-Floats = NDArray[np.float64]
+from simulator.wire_network import Network
 
 BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
 """By definition of the kelvin (SI, 2019)."""
@@ -28,9 +26,7 @@ def bandwidth_hertz(aperture_seconds: float) -> float:
     return 1 / (2 * aperture_seconds)
 
 
-def johnson_amperes(
-    column_siemens: NDArray[np.float64], kelvin: float, aperture_seconds: float
-) -> NDArray[np.float64]:
+def johnson_amperes(column_siemens: Floats, kelvin: float, aperture_seconds: float) -> Floats:
     """Return the standard deviation (columns,) of the thermal noise current: `√(4kT·G·B)` (Nyquist
     1928), ampere.
 
@@ -41,8 +37,8 @@ def johnson_amperes(
 
 
 def amplifier_amperes(
-    column_siemens: NDArray[np.float64], volts_per_root_hertz: float, aperture_seconds: float
-) -> NDArray[np.float64]:
+    column_siemens: Floats, volts_per_root_hertz: float, aperture_seconds: float
+) -> Floats:
     """Return the standard deviation (columns,) of `e_n · ΣG · √B`, ampere.
 
     The amplifier's input noise voltage appears across everything that hangs on the column.

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.preset import Population, Preset
 from simulator.streams import stream
 
-Floats = NDArray[np.float64]
 LARGEST_DEVIATION = 0.95
 """A normal draw is cut here, so that no resistor is negative."""
 

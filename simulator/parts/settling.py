@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from simulator.arrays import Floats
 from simulator.preset import Settling
-
-Floats = NDArray[np.float64]
 
 
 class Residue:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from calibration.crossbar import measuring_volts
-from calibration.wire import without_wire_drop
+from calibration.transfer.wires import without_wire_drop
 from kirchhoff import Wire
 from simulator.preset import load_preset
 

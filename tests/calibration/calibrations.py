@@ -5,18 +5,18 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.branches import BranchCalibration, BranchStatus
-from calibration.converter_offsets import Offsets
-from calibration.converters import Converters
-from calibration.curves import Curves
-from calibration.noise import NoiseSurvey
-from calibration.noise_readings import Settings
-from calibration.ranges import RangeGains
-from calibration.settle_time import SettleTime
-from calibration.settling import Settling
-from calibration.temperature import Coefficients
-from calibration.uncertainty import Estimate
-from calibration.warming import Warming
+from calibration.branches.characterization import BranchCalibration, BranchStatus
+from calibration.branches.settle_time import SettleTime
+from calibration.converters.curves import Curves
+from calibration.converters.measure import Converters
+from calibration.converters.offsets import Offsets
+from calibration.converters.range_gains import RangeGains
+from calibration.noise.readings import Settings
+from calibration.noise.settling import Settling
+from calibration.noise.survey import NoiseSurvey
+from calibration.statistics.measured_value import MeasuredValue
+from calibration.temperature.branch_coefficients import Coefficients
+from calibration.temperature.survey_coefficients import Warming
 
 
 def calibration_of(
@@ -100,26 +100,26 @@ def ranges_of(columns: int) -> RangeGains:
 
 def survey_of() -> NoiseSurvey:
     """Return a survey with a number of its own everywhere."""
-    names = [field.name for field in fields(NoiseSurvey) if field.type == "Estimate"]
+    names = [field.name for field in fields(NoiseSurvey) if field.type == "MeasuredValue"]
     settings = Settings(
         range_amperes=1e-3, aperture_seconds=20e-3, delay_seconds=1e-3, line_hertz=50.0
     )
     kelvin = Warming(
         kelvin=296.2,
-        kelvin_per_second=Estimate(1e-3, 1e-4),
+        kelvin_per_second=MeasuredValue(1e-3, 1e-4),
         wander=8e-4,
-        gain_per_kelvin=Estimate(-1e-4, 1e-5),
-        column_square=Estimate(3e-11, 1e-11),
-        branch_square=Estimate(9e-10, 3e-10),
+        gain_per_kelvin=MeasuredValue(-1e-4, 1e-5),
+        column_square=MeasuredValue(3e-11, 1e-11),
+        branch_square=MeasuredValue(9e-10, 3e-10),
     )
     settling = Settling(
-        at_once=Estimate(2.5e-3, 1e-7),
-        seconds=Estimate(50e-6, 1e-8),
-        left=Estimate(5e-12, 1e-14),
-        left_seen=Estimate(2e-8, 8e-8),
+        at_once=MeasuredValue(2.5e-3, 1e-7),
+        seconds=MeasuredValue(50e-6, 1e-8),
+        left=MeasuredValue(5e-12, 1e-14),
+        left_seen=MeasuredValue(2e-8, 8e-8),
     )
-    estimates = {name: Estimate(1e-14 * k, 1e-15 * k) for k, name in enumerate(names, start=1)}
-    estimates["line_hertz"] = Estimate(50.02, 1e-3)
+    estimates = {name: MeasuredValue(1e-14 * k, 1e-15 * k) for k, name in enumerate(names, start=1)}
+    estimates["line_hertz"] = MeasuredValue(50.02, 1e-3)
     return NoiseSurvey(
         settings=settings,
         settling=settling,
@@ -141,6 +141,6 @@ def coefficients_of(shape, seed=1):
     return Coefficients(
         per_kelvin=random.normal(-1e-4, 3e-5, shape),
         uncertainty_per_kelvin=random.uniform(3e-6, 1e-5, shape),
-        common_per_kelvin=Estimate(-1e-4, 2e-6),
+        common_per_kelvin=MeasuredValue(-1e-4, 2e-6),
         own_per_kelvin=3e-5,
     )

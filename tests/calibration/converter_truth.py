@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.converter_fit import ADC_LINE_END
+from calibration.converters.fit import ADC_LINE_END
 from calibration.crossbar import measuring_volts
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import trapezoid
 
-from calibration.allan import (
+from calibration.statistics.allan import (
     THREE_SPANS,
     TWO_SPANS,
     contrast_weights,

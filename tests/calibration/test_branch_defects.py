@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.branches import BranchStatus, characterize
-from calibration.converters import ChannelStatus, measure_converters
-from calibration.corrected import CorrectedCrossbar
-from calibration.ranges import measure_ranges
-from calibration.refinement import program
-from calibration.targets import MatrixError, choose_targets
-from calibration.transfer import OverloadError
+from calibration.branches.characterization import BranchStatus, characterize
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import ChannelStatus, measure_converters
+from calibration.converters.range_gains import measure_ranges
+from calibration.errors import MatrixError, OverloadError
+from calibration.programming.refinement import program
+from calibration.programming.targets import choose_targets
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.parts.resistors import Branches, draw_branches
 from simulator.preset import load_preset
@@ -125,7 +125,7 @@ def with_branches(monkeypatch, preset, alter, seed=1):
         closed=replace(drawn.closed, siemens=closed), open=replace(drawn.open, siemens=opened)
     )
     with monkeypatch.context() as patched:
-        patched.setattr("simulator.crossbar.draw_branches", lambda *_: altered)
+        patched.setattr("simulator.electronics.draw_branches", lambda *_: altered)
         return switched_on(preset, seed)
 
 

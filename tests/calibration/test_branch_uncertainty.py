@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from calibration.branches import BranchCalibration, characterize
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
-from calibration.drift import find_reference
+from calibration.branches.characterization import BranchCalibration, characterize
+from calibration.branches.reference_drift import find_reference
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from tests.calibration.branch_truth import EVERYTHING, errors, scores
 from tests.simulator.boards import NO_WIRE, small, switched_on

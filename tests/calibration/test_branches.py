@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
-from calibration.planning import mean_sum_variance
+from calibration.branches.characterization import characterize
+from calibration.branches.plan import mean_sum_variance
 from simulator.parts.resistors import draw_branches
 from tests.simulator.boards import NO_GAIN, NO_WIRE, changed, small, switched_on
 

@@ -9,24 +9,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.allan import flicker_square
-from calibration.budget import (
+from calibration.budget.causes import (
     AGEING_PER_DECADE,
     HEATING_KELVIN_PER_WATT,
     Products,
-    as_bits,
     predict_budget,
 )
-from calibration.noise import NoiseSurvey
-from calibration.noise_readings import Settings
-from calibration.settling import Settling
-from calibration.uncertainty import Estimate
-from calibration.warming import Warming
+from calibration.noise.readings import Settings
+from calibration.noise.settling import Settling
+from calibration.noise.survey import NoiseSurvey
+from calibration.statistics.allan import flicker_square
+from calibration.statistics.bits import as_bits
+from calibration.statistics.measured_value import MeasuredValue
+from calibration.temperature.survey_coefficients import Warming
 
 ROWS, OUTPUTS, BRANCHES, VECTORS, DRAWS = 6, 2, 5, 4, 1000
 TRANSFER_READINGS, APERTURE, DELAY = 16, 20e-3, 1e-3
 VOLTS, STEP = 15 / 16, 1e-5
-NOTHING = Estimate(0.0, 0.0)
+NOTHING = MeasuredValue(0.0, 0.0)
 QUIET = NoiseSurvey(
     settings=Settings(1e-3, APERTURE, DELAY, 50.0),
     adc_noise=NOTHING,
@@ -38,7 +38,7 @@ QUIET = NoiseSurvey(
     dac_quantization=NOTHING,
     excess=NOTHING,
     mains=NOTHING,
-    line_hertz=Estimate(50.02, 1e-3),
+    line_hertz=MeasuredValue(50.02, 1e-3),
     settling=Settling(NOTHING, NOTHING, NOTHING, NOTHING),
     warming=Warming(296.15, NOTHING, 0.0, NOTHING, NOTHING, NOTHING),
     readings=0,
@@ -183,15 +183,15 @@ def normal(random, estimate):
 
 CASES = {
     "temperature": (
-        {"warming": replace(QUIET.warming, gain_per_kelvin=Estimate(1e-4, 3e-5))},
+        {"warming": replace(QUIET.warming, gain_per_kelvin=MeasuredValue(1e-4, 3e-5))},
         {"square_kelvin": BOARD.kelvin**2, "watched_square_kelvin": BOARD.kelvin**2 / 4},
     ),
     "temperature, columns and branches": (
         {
             "warming": replace(
                 QUIET.warming,
-                column_square=Estimate(1e-10, 0.0),
-                branch_square=Estimate(9e-10, 0.0),
+                column_square=MeasuredValue(1e-10, 0.0),
+                branch_square=MeasuredValue(9e-10, 0.0),
             )
         },
         {"square_kelvin": BOARD.kelvin**2, "watched_square_kelvin": BOARD.kelvin**2 / 4},
@@ -202,26 +202,26 @@ CASES = {
         {"rounding_volts": np.rint(BOARD.volts / STEP) * STEP - BOARD.volts},
     ),
     "DAC nonlinearity": ({}, {"row_bend_volts": BOARD.row_bend}),
-    "DAC noise": ({"dac_noise": Estimate(1e-12, 0.0)}, {}),
+    "DAC noise": ({"dac_noise": MeasuredValue(1e-12, 0.0)}, {}),
     "settling": (
-        {"settling": replace(QUIET.settling, left=Estimate(1e-5, 5e-6))},
+        {"settling": replace(QUIET.settling, left=MeasuredValue(1e-5, 5e-6))},
         {},
     ),
     "ADC nonlinearity": ({}, {"column_bend_amperes": BOARD.column_bend}),
-    "ADC quantization": ({"adc_quantization": Estimate(1e-14, 0.0)}, {}),
+    "ADC quantization": ({"adc_quantization": MeasuredValue(1e-14, 0.0)}, {}),
     "ranges": (
-        {"warming": replace(QUIET.warming, gain_per_kelvin=Estimate(1e-4, 3e-5))},
+        {"warming": replace(QUIET.warming, gain_per_kelvin=MeasuredValue(1e-4, 3e-5))},
         {
             "tied_siemens": np.full((VECTORS, 2 * OUTPUTS), 1e-10),
             "tied_square_kelvin": np.full(VECTORS, 0.03),
         },
     ),
-    "ADC noise": ({"adc_noise": Estimate(1e-13, 0.0)}, {}),
-    "Johnson noise": ({"johnson": Estimate(1e-18, 0.0)}, {}),
-    "amplifier noise": ({"amplifier": Estimate(1e-15, 0.0)}, {}),
-    "1/f noise": ({"flicker": Estimate(1e-16, 0.0)}, {}),
-    "excess noise": ({"excess": Estimate(1e-12, 0.0)}, {}),
-    "mains": ({"mains": Estimate(1e-8, 0.0)}, {}),
+    "ADC noise": ({"adc_noise": MeasuredValue(1e-13, 0.0)}, {}),
+    "Johnson noise": ({"johnson": MeasuredValue(1e-18, 0.0)}, {}),
+    "amplifier noise": ({"amplifier": MeasuredValue(1e-15, 0.0)}, {}),
+    "1/f noise": ({"flicker": MeasuredValue(1e-16, 0.0)}, {}),
+    "excess noise": ({"excess": MeasuredValue(1e-12, 0.0)}, {}),
+    "mains": ({"mains": MeasuredValue(1e-8, 0.0)}, {}),
 }
 
 
@@ -255,9 +255,9 @@ def test_all_causes_together():
         of_survey |= case[0]
         of_products |= case[1]
     coefficients = {
-        "gain_per_kelvin": Estimate(1e-4, 3e-5),
-        "column_square": Estimate(1e-10, 0.0),
-        "branch_square": Estimate(9e-10, 0.0),
+        "gain_per_kelvin": MeasuredValue(1e-4, 3e-5),
+        "column_square": MeasuredValue(1e-10, 0.0),
+        "branch_square": MeasuredValue(9e-10, 0.0),
     }
     of_survey["warming"] = replace(QUIET.warming, **coefficients)
     survey, products = replace(QUIET, **of_survey), BOARD.products(**of_products)
@@ -293,7 +293,9 @@ def test_matrix_and_its_measurement(off_by):
 
 
 def test_self_heating_is_that_of_the_cubic_current():
-    survey = replace(QUIET, warming=replace(QUIET.warming, gain_per_kelvin=Estimate(-1e-4, 0.0)))
+    survey = replace(
+        QUIET, warming=replace(QUIET.warming, gain_per_kelvin=MeasuredValue(-1e-4, 0.0))
+    )
     products = BOARD.products()
     rows = {row.cause: row.relative_error for row in predict_budget(products, survey).rows}
     exact = BOARD.volts @ pairs(BOARD.siemens)
@@ -312,7 +314,7 @@ def test_flicker_between_a_reading_and_a_long_measurement(readings, apart):
     gap = min(round(apart / period), 3000)
     weights = np.concatenate([np.full(readings, 1 / readings), np.zeros(gap), [-1.0]])
     exact = flicker_square(weights, period, APERTURE)
-    survey = replace(QUIET, flicker=Estimate(1.0, 0.0))
+    survey = replace(QUIET, flicker=MeasuredValue(1.0, 0.0))
     products = BOARD.products(
         transfer_readings=readings,
         seconds=np.full(VECTORS, (gap + (readings + 1) / 2) * period),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.converter_design import CODES, LEVELS, design_converters
+from calibration.converters.design import CODES, LEVELS, design_converters
 from simulator.preset import load_preset
 from tests.simulator.boards import switched_on
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from calibration.converter_design import design_converters
-from calibration.converters import ChannelStatus, Converters, measure_converters
-from calibration.curves import Curves
+from calibration.converters.curves import Curves
+from calibration.converters.design import design_converters
+from calibration.converters.measure import ChannelStatus, Converters, measure_converters
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.preset import load_preset
 from tests.calibration.converter_truth import (

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
+from calibration.converters.range_gains import measure_ranges
 from calibration.crossbar import NO_BRANCH
-from calibration.ranges import measure_ranges
 from tests.calibration.test_ranges import true_branches
 from tests.simulator.boards import NO_NOISE, small, switched_on
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from calibration.coverage import bits_against_branches
+from calibration.programming.precision_by_branches import bits_against_branches
+from calibration.programming.targets import choose_targets
 from calibration.selection import select
-from calibration.targets import choose_targets
 from tests.calibration.calibrations import calibration_of, drawn_siemens
 
 

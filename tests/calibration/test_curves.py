@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.curves import Curves, bent
+from calibration.converters.curves import Curves, bent
 
 
 def drawn(seed, channels=3, terms=5, full_scale=2.0, line_end=1.6):

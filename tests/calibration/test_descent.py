@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration._moves import make_moves
-from calibration.descent import choose, couple, descend, settled
-from calibration.estimate import first_estimate, predict
-from calibration.pairs import differences, pair_banks
+from calibration.programming.board_model import first_estimate, predict
+from calibration.programming.moves import make_moves
+from calibration.programming.pairs import differences, pair_banks
+from calibration.programming.pattern_search import choose, couple, descend, evaluated
 from calibration.selection import select
 from kirchhoff import Wire, transfer_matrix
 from tests.calibration.calibrations import calibration_of, drawn_siemens
@@ -43,7 +43,7 @@ def moved_targets(estimate, wanted, chosen, rounds):
     bank = pair_banks(estimate.branches, rows, outputs)
     aim, best = wanted.ravel().copy(), np.inf
     for _ in range(rounds):
-        error = settled(estimate, wanted, chosen).error_siemens
+        error = evaluated(estimate, wanted, chosen).error_siemens
         best = min(best, float(np.sqrt((error**2).mean())))
         aim -= error.ravel()
         chosen = select(bank.signed_siemens, aim, usable=bank.usable).pattern
@@ -119,9 +119,9 @@ def test_moves_lessen_the_sum_of_squares_by_what_they_say(rows, outputs, seed):
 def test_it_is_never_worse_than_it_began(rows, outputs, branches, wire, seed):
     estimate, wanted, chosen, counts = job(seed, rows, outputs, wire, branches)
     after = descend(estimate, wanted, chosen, counts)
-    before = settled(estimate, wanted, chosen)
+    before = evaluated(estimate, wanted, chosen)
     assert after.expected_rms(counts) <= before.expected_rms(counts)
-    again = settled(estimate, wanted, after.chosen)
+    again = evaluated(estimate, wanted, after.chosen)
     np.testing.assert_array_equal(again.error_siemens, after.error_siemens)
 
 
@@ -159,7 +159,7 @@ def test_an_uncertain_branch_is_left_alone():
     careless = descend(estimate, wanted, chosen, counts)
     closed = [result.chosen.reshape(-1, 2, 10)[:, :, 2].mean() for result in (after, careless)]
     assert closed[0] < closed[1]
-    unaware = settled(doubtful, wanted, careless.chosen)
+    unaware = evaluated(doubtful, wanted, careless.chosen)
     assert after.expected_rms(counts) < unaware.expected_rms(counts)
 
 

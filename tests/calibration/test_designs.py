@@ -8,8 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.designs import hadamard, one_at_a_time, s_matrix, s_matrix_groups, weighted
-from calibration.planning import (
+from calibration.branches.designs import (
+    hadamard,
+    one_at_a_time,
+    s_matrix,
+    s_matrix_groups,
+    weighted,
+)
+from calibration.branches.plan import (
     Conditions,
     best_repeats,
     candidates,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.drift import Bracket, find_reference, robust_mean, track_drift
+from calibration.branches.reference_drift import Bracket, find_reference, track_drift
+from calibration.statistics.robust import robust_mean
 from tests.simulator.boards import changed, small, switched_on
 
 ADDITIVE = 1e-6

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.branches import characterize
-from calibration.estimate import (
+from calibration.branches.characterization import characterize
+from calibration.programming.board_model import (
     absorb,
     first_estimate,
     observe,
@@ -17,10 +17,10 @@ from calibration.estimate import (
     sum_variance,
     sum_weights,
 )
-from calibration.refinement import program
-from calibration.targets import choose_targets
-from calibration.transfer import TransferMeasurement, measure_transfer
-from calibration.wire import without_wire_drop
+from calibration.programming.refinement import program
+from calibration.programming.targets import choose_targets
+from calibration.transfer.measure import TransferMeasurement, measure_transfer
+from calibration.transfer.wires import without_wire_drop
 from kirchhoff import Wire, transfer_matrix
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.resistors import draw_branches

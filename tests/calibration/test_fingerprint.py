@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from calibration.fingerprint import is_calibrated_board
+from calibration.branches.fingerprint import is_calibrated_board
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
 from tests.calibration.calibrations import calibration_of
 

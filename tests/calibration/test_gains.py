@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.gains import GainSpread, fit_gains
+from calibration.transfer.line_gains import GainSpread, fit_gains
 
 WIDE = GainSpread(rows=1.0, columns=1.0)
 SIGMA = 1e-6

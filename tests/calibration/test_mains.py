@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.mains import LINE_TOLERANCE, fit_line
+from calibration.noise.mains import LINE_TOLERANCE, fit_line
 
 PERIOD, APERTURE, COUNT, COLUMNS = 15e-3, 10e-3, 40, 12
 HERTZ = 50.0

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy.constants import k as boltzmann
 
-from calibration.branches import characterize
-from calibration.noise import survey_noise, usual_settings
-from calibration.noise_readings import Settings
-from calibration.transfer import OverloadError
-from calibration.warming import CLASS_PER_KELVIN
+from calibration.branches.characterization import characterize
+from calibration.errors import OverloadError
+from calibration.noise.readings import Settings
+from calibration.noise.survey import survey_noise, usual_settings
+from calibration.temperature.survey_coefficients import CLASS_PER_KELVIN
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
 from tests.calibration.calibrations import calibration_of

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from calibration.nonnegative import line_upwards
+from calibration.statistics.nonnegative_line import line_upwards
 
 points = st.integers(2, 12)
 seeds = st.integers(0, 2**32 - 1)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.pairs import board_pattern, differences, pair_banks
+from calibration.programming.pairs import board_pattern, differences, pair_banks
 from tests.calibration.calibrations import calibration_of
 
 

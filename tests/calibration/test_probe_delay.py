@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
-from calibration.probe_delay import measure_tail
+from calibration.branches.characterization import characterize
+from calibration.branches.probe_settling import measure_tail
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, small, switched_on
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.product_ranges import lowest_that_holds, range_of_use, tie
-from calibration.transfer import measure_transfer
+from calibration.transfer.measure import measure_transfer
+from calibration.transfer.product_ranges import lowest_that_holds, range_of_use, tie
 from tests.simulator.boards import NO_NOISE, small, switched_on
 
 VOLTS = 15 / 16

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.product_ranges import range_of_use, tie
-from calibration.products import column_bend_amperes
-from calibration.transfer import measure_transfer
+from calibration.budget.products import column_bend_amperes
+from calibration.transfer.measure import measure_transfer
+from calibration.transfer.product_ranges import range_of_use, tie
 from tests.calibration.calibrations import converters_of
 
 ROWS, COLUMNS, VECTORS, VOLTS, USED, WIDE = 48, 6, 40, 15 / 16, 1e-3, 3e-3

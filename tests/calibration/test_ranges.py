@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
-from calibration.ranges import CLASS_RATIO, RangeGains, measure_ranges
+from calibration.branches.characterization import characterize
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
+from calibration.converters.range_gains import CLASS_RATIO, RangeGains, measure_ranges
 from simulator.preset import load_preset
 from tests.calibration.calibrations import calibration_of
 from tests.calibration.converter_truth import range_factors

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
+from calibration.branches.characterization import characterize
 from calibration.crossbar import NO_BRANCH
-from calibration.noise import survey_noise, usual_settings
+from calibration.noise.survey import survey_noise, usual_settings
 from calibration.reading_noise import ReadingNoise, measure_reading_noise
 from simulator.preset import load_preset
 from tests.simulator.boards import changed, switched_on

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.branches import characterize
-from calibration.pairs import differences, left_to_reach, pair_banks
-from calibration.refinement import FAR_OFF, MOST_ROUNDS, program, reprogram
-from calibration.targets import choose_targets
-from calibration.transfer import OverloadError, measure_transfer, weighing_signs
+from calibration.branches.characterization import characterize
+from calibration.errors import OverloadError
+from calibration.programming.pairs import differences, left_to_reach, pair_banks
+from calibration.programming.refinement import FAR_OFF, MOST_ROUNDS, program, reprogram
+from calibration.programming.targets import choose_targets
+from calibration.transfer.measure import measure_transfer, weighing_signs
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, changed, small, switched_on, true_transfer
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.reversal import judge_pairs
+from calibration.branches.polarity import judge_pairs
 
 SIEMENS = np.concatenate([[0.0], 1e-5 / 10 ** (np.arange(10) / 10)])
 ADDITIVE, RELATIVE = 9e-12, 1e-6

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.descent import choose, descend
-from calibration.estimate import first_estimate
-from calibration.pairs import pair_banks
-from calibration.scale import FACTORS, best_scale, predicted_error, scaled
-from calibration.targets import choose_targets
+from calibration.programming.board_model import first_estimate
+from calibration.programming.pairs import pair_banks
+from calibration.programming.pattern_search import choose, descend
+from calibration.programming.scale import FACTORS, best_scale, predicted_error, scaled
+from calibration.programming.targets import choose_targets
 from kirchhoff import Wire
 from tests.calibration.calibrations import calibration_of, drawn_siemens
 

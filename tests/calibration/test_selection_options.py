@@ -78,16 +78,16 @@ def test_a_tolerance_is_kept(bits, three_way):
 
 def test_the_work_with_a_tolerance_goes_by_the_bits_and_not_by_the_branches(monkeypatch):
     """The switches searched of 20, 30, 40 and 64 branches are the same number."""
-    from calibration.selection import search
+    from calibration.selection import dispatch
 
     searched = []
-    original = search.search_part
+    original = dispatch.search_part
 
     def noted(cells, most, switch_states):
         searched.append(most)
         return original(cells, most, switch_states)
 
-    monkeypatch.setattr(search, "search_part", noted)
+    monkeypatch.setattr(dispatch, "search_part", noted)
     rng = np.random.default_rng(1)
     for n in (20, 30, 40, 64):
         branch = 10 ** -rng.uniform(0, 1, (50, n))

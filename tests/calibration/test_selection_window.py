@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.selection import select, select_in_window
-from calibration.selection.part import TwoSums, preset_for_two_sums
-from calibration.selection.sums import Answer, Cells
-from calibration.selection.window import SETTLED, SecondCriterion
-from calibration.selection.window_abreast import search_abreast
-from calibration.selection.window_pairs import nearest_total_abreast
+from calibration.selection.nearest.fixed_point import Answer, Cells
+from calibration.selection.preset_switches import TwoSums, preset_for_two_sums
+from calibration.selection.window.abreast import search_abreast
+from calibration.selection.window.one_by_one import SETTLED, SecondCriterion
+from calibration.selection.window.pairs import nearest_total_abreast
 from tests.calibration.cells import (
     KINDS,
     all_patterns,

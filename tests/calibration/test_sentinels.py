@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.branches import characterize
-from calibration.pairs import differences
-from calibration.refinement import program
-from calibration.sentinels import WATCH_SECONDS, watch, watched
-from calibration.targets import choose_targets
-from calibration.transfer import OverloadError
+from calibration.branches.characterization import characterize
+from calibration.errors import OverloadError
+from calibration.programming.pairs import differences
+from calibration.programming.refinement import program
+from calibration.programming.sentinels import WATCH_SECONDS, watch, watched
+from calibration.programming.targets import choose_targets
 from tests.simulator.boards import small, switched_on
 
 WIDE = small(shape={"rows": 16, "columns": 16})

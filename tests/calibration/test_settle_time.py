@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from calibration.converters import ChannelStatus, measure_converters
-from calibration.crossbar import MAX_DELAY_SECONDS
-from calibration.settle_time import (
+from calibration.branches.settle_time import (
     MARGIN_BITS,
     TOLERATED_SHARE,
     USUAL_BITS,
     USUAL_SECONDS,
     choose_settle_time,
 )
+from calibration.converters.measure import ChannelStatus, measure_converters
+from calibration.crossbar import MAX_DELAY_SECONDS
 from simulator.preset import load_preset
 from tests.simulator.boards import STILL, changed, small, switched_on
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.settling import find_settling
-from calibration.uncertainty import Estimate
+from calibration.noise.settling import find_settling
+from calibration.statistics.measured_value import MeasuredValue
 
 DELAYS = 1e-3 * np.array([0.0, 0.05, 0.1, 0.2, 1.0, 2.0])
 
@@ -34,6 +34,6 @@ def test_uncertainties_are_those_of_repeated_measurements():
 def test_where_nothing_is_missing_what_is_left_is_what_is_seen():
     missing = np.array([3e-7, -1e-7, 0.0, 2e-7, -2e-7, 0.0])
     found = find_settling(DELAYS, missing, np.full(6, 1e-7), 1e-3)
-    assert found.seconds == Estimate(0.0, 2e-3)
+    assert found.seconds == MeasuredValue(0.0, 2e-3)
     assert found.left == found.left_seen
     assert not found.left.resolved

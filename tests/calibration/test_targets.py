@@ -5,7 +5,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from calibration.targets import MatrixError, check_matrix, choose_targets
+from calibration.errors import MatrixError
+from calibration.programming.targets import check_matrix, choose_targets
 from tests.calibration.calibrations import calibration_of, drawn_siemens
 
 seeds = st.integers(0, 2**32 - 1)

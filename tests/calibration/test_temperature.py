@@ -7,17 +7,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.ageing import AGEING_PER_DECADE, decades
-from calibration.branches import characterize
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
-from calibration.temperature import Measured, Moment, conductances_at, moved_to, with_earlier
-from calibration.uncertainty import Estimate
-from calibration.warming import Warming
+from calibration.branches.characterization import characterize
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
+from calibration.statistics.measured_value import MeasuredValue
+from calibration.temperature.ageing import AGEING_PER_DECADE, decades
+from calibration.temperature.branch_coefficients import (
+    KnownMoment,
+    Measured,
+    conductances_at,
+    moved_to,
+    with_earlier,
+)
+from calibration.temperature.survey_coefficients import Warming
 from tests.calibration.branch_truth import EVERYTHING, read_value, scores
 from tests.simulator.boards import switched_on
 
-SUPPOSED, OWN = Estimate(0.0, 500e-6), 50e-6
+SUPPOSED, OWN = MeasuredValue(0.0, 500e-6), 50e-6
 BRANCHES = 2000
 
 
@@ -35,7 +41,7 @@ class Lot:
         return self.siemens * np.exp(self.per_kelvin * (moment.kelvin - 300) + aged)
 
     def measured(self, kelvin, hours=0.0, relative=3e-6):
-        moment = Moment(kelvin, 3600 * hours)
+        moment = KnownMoment(3600 * hours, kelvin)
         uncertainty = relative * self.siemens
         seen = self.at(moment) + uncertainty * self.random.standard_normal(BRANCHES)
         return Measured(seen, uncertainty, moment)
@@ -60,8 +66,8 @@ def test_intervals_cover_the_truth_of_95_branches_in_100(day):
     for seed in range(5):
         lot = Lot(seed)
         measured = [lot.measured(*when) for when in DAYS[day]]
-        now = Moment(300.5, 10 * 3600.0)
-        said = conductances_at(now, measured, Estimate(-1e-4, 20e-6), OWN)
+        now = KnownMoment(10 * 3600.0, 300.5)
+        said = conductances_at(now, measured, MeasuredValue(-1e-4, 20e-6), OWN)
         truth = lot.at(now)
         # what all have in common is no error of a branch
         common = np.average(said.siemens / truth)
@@ -75,7 +81,9 @@ def test_intervals_cover_the_truth_of_95_branches_in_100(day):
 
 def test_one_temperature_tells_what_was_supposed():
     lot = Lot(1)
-    said = conductances_at(Moment(300, 0), [lot.measured(300)], Estimate(-2e-4, 30e-6), 40e-6)
+    said = conductances_at(
+        KnownMoment(0, 300), [lot.measured(300)], MeasuredValue(-2e-4, 30e-6), 40e-6
+    )
     assert said.per_kelvin == pytest.approx(-2e-4)
     assert said.own_per_kelvin == 40e-6
     assert said.uncertainty_per_kelvin == pytest.approx(50e-6)
@@ -87,7 +95,7 @@ def test_one_temperature_tells_what_was_supposed():
 def test_what_a_lot_has_in_common_is_found(common, own):
     lot = Lot(2, common, own)
     measured = [lot.measured(300), lot.measured(303, 0.2)]
-    said = conductances_at(Moment(300, 0), measured, SUPPOSED, OWN)
+    said = conductances_at(KnownMoment(0, 300), measured, SUPPOSED, OWN)
     found = said.common_per_kelvin
     assert abs(found.value - common) < 4 * found.uncertainty < 4 * SUPPOSED.uncertainty / 10
     assert said.own_per_kelvin == pytest.approx(own, rel=0.1, abs=3e-6)
@@ -96,7 +104,7 @@ def test_what_a_lot_has_in_common_is_found(common, own):
 def test_more_temperatures_tell_more_and_ageing_tells_less():
     lot = Lot(3)
     two = [lot.measured(300), lot.measured(301, 0.1)]
-    now = Moment(300, 0)
+    now = KnownMoment(0, 300)
 
     def uncertainty(measured):
         said = conductances_at(now, measured, SUPPOSED, OWN)
@@ -112,8 +120,8 @@ def test_more_temperatures_tell_more_and_ageing_tells_less():
 def test_another_measurement_never_makes_the_common_coefficient_less_certain(kelvin, supposed):
     lot = Lot(7)
     measured = [lot.measured(300), lot.measured(300 + kelvin, 0.5)]
-    before = Estimate(-1e-4, supposed)
-    after = conductances_at(Moment(300, 0), measured, before, OWN).common_per_kelvin
+    before = MeasuredValue(-1e-4, supposed)
+    after = conductances_at(KnownMoment(0, 300), measured, before, OWN).common_per_kelvin
     assert after.uncertainty <= before.uncertainty
     assert abs(after.value + 1e-4) < 4 * after.uncertainty
 
@@ -124,7 +132,7 @@ def test_a_branch_that_broke_does_not_spoil_the_others():
     broken = two[1].siemens.copy()
     broken[:10] *= 0.5
     with_broken = [two[0], replace(two[1], siemens=broken)]
-    now = Moment(300, 0)
+    now = KnownMoment(0, 300)
     whole = conductances_at(now, two, SUPPOSED, OWN)
     said = conductances_at(now, with_broken, SUPPOSED, OWN)
     assert said.own_per_kelvin == pytest.approx(whole.own_per_kelvin, rel=0.02)
@@ -141,7 +149,7 @@ def test_what_is_not_known_stays_unknown(dead, times):
         siemens = one.siemens.copy()
         siemens[dead] = np.nan
         measured.append(replace(one, siemens=siemens))
-    said = conductances_at(Moment(300.3, 3600.0), measured, SUPPOSED, OWN)
+    said = conductances_at(KnownMoment(3600.0, 300.3), measured, SUPPOSED, OWN)
     for values in (said.siemens, said.uncertainty_siemens, said.per_kelvin):
         assert not values[dead].any()
         assert np.isfinite(values).all()
@@ -152,11 +160,11 @@ def test_what_is_not_known_stays_unknown(dead, times):
 
 CLASS = Warming(
     kelvin=300.0,
-    kelvin_per_second=Estimate(0.0, 0.0),
+    kelvin_per_second=MeasuredValue(0.0, 0.0),
     wander=0.0,
     gain_per_kelvin=SUPPOSED,
-    column_square=Estimate(1e-10, 1e-10),
-    branch_square=Estimate(OWN**2, OWN**2),
+    column_square=MeasuredValue(1e-10, 1e-10),
+    branch_square=MeasuredValue(OWN**2, OWN**2),
 )
 """What is supposed of a board before it is surveyed."""
 
@@ -174,7 +182,7 @@ def over_a_day(seed, day, preset=EVERYTHING):
         calibrations.append(characterize(straight))
     *earlier, last = calibrations
     branches, coefficients = with_earlier(last, earlier, CLASS)
-    now = Moment(last.reference_kelvin + 0.4, last.reference_seconds)
+    now = KnownMoment(last.reference_seconds, last.reference_kelvin + 0.4)
     branches = moved_to(now, branches, coefficients)
     warmer, colder = (
         read_value(board, replace(branches, reference_kelvin=now.kelvin + step), now.seconds)
@@ -202,12 +210,12 @@ def test_where_nothing_is_known_the_uncertainty_grows_with_temperature_and_age()
     measured = characterize(CorrectedCrossbar(board, measure_converters(board)))
     branches, coefficients = with_earlier(measured, [], CLASS)
     np.testing.assert_allclose(branches.branch_siemens, measured.branch_siemens, rtol=1e-12)
-    then = Moment(measured.reference_kelvin, measured.reference_seconds)
+    then = KnownMoment(measured.reference_seconds, measured.reference_kelvin)
     same = moved_to(then, branches, coefficients)
     np.testing.assert_allclose(same.uncertainty_siemens, measured.uncertainty_siemens, rtol=1e-9)
 
     def grown(kelvin, hours):
-        now = Moment(then.kelvin + kelvin, then.seconds + 3600 * hours)
+        now = KnownMoment(then.seconds + 3600 * hours, then.kelvin + kelvin)
         after = moved_to(now, branches, coefficients)
         square = after.uncertainty_siemens**2 - measured.uncertainty_siemens**2
         assert (

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.targets import MatrixError
-from calibration.tiles import MOST_TILES, NEGLIGIBLE, Tile, cut, tiles_to_program
+from calibration.errors import MatrixError
+from calibration.programming.tiles import MOST_TILES, NEGLIGIBLE, Tile, cut, tiles_to_program
 
 sides = st.integers(1, 40)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from calibration.crossbar import Crossbar
-from calibration.transfer import OverloadError, measure_transfer
+from calibration.errors import OverloadError
+from calibration.transfer.measure import measure_transfer
 from tests.simulator.boards import NO_NOISE, changed, small, switched_on, true_transfer
 
 SEED, VOLTS = 31, 15 / 16

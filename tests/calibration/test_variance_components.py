@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.variance_components import MeanSquare, fit_components, project
+from calibration.statistics.variance_components import MeanSquare, fit_components, project
 
 COLUMNS = 6
 POWERS = st.integers(-12, 3)

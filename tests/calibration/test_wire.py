@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.branches import characterize
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
+from calibration.branches.characterization import characterize
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
+from calibration.converters.range_gains import measure_ranges
 from calibration.crossbar import measuring_volts
-from calibration.ranges import measure_ranges
-from calibration.refinement import program
-from calibration.targets import choose_targets
-from calibration.transfer import TransferMeasurement, measure_transfer
-from calibration.wire import identify_wire, without_wire_drop
+from calibration.programming.refinement import program
+from calibration.programming.targets import choose_targets
+from calibration.transfer.measure import TransferMeasurement, measure_transfer
+from calibration.transfer.wires import identify_wire, without_wire_drop
 from kirchhoff import Wire, transfer_matrix
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset

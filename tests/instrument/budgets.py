@@ -5,17 +5,17 @@ from functools import cache
 
 import numpy as np
 
-from calibration import refinement
-from calibration.branches import characterize
-from calibration.budget import Budget, Products, predict_budget
-from calibration.converters import measure_converters
-from calibration.corrected import CorrectedCrossbar
+from calibration.branches.characterization import characterize
+from calibration.budget.causes import Budget, Products, predict_budget
+from calibration.budget.products import products_of
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.converters.measure import measure_converters
+from calibration.converters.range_gains import measure_ranges
 from calibration.crossbar import measuring_volts
-from calibration.noise import survey_noise, usual_settings
-from calibration.products import products_of
-from calibration.ranges import measure_ranges
-from calibration.targets import choose_targets
-from instrument.mvm import ProgrammedMatrix
+from calibration.noise.survey import survey_noise, usual_settings
+from calibration.programming import refinement
+from calibration.programming.targets import choose_targets
+from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.validation import validate
 from simulator.preset import load_preset
 from tests.instrument.in_process import as_driver

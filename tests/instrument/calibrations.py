@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from calibration.branches import BranchCalibration
-from instrument.store import BoardIdentity, Calibration
+from calibration.branches.characterization import BranchCalibration
+from instrument.board_calibration import BoardIdentity, Calibration
 from tests.calibration.calibrations import (
     coefficients_of,
     converters_of,

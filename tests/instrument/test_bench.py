@@ -6,8 +6,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from calibration.branches import BranchStatus
-from calibration.targets import MatrixError
+from calibration.branches.characterization import BranchStatus
+from calibration.errors import MatrixError
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import InstrumentError
 from instrument import open_bench

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.branches import BranchStatus
+from calibration.branches.characterization import BranchStatus
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.link import Link
 from instrument import open_bench
 from instrument.config import bench_toml
-from instrument.store import load_calibration
+from instrument.files.calibration import load_calibration
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
 from tests.simulator.boards import NO_NOISE, TINY, changed

@@ -16,9 +16,9 @@ from hypothesis.extra.numpy import arrays
 
 from instrument.config import BoardConfig, bench_toml, load_bench_config
 from instrument.errors import UsageError
-from instrument.inputs import check_inputs, load_array, random_inputs, random_matrix
-from instrument.reading import read_bytes
-from instrument.store import NOMINAL_OHMS, digest_of, load_calibration, save_calibration
+from instrument.files.arrays import check_inputs, load_array, random_inputs, random_matrix
+from instrument.files.calibration import NOMINAL_OHMS, digest_of, load_calibration, save_calibration
+from instrument.files.guarded import read_bytes
 from tests.instrument.calibrations import made_up_calibration
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=64)

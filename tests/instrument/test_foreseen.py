@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.budget import Budget, Row
+from calibration.budget.causes import Budget, Row
 from instrument.budget import Budgets
 from instrument.foreseen import FACTOR, unforeseen, unforeseen_in_words
 from instrument.validation import Validation

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from instrument.cli import console
-from instrument.cli.console import step
 from instrument.cli.logs import start_logging
 from instrument.interruption import Interrupted, Interruption
 from instrument.printable import printable, printable_values
+from instrument.terminal import step
 
 PACKAGES = "instrument", "drivers", "simulator", "calibration", "kirchhoff"
 RUN = "run", "--bench", "sim:8x4", "--matrix", "random"

@@ -5,12 +5,12 @@ from typing import cast
 import numpy as np
 import pytest
 
-from calibration.branches import characterize
-from calibration.refinement import program
-from calibration.targets import choose_targets
-from calibration.transfer import OverloadError
+from calibration.branches.characterization import characterize
+from calibration.errors import OverloadError
+from calibration.programming.refinement import program
+from calibration.programming.targets import choose_targets
 from drivers.crossbar_board import CrossbarBoard
-from instrument.mvm import ProgrammedMatrix
+from instrument.matrix.programmed import ProgrammedMatrix
 from tests.instrument.in_process import as_driver
 from tests.simulator.boards import small, switched_on
 

@@ -11,14 +11,14 @@ import pytest
 
 import instrument
 import ohmsum
-from calibration.targets import MatrixError
+from calibration.errors import MatrixError
 from drivers.errors import InstrumentError
 from instrument import Calibration, open_bench
+from instrument.board_calibration import why_expired
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from instrument.validation import validate
-from instrument.validity import why_expired
 from tests.instrument.calibrations import made_up_calibration
 
 RNG = np.random.default_rng(7)

@@ -22,36 +22,36 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from calibration.branches import BranchCalibration, BranchStatus
-from calibration.budget import Budget, Row
-from calibration.corrected import CorrectedCrossbar
-from calibration.coverage import Coverage
-from calibration.estimate import first_estimate
-from calibration.noise import NoiseSurvey
-from calibration.product_ranges import range_of_use
-from calibration.refinement import Programmed
-from calibration.sentinels import Watch
-from calibration.targets import Targets
-from calibration.transfer import TransferMeasurement
-from calibration.uncertainty import Estimate
-from calibration.wire import WireEstimate
+from calibration.branches.characterization import BranchCalibration, BranchStatus
+from calibration.budget.causes import Budget, Row
+from calibration.converters.corrected import CorrectedCrossbar
+from calibration.noise.survey import NoiseSurvey
+from calibration.programming.board_model import first_estimate
+from calibration.programming.precision_by_branches import PrecisionByBranches
+from calibration.programming.refinement import Programmed
+from calibration.programming.sentinels import Watch
+from calibration.programming.targets import Targets
+from calibration.statistics.measured_value import MeasuredValue
+from calibration.transfer.measure import TransferMeasurement
+from calibration.transfer.product_ranges import range_of_use
+from calibration.transfer.wires import WireEstimate
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
+from instrument.board_calibration import BoardIdentity, Calibration
 from instrument.budget import Budgets
 from instrument.digits import Classification
-from instrument.mvm import ProgrammedMatrix
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 from instrument.pipeline import Run
 from instrument.report import Circumstances, pictures, wording, write_report
 from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
-from instrument.results import Specification
-from instrument.store import BoardIdentity, Calibration
-from instrument.tiled import ProgrammedTile, TiledMatrix
+from instrument.results.document import Specification
 from instrument.validation import Checks, Scope, Validation
 from instrument.validation.cost import Cost
 from instrument.validation.hysteresis import Hysteresis
 from instrument.validation.linearity import Linearity, Superposition
+from instrument.validation.over_hours import IntermediatePrecision, Reprogrammed, Visit
 from instrument.validation.repeatability import Repeatability
-from instrument.validation.reproducibility import Reproducibility, Reprogrammed, Visit
 from kirchhoff import Wire
 from tests.calibration.calibrations import (
     coefficients_of,
@@ -170,7 +170,7 @@ def make_run(
         budgets=Budgets(budget, np.full(weights.shape[1], budget.relative_error), (budget,)),
         checks=make_checks(validation, error),
         calibration_expired=None,
-        coverage=Coverage(
+        coverage=PrecisionByBranches(
             branches_per_weight=2 * np.arange(1, board.branches + 1),
             median_bits=np.arange(1.0, board.branches + 1) * 2,
             worst_bits=np.arange(1.0, board.branches + 1) * 1.5,
@@ -203,7 +203,7 @@ def make_checks(validation: Validation, error: float) -> Checks:
         cost=Cost(15, SpentSeconds(settling=1e-3, integrating=20e-3, talking=4e-4), 2.7e-4),
         linearity=None,
         hysteresis=None,
-        reproducibility=None,
+        intermediate_precision=None,
         spent=SpentSeconds(0.3, 6.0, 0.1),
     )
 
@@ -224,7 +224,7 @@ def thorough(run: Run) -> Run:
             kinds={"uniform": run.validation} | checks.kinds,
             linearity=Linearity(superposition, superposition),
             hysteresis=Hysteresis(drawn(8), drawn(8), exact),
-            reproducibility=Reproducibility(
+            intermediate_precision=IntermediatePrecision(
                 visits=tuple(
                     Visit(
                         hours=hours,
@@ -433,11 +433,11 @@ def said_of_noise(survey: NoiseSurvey) -> dict[str, str]:
 def test_noise_is_told_in_the_units_of_data_sheets() -> None:
     survey = replace(
         survey_of(),
-        amplifier=Estimate(25 * 5.8e-9**2, 1e-17),
-        flicker=Estimate(-1e-18, 2e-18),
+        amplifier=MeasuredValue(25 * 5.8e-9**2, 1e-17),
+        flicker=MeasuredValue(-1e-18, 2e-18),
     )
     survey = replace(
-        survey, johnson=Estimate(survey.johnson_expected, survey.johnson_expected / 50)
+        survey, johnson=MeasuredValue(survey.johnson_expected, survey.johnson_expected / 50)
     )
     said = said_of_noise(survey)
     space = "\N{NO-BREAK SPACE}"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.resolution import (
+from calibration.converters.resolution import (
     FINEST_BITS,
     USUAL_ADC_BITS,
     USUAL_DAC_BITS,

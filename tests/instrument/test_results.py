@@ -103,7 +103,9 @@ def test_the_document(run_json, tmp_path):
     waited = document["calibration"]["settling"]["settle_seconds"]
     assert cost["bench_seconds"]["settling"] == pytest.approx(waited)
     assert cost["bench_seconds"]["integrating"] == pytest.approx(20e-3)
-    assert not {"linearity", "hysteresis", "reproducibility", "reprogrammed"} & set(validation)
+    assert not {"linearity", "hysteresis", "intermediate_precision", "reprogrammed"} & set(
+        validation
+    )
     assert "classification" not in document
     assert document["run"]["report"].startswith("results")
 
@@ -195,7 +197,7 @@ def test_thorough_and_over_hours(run_json, tmp_path):
     assert apart["relative_residual"] < shared["relative_residual"] < 2**-11
     assert validation["hysteresis"]["returns"] == 16
     assert validation["hysteresis"]["relative_difference"] < 2**-11
-    seen = validation["reproducibility"]
+    seen = validation["intermediate_precision"]
     assert [visit["hours"] for visit in seen] == pytest.approx([0, 0.05, 0.1, 0.15, 0.2], abs=1e-3)
     assert all(visit["bits"] >= 11 and visit["watched"]["bits"] >= 11 for visit in seen)
     assert validation["reprogrammed"]["bits"] >= 11
@@ -206,7 +208,7 @@ def test_thorough_and_over_hours(run_json, tmp_path):
         "repeatability",
         "linearity",
         "hysteresis",
-        "reproducibility",
+        "intermediate_precision",
         "reprogrammed",
     ):
         with np.load(tmp_path / "results" / f"{name}.npz") as kept:
@@ -297,5 +299,5 @@ def test_what_ends_the_hours_leaves_the_result_so_far(ohmsum, tmp_path, monkeypa
     assert "what was measured so far is in results" in ended.err
     document = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))
     assert document["validation"]["bits"] > 12
-    assert "reproducibility" not in document["validation"]
+    assert "intermediate_precision" not in document["validation"]
     assert document["budget"]["predicted_bits"] > 12

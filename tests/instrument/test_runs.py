@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from instrument.errors import FileNotWritten, UsageError
+from instrument.files.calibration import load_calibration
 from instrument.provenance import commit_of
 from instrument.runs import claim_folder
-from instrument.store import load_calibration
 
 ROOT = Path(__file__).parents[2]
 RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 
-from calibration.rows_read import RowsRead
+from calibration.branches.rows_read import RowsRead
 from drivers.crossbar_board import CrossbarBoard
 from instrument import open_bench
 from instrument.runs import claim_folder

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from calibration.sentinels import GainError
+from calibration.errors import GainError
 from drivers.errors import BoardChanged
 from instrument import open_bench
 from instrument.errors import UsageError

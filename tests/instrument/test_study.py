@@ -10,8 +10,8 @@ from functools import partial
 import pytest
 from distributed import LocalCluster
 
-from calibration.studies.bits import bits_study
 from calibration.studies.frame import gather
+from calibration.studies.theory.bits import bits_study
 from instrument.errors import UsageError
 from instrument.studies.kept import keeping
 from instrument.studies.run import findings_table

@@ -7,8 +7,8 @@ import pytest
 
 from instrument import open_bench
 from instrument.errors import UsageError
-from instrument.store import load_calibration, save_calibration
-from instrument.validation.reproducibility import wait_until
+from instrument.files.calibration import load_calibration, save_calibration
+from instrument.validation.over_hours import wait_until
 from tests.instrument.calibrations import made_up_calibration
 
 

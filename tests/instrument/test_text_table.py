@@ -11,8 +11,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import sparse
 
 from instrument.errors import UsageError
-from instrument.inputs import load_array
-from instrument.text_table import decoded, read_table
+from instrument.files.arrays import load_array
+from instrument.files.text_table import decoded, read_table
 
 W = np.array([[0.5, -0.25, 1.0], [0.125, 0.75, -1.0]])
 
@@ -170,7 +170,7 @@ def test_what_people_have(text, values):
 def test_what_was_taken_is_said(tmp_path, caplog):
     path = tmp_path / "de.csv"
     path.write_bytes("\ufeff;a;b\r\nx;0,5;1\r\ny;0,25;1\r\n".encode())
-    caplog.set_level("INFO", "instrument.inputs")
+    caplog.set_level("INFO", "instrument.files.arrays")
     load_array(path)
     (said,) = caplog.messages
     assert said == (

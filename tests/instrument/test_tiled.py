@@ -9,20 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.estimate import first_estimate
-from calibration.pairs import board_pattern
-from calibration.product_ranges import range_of_use
-from calibration.refinement import Programmed
-from calibration.targets import Targets
-from calibration.tiles import Tile, cut
-from calibration.transfer import TransferMeasurement
-from calibration.wire import WireEstimate
+from calibration.programming.board_model import first_estimate
+from calibration.programming.pairs import board_pattern
+from calibration.programming.refinement import Programmed
+from calibration.programming.targets import Targets
+from calibration.programming.tiles import Tile, cut
+from calibration.transfer.measure import TransferMeasurement
+from calibration.transfer.product_ranges import range_of_use
+from calibration.transfer.wires import WireEstimate
 from drivers.patterns import pattern_crc
 from instrument import open_bench
-from instrument.budget import budgets_of, load_budget
+from instrument.budget import budgets_of
 from instrument.config import bench_toml
-from instrument.mvm import ProgrammedMatrix
-from instrument.tiled import BATCH_VECTORS, ProgrammedTile, TiledMatrix
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import BATCH_VECTORS, ProgrammedTile, TiledMatrix
+from instrument.results.budget import load_budget
 from instrument.validation import compare, validate
 from instrument.validation.hysteresis import leave_and_return
 from kirchhoff import Wire
@@ -230,7 +231,7 @@ def test_a_thorough_run_of_several_tiles(ohmsum):
     scatter = validation["repeatability"]["relative_scatter"]["1"]
     assert validation["linearity"]["rows_apart"]["relative_nonlinearity"] < 4 * scatter
     assert validation["hysteresis"]["relative_difference"] < 2 * scatter
-    assert len(validation["reproducibility"]) == 5
+    assert len(validation["intermediate_precision"]) == 5
 
 
 def test_tiles_without_weights_take_no_time(ohmsum, tmp_path):

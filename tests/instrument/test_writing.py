@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from instrument.errors import FileNotWritten
-from instrument.writing import write_arrays, write_json, write_text, write_whole
+from instrument.files.writing import write_arrays, write_json, write_text, write_whole
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-from calibration.refinement import Programmed
-from calibration.tiles import Tile
-from instrument.mvm import ProgrammedMatrix
-from instrument.tiled import ProgrammedTile, TiledMatrix
+from calibration.programming.refinement import Programmed
+from calibration.programming.tiles import Tile
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 
 
 def alone(matrix: ProgrammedMatrix) -> TiledMatrix:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import kirchhoff
-from simulator.board import SimulatedBoard
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.command_set import SimulatedBoard
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.resistors import draw_branches

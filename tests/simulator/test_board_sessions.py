@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import crossbar
+from simulator import electronics
 from simulator.faults.plan import FaultPlan
 from simulator.servers.session import converse
 from simulator.steps import finish
@@ -345,7 +345,7 @@ def test_steps_are_the_same_readings_as_all_at_once(monkeypatch):
 
     board, whole = readings()
     columns = board.crossbar.columns
-    monkeypatch.setattr(crossbar, "STEP_CURRENTS", 9 * columns)
+    monkeypatch.setattr(electronics, "STEP_CURRENTS", 9 * columns)
     _, in_steps = readings()
     lengths = [40 * columns, 40 * columns, 3 * 12 * columns]
     assert len(whole) == len(in_steps)

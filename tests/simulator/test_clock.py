@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from tests.simulator.boards import small, switched_on
 
 APERTURE, DELAY = 0.02, 0.001

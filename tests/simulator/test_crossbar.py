@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kirchhoff
-from simulator.crossbar import NO_BRANCH
+from simulator.electronics import NO_BRANCH
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.resistors import draw_branches
 from tests.simulator.boards import NO_GAIN, NO_NOISE, changed, small, switched_on

@@ -7,7 +7,7 @@ import pytest
 
 from kirchhoff import Wire, transfer_matrix
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.parts.resistors import nominal_ohms
 from simulator.preset import EFFECTS, PresetError, load_preset
 

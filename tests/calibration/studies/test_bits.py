@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.studies.banks import BANKS
-from calibration.studies.bits import bits_study, counts_every, measure
 from calibration.studies.fits import straight_line
 from calibration.studies.frame import CHUNK, Chunk, gather, split
+from calibration.studies.theory.bits import bits_study, counts_every, measure
 
 
 @pytest.fixture(scope="module")

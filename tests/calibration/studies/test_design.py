@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from calibration.studies.design import Parts, draw_lot, pair_bits
-from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
-from calibration.studies.search import (
+from calibration.studies.design.parts import Parts, draw_lot, pair_bits
+from calibration.studies.design.search import (
     OURS,
     Goal,
     default_effort,
@@ -20,6 +19,7 @@ from calibration.studies.search import (
     rules_of_thumb,
     search,
 )
+from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
 
 PARTS = Parts(
     branches=5,

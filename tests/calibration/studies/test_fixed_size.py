@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.studies.fixed_size import (
+from calibration.studies.frame import Chunk, gather
+from calibration.studies.theory.fixed_size import (
     CASES,
     SEARCHES,
     Moments,
@@ -17,7 +18,6 @@ from calibration.studies.fixed_size import (
     fixed_size_study,
     measure,
 )
-from calibration.studies.frame import Chunk, gather
 
 
 def moments(weights):

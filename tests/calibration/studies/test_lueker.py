@@ -3,7 +3,7 @@
 import pytest
 
 from calibration.studies.frame import gather
-from calibration.studies.lueker import lueker_study
+from calibration.studies.theory.lueker import lueker_study
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from calibration.studies.frame import Chunk, gather
-from calibration.studies.partition import (
+from calibration.studies.theory.partition import (
     critical_kappa,
     expected_perfect,
     measure,

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from calibration.studies.bits import measure
 from calibration.studies.frame import Chunk
-from calibration.studies.poisson import (
+from calibration.studies.theory.bits import measure
+from calibration.studies.theory.poisson import (
     at_least_one,
     bits_reached,
     uniform_every,

@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from calibration.studies.frame import Chunk, gather
-from calibration.studies.poisson import uniform_random
-from calibration.studies.pruning import NEAREST, SUBSET, measure, nearest_bits, pruning_study
+from calibration.studies.theory.poisson import uniform_random
+from calibration.studies.theory.pruning import NEAREST, SUBSET, measure, nearest_bits, pruning_study
 
 
 def errors(case, n, instances=2000):

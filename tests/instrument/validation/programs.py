@@ -4,12 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from calibration import refinement, targets
-from calibration.branches import characterize
+from calibration.branches.characterization import characterize
 from calibration.crossbar import measuring_volts
-from instrument.mvm import ProgrammedMatrix
-from instrument.tiled import TiledMatrix
-from simulator.crossbar import SimulatedCrossbar
+from calibration.programming import refinement, targets
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import TiledMatrix
+from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
 from tests.instrument.in_process import as_driver
 from tests.instrument.tiled import alone, changed, programmed_of

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from calibration.sentinels import Watch
+from calibration.programming.sentinels import Watch
 from drivers.errors import InstrumentError
 from instrument import open_bench
+from instrument.validation.over_hours import Visit, reprogram, visits, wait_until
 from instrument.validation.products import Validation, validate
-from instrument.validation.reproducibility import Visit, reprogram, visits, wait_until
 from tests.instrument.validation.programs import weights_of
 
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (100, 8))

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.clock import Clock
-from simulator.crossbar import SimulatedCrossbar
+from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import PlanError
 from tests.simulator.boards import NO_NOISE, changed, small
 from tests.simulator.faults.plans import plan_of

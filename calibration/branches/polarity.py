@@ -1,0 +1,165 @@
+"""What the second polarity tells: a noise that needs no repetition, and every wild reading.
+
+Where a half difference (I₊ − I₋)/2 holds the conductance, the half sum
+
+    (I₊ + I₋)/2 = z + S·d
+
+holds nothing but offsets: z of the column's amplifier, d the offset voltage of row and column
+across the conductance S of the probe. All points of a crosspoint share these two, so that what is
+left is noise alone, as large as that of the half difference. And a wild reading cannot hide: it
+moves the half sum by as much as the half difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.arrays import Bools, Floats
+from calibration.statistics import MEDIAN_OF_CHI_SQUARED, column_median, line_upwards
+
+WILD = 6.0
+"""Standard deviations of its half sum beyond which a pair of readings is wild. Of 10⁶ good pairs
+none is, by the normal distribution."""
+LEAST_NOISE_SHARE = 0.1
+"""Of the columns' mean variance: no column is quieter than that."""
+LEAST_FREEDOM = 1e-9
+LEAST_LEFT = 0.1
+"""A point of which the fit leaves less says nothing of the noise."""
+
+
+@dataclass
+class NoiseTally:
+    """Squares of what half sums differ by from their offsets, summed over rows."""
+
+    squares: Floats
+    """(points, columns)"""
+    freedom: Floats
+    """(points, columns): degrees of freedom in each sum."""
+    signal: Floats
+    """(points,): square of the current that was read, ampere²: the mean over the columns."""
+
+    def fit(self) -> tuple[Floats, float]:
+        """Return the variance of one pair's half difference that does not depend on the signal,
+        (columns,), ampere², and the relative variance of what grows with it.
+
+        Least squares of `variance = a² + b²·I²` over the points, each weighted by its degrees of
+        freedom, then a column by column.
+        """
+        weight = self.freedom.sum(axis=1)
+        seen = self.squares.sum(axis=1) / np.maximum(weight, LEAST_FREEDOM)
+        if not seen.any():
+            return np.zeros(self.squares.shape[1]), 0.0
+        usual = float(seen.max())
+        expected = np.full(len(seen), usual)
+        for _ in range(3):
+            additive, relative = line_upwards(self.signal, seen, weight / expected**2)
+            expected = np.maximum(additive + relative * self.signal, 1e-3 * usual)
+        column_weight = self.freedom / expected[:, None] ** 2
+        rest = self.squares - self.freedom * relative * self.signal[:, None]
+        each = (rest / expected[:, None] ** 2).sum(axis=0)
+        told = np.maximum(column_weight.sum(axis=0), LEAST_FREEDOM / usual**2)
+        return np.maximum(each / told, LEAST_NOISE_SHARE * additive), relative
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Pairs of readings of some rows, after the wild ones were found."""
+
+    half_differences: Floats
+    """(rows, points, columns): mean over the good pairs, ampere; NaN where there is none."""
+    wild: Bools
+    """(rows, points, pairs, columns)"""
+    noise: NoiseTally
+
+
+def judge_pairs(
+    plus: Floats,
+    minus: Floats,
+    additive_variance: Floats,
+    relative_variance: float,
+    unjudged: Bools,
+) -> Judged:
+    """Find wild readings among pairs of both polarities (rows, points, pairs, columns), ampere.
+
+    The variances are those of one half difference: (columns,), ampere², and relative to the current
+    squared. Where the usual pair scatters by more, all are believed to. Points `unjudged` (rows,
+    points) are taken as they are: what is read beside a short obeys no offset.
+
+    The offsets of each crosspoint are fitted by slopes of pairs of points far apart in current and
+    medians (Theil 1950), which a wild reading does not move, and then by weighted least squares
+    without the wild ones.
+    """
+    rows, points, pairs, columns = plus.shape
+    half_difference, half_sum = (plus - minus) / 2, (plus + minus) / 2
+    judged = np.isfinite(half_sum) & ~unjudged[:, :, None, None]
+
+    def cells(values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Crosspoints first, their points and pairs last."""
+        return np.moveaxis(values, 3, 1).reshape(rows, columns, points * pairs)
+
+    seen = np.asarray(cells(judged), dtype=bool)
+    s = np.where(seen, np.abs(cells(half_difference)), np.nan)
+    e = np.where(seen, cells(half_sum), np.nan)
+    sigma = np.sqrt(additive_variance[None, :, None] + relative_variance * np.nan_to_num(s) ** 2)
+    slope, zero = _resistant_line(s, e)
+    misfit = np.abs(e - zero - slope * s) / sigma
+    usual = column_median(misfit.reshape(-1) ** 2) / MEDIAN_OF_CHI_SQUARED
+    limit = WILD * sigma * np.sqrt(max(1.0, float(np.nan_to_num(usual))))
+    residual, _ = _line_residual(s, e, seen & (misfit * sigma <= limit), sigma)
+    wild = seen & (np.abs(residual) > limit)
+    residual, left = _line_residual(s, e, seen & ~wild, sigma)
+
+    is_wild = np.moveaxis(wild.reshape(rows, columns, points, pairs), 1, 3)
+    usable = np.isfinite(half_difference) & ~is_wild
+    count = usable.sum(axis=2)
+    mean = np.where(usable, half_difference, 0.0).sum(axis=2) / np.maximum(count, 1)
+    mean = np.where(count > 0, mean, np.nan)
+
+    tells = seen & ~wild & (left > LEAST_LEFT)
+
+    def over_rows(values: Floats) -> Floats:
+        held = np.where(tells, values, 0.0).sum(axis=0)
+        return np.asarray(held.reshape(columns, points, pairs).sum(axis=2).T)
+
+    freedom = over_rows(left)
+    told = over_rows(np.ones_like(left)).sum(axis=1)
+    signal = over_rows(np.nan_to_num(s) ** 2).sum(axis=1) / np.maximum(told, 1)
+    return Judged(mean, is_wild, NoiseTally(over_rows(residual**2), freedom, signal))
+
+
+def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
+    """Return slope and intercept (…, 1) of e over s (…, points), each the median of its kind."""
+    order = np.argsort(np.where(np.isfinite(s), s, np.inf), axis=-1, kind="stable")
+    s, e = np.take_along_axis(s, order, axis=-1), np.take_along_axis(e, order, axis=-1)
+    count = np.isfinite(e).sum(axis=-1, keepdims=True)
+    half = count // 2
+    first = np.arange(s.shape[-1])
+    partner = np.minimum(first + count - half, s.shape[-1] - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        slopes = (np.take_along_axis(e, partner, axis=-1) - e) / (
+            np.take_along_axis(s, partner, axis=-1) - s
+        )
+    pairs = np.isfinite(slopes) & (first < half)
+    slope = np.nan_to_num(column_median(np.where(pairs, slopes, np.nan)))[..., None]
+    return slope, np.nan_to_num(column_median(e - slope * s))[..., None]
+
+
+def _line_residual(s: Floats, e: Floats, good: Bools, sigma: Floats) -> tuple[Floats, Floats]:
+    """Return residuals of e from the weighted line through the good points, and the share of its
+    variance that the fit leaves each, 1 − leverage; arrays (…, points).
+    """
+    weight = np.where(good, 1 / sigma**2, 0.0)
+    s, e = np.nan_to_num(s), np.nan_to_num(e)
+    total = weight.sum(axis=-1, keepdims=True)
+    total = np.where(total > 0, total, 1.0)
+    middle = (weight * s).sum(axis=-1, keepdims=True) / total
+    level = (weight * e).sum(axis=-1, keepdims=True) / total
+    away = s - middle
+    moment = (weight * away**2).sum(axis=-1, keepdims=True)
+    moment = np.where(moment > 0, moment, np.inf)
+    slope = (weight * away * (e - level)).sum(axis=-1, keepdims=True) / moment
+    leverage = weight * (1 / total + away**2 / moment)
+    return e - level - slope * away, 1 - leverage

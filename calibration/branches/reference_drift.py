@@ -1,0 +1,221 @@
+"""Drift while the board is measured: a reference branch, read again and again between the rows.
+
+All conductances move together with the temperature, by some 100 ppm/K, and apart from one another
+by their own coefficients. The reference is one branch number of one row in every column. The mean
+over the columns tells the common part, which is taken out of every row; the scatter between the
+columns tells how far branches drift apart, which stays as an uncertainty of each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.arrays import Bools, Floats
+from calibration.crossbar import Crossbar
+from calibration.statistics import line_upwards, robust_mean
+
+LIVE = 0.25, 4.0
+"""Of the nominal current: what a branch that works conducts."""
+LEAST_LIVE_SHARE = 0.5
+"""Of the columns: fewer live ones are no reference."""
+ROWS_TRIED = 8
+SETTLED_SECONDS = 20e-3
+"""Delay with which a reference is looked for, if the board's own is not longer."""
+TCR_PER_KELVIN = 100e-6
+"""Thick-film class; believed only where there is no reference."""
+MOST_DRIFT = 0.01
+"""A reference that is off by more has failed, not drifted."""
+LEAST_NOISE = 1e-12
+STANDS_OUT = 3.0
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The branch that is read again and again."""
+
+    row: int
+    branch: int
+    columns: Bools
+    """(columns,): where it conducts as it should."""
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """One reading of the reference."""
+
+    seconds: float
+    """On the board's clock, when the reading ended."""
+    kelvin: float
+    """What the board's sensor said then."""
+    siemens: Floats
+    """(columns,): half difference over the row voltage; NaN where overloaded."""
+
+
+@dataclass(frozen=True)
+class DriftTrack:
+    """How the board drifted; relative changes against the mean over the run."""
+
+    seconds: Floats
+    """(brackets,), ascending"""
+    kelvin: Floats
+    """(brackets,)"""
+    common: Floats
+    """(brackets,): best estimate of the common drift."""
+    common_covariance: Floats
+    """(brackets, brackets) of `common`."""
+    walk: float
+    """Variance of the common drift's increments, per second."""
+    own_floor: float
+    own_slope: float
+    """A branch drifts for itself by a standard deviation of √(floor² + (slope · common)²)."""
+
+    @property
+    def peak_to_peak(self) -> float:
+        """Largest less smallest common drift."""
+        return float(np.ptp(self.common))
+
+    def common_at(self, seconds: Floats) -> tuple[Floats, Floats]:
+        """Return common drift and its variance, both (times,), at some times (times,).
+
+        Linear between two brackets, as the conditional mean of a random walk is; between them the
+        walk itself adds `s(1 − s)·Δ²`, s the position and Δ² what a step has to be expected to be:
+        by the rate of all steps, or by the step seen just there if that stands out of them.
+        """
+        weights, bridges = self.errors_at(seconds)
+        variance = np.einsum("ti,ij,tj->t", weights, self.common_covariance, weights)
+        return weights @ self.common, variance + np.diagonal(bridges)
+
+    def errors_at(self, seconds: Floats) -> tuple[Floats, Floats]:
+        """Return what the common drift at some times (times,) is uncertain by: the weights (times,
+        brackets) with which the errors of `common` enter, and the covariance (times, times) of what
+        the walk does between two brackets (Brownian bridge): `min(s, t)(1 − max(s, t))·Δ²` for two
+        times at the shares s and t of the same interval.
+        """
+        last = max(0, len(self.seconds) - 2)
+        before = np.clip(np.searchsorted(self.seconds, seconds) - 1, 0, last)
+        after = np.minimum(before + 1, len(self.seconds) - 1)
+        length = self.seconds[after] - self.seconds[before]
+        share = np.clip(
+            (seconds - self.seconds[before]) / np.where(length > 0, length, 1.0), 0.0, 1.0
+        )
+        weights = np.zeros((len(seconds), len(self.seconds)))
+        index = np.arange(len(seconds))
+        np.add.at(weights, (index, before), 1 - share)
+        np.add.at(weights, (index, after), share)
+        usual, seen = self.walk * length, (self.common[after] - self.common[before]) ** 2
+        step = np.where(seen > STANDS_OUT**2 * usual, seen, usual)
+        together = np.equal.outer(before, before) * step
+        bridges = np.minimum.outer(share, share) * (1 - np.maximum.outer(share, share))
+        return weights, together * bridges
+
+    def own_at(self, seconds: Floats) -> Floats:
+        """Return the standard deviation (times,) of what a branch drifts for itself."""
+        common, _ = self.common_at(seconds)
+        return np.sqrt(self.own_floor**2 + (self.own_slope * common) ** 2)
+
+
+def find_reference(
+    board: Crossbar, nominal_siemens: Floats, volts: float, aperture_seconds: float
+) -> Reference | None:
+    """Return a reference on the strongest branch of the row nearest to the middle where every
+    column has a live one, otherwise the best of eight rows: with the fewest that overload, and the
+    most live ones. None where even that has too few.
+
+    Leaves a short aperture and a long delay set.
+    """
+    delay_seconds = max(SETTLED_SECONDS, board.delay_seconds)
+    board.configure(aperture_seconds=aperture_seconds, delay_seconds=delay_seconds)
+    branch = int(np.argmax(nominal_siemens))
+    rows = np.unique(np.linspace(0, board.rows - 1, min(ROWS_TRIED, board.rows)).round())
+    best = None
+    for row in sorted(rows.astype(int), key=lambda row: abs(2 * row + 1 - board.rows)):
+        amperes = board.scan(np.full(2, row), np.full(2, branch), np.array([volts, -volts]))[:, 0]
+        share = (amperes[0] - amperes[1]) / (2 * volts * nominal_siemens[branch])
+        live = (share > LIVE[0]) & (share < LIVE[1])
+        # Columns that overload do so in every row, or there is a short in this one: it draws the
+        # row's voltage down for all.
+        rank = -int(np.isnan(share).sum()), int(live.sum())
+        if best is None or rank > best[0]:
+            best = rank, Reference(int(row), branch, live)
+        if live.all():
+            break
+    assert best is not None
+    reference = best[1]
+    return reference if reference.columns.mean() >= LEAST_LIVE_SHARE else None
+
+
+def track_drift(
+    brackets: list[Bracket], additive: float, proportional: float, columns: Bools | None
+) -> DriftTrack:
+    """Return how a board drifted, from the readings of its reference in time order.
+
+    `additive` and `proportional` are the relative standard deviations of one of them: the first is
+    each column's own, the second common to all (it comes with the row voltage). The common drift is
+    smoothed as a random walk seen through noise, its rate from the increments; `columns` is where
+    the reference is live, None where there is none: then the sensor has to do, and the class of the
+    parts says what a kelvin does.
+    """
+    seconds = np.array([bracket.seconds for bracket in brackets])
+    kelvin = np.array([bracket.kelvin for bracket in brackets])
+    if columns is not None:
+        siemens = np.array([bracket.siemens[columns] for bracket in brackets])
+        siemens = siemens[:, np.isfinite(siemens).any(axis=0)]
+        ratio = siemens / np.nanmedian(siemens, axis=0) - 1
+        good = np.nan_to_num(np.abs(np.nanmedian(ratio, axis=1)), nan=np.inf) < MOST_DRIFT
+        if good.sum() >= 2:
+            return _from_reference(seconds[good], kelvin[good], ratio[good], additive, proportional)
+    by_sensor = TCR_PER_KELVIN * (kelvin - kelvin.mean())
+    return DriftTrack(
+        seconds=seconds,
+        kelvin=kelvin,
+        common=np.zeros(len(seconds)),
+        common_covariance=np.outer(by_sensor, by_sensor),
+        walk=0.0,
+        own_floor=0.0,
+        own_slope=0.0,
+    )
+
+
+def _from_reference(
+    seconds: Floats, kelvin: Floats, ratio: Floats, additive: float, proportional: float
+) -> DriftTrack:
+    seen, spread, count = robust_mean(ratio, axis=1)
+    noise_variance = proportional**2 + additive**2 / np.maximum(count, 1) + LEAST_NOISE**2
+    steps, lengths = np.diff(seen), np.diff(seconds)
+    excess = (steps**2).sum() - (noise_variance[1:] + noise_variance[:-1]).sum()
+    walk = max(0.0, float(excess / lengths.sum()))
+
+    # Conditional mean of level + walk given what was seen; the level is unknown (generalized least
+    # squares), and in the end only what differs from the mean over the run matters.
+    since = seconds - seconds[0]
+    prior = walk * np.minimum.outer(since, since)
+    total = prior + np.diag(noise_variance)
+    ones = np.ones(len(seen))
+    inverse = np.linalg.inv(total)
+    level = float(ones @ inverse @ seen / (ones @ inverse @ ones))
+    smoother = prior @ inverse
+    remove_level = np.eye(len(seen)) - np.outer(ones, ones @ inverse) / (ones @ inverse @ ones)
+    common = level + smoother @ (seen - level)
+    gain = smoother @ remove_level
+    covariance = (np.eye(len(seen)) - gain) @ prior @ (np.eye(len(seen)) - gain).T + (
+        gain * noise_variance
+    ) @ gain.T
+    centre = np.eye(len(seen)) - 1 / len(seen)
+
+    own = spread**2 - additive**2
+    floor = slope = 0.0
+    # What does not stand out from the noise of the reference is not there.
+    chance = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
+    if own.mean() > STANDS_OUT * chance:
+        floor, slope = line_upwards((centre @ common) ** 2, own)
+    return DriftTrack(
+        seconds=seconds,
+        kelvin=kelvin,
+        common=centre @ common,
+        common_covariance=centre @ covariance @ centre.T,
+        walk=walk,
+        own_floor=float(np.sqrt(floor)),
+        own_slope=float(np.sqrt(slope)),
+    )

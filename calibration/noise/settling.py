@@ -1,0 +1,59 @@
+"""Settling: what readings miss that are taken soon after the rows have moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.arrays import Floats
+from calibration.statistics import MeasuredValue
+
+CLEAR = 5.0
+"""Standard uncertainties that a share must exceed for its logarithm to be used."""
+
+
+@dataclass(frozen=True)
+class Settling:
+    """Shares of a change that readings miss."""
+
+    at_once: MeasuredValue
+    """Of a reading without a delay."""
+    seconds: MeasuredValue
+    """Time constant of the exponential; 0, as uncertain as the longest delay, where fewer than two
+    delays showed anything.
+    """
+    left: MeasuredValue
+    """At the delay in use, as the exponential foresees it, or as it is seen where there is none."""
+    left_seen: MeasuredValue
+    """At the delay in use, as read against a delay twice as long."""
+
+
+def find_settling(
+    delay_seconds: Floats, missing: Floats, uncertainty: Floats, in_use_seconds: float
+) -> Settling:
+    """Return what is left at the delay in use, from shares that are missing after several delays.
+
+    All are (delays,). Delays ascend from 0; the last is the one that `missing` is relative to, the
+    last but one is as long as the one in use or longer. A straight line through the logarithms,
+    weighted by their uncertainties, is the exponential. What settles more slowly and weakly than
+    that shows in `left_seen` alone.
+    """
+    at_once = MeasuredValue(float(missing[0]), float(uncertainty[0]))
+    left_seen = MeasuredValue(float(missing[-2]), float(uncertainty[-2]))
+    clear = missing > CLEAR * uncertainty
+    if clear.sum() < 2:
+        unknown = MeasuredValue(0.0, float(delay_seconds[-1]))
+        return Settling(at_once, unknown, left_seen, left_seen)
+    design = np.stack([np.ones(clear.sum()), -delay_seconds[clear]], axis=1)
+    weights = (missing[clear] / uncertainty[clear]) ** 2
+    covariance = np.linalg.inv(design.T @ (weights[:, None] * design))
+    start, rate = covariance @ (design.T @ (weights * np.log(missing[clear])))
+    ahead = np.array([1.0, -in_use_seconds])
+    left = float(np.exp(start - rate * in_use_seconds))
+    return Settling(
+        at_once=at_once,
+        seconds=MeasuredValue(float(1 / rate), float(np.sqrt(covariance[1, 1]) / rate**2)),
+        left=MeasuredValue(left, left * float(np.sqrt(ahead @ covariance @ ahead))),
+        left_seen=left_seen,
+    )

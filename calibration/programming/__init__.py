@@ -1,0 +1,38 @@
+"""Steps 5 and 6: targets, the model of the board, the loop that programs it, sentinels."""
+
+from calibration.programming.moves import make_moves
+from calibration.programming.pairs import differences
+from calibration.programming.precision_by_branches import PrecisionByBranches, bits_against_branches
+from calibration.programming.refinement import Programmed, program, reprogram
+from calibration.programming.sentinels import WATCH_SECONDS, Watch, watch, watched
+from calibration.programming.targets import (
+    REACH_FRACTION,
+    SMALLEST_SCALABLE,
+    Targets,
+    check_matrix,
+    choose_targets,
+    real_array,
+)
+from calibration.programming.tiles import Tile, tiles_to_program
+
+__all__ = [
+    "REACH_FRACTION",
+    "SMALLEST_SCALABLE",
+    "WATCH_SECONDS",
+    "PrecisionByBranches",
+    "Programmed",
+    "Targets",
+    "Tile",
+    "Watch",
+    "bits_against_branches",
+    "check_matrix",
+    "choose_targets",
+    "differences",
+    "make_moves",
+    "program",
+    "real_array",
+    "reprogram",
+    "tiles_to_program",
+    "watch",
+    "watched",
+]

@@ -1,0 +1,120 @@
+"""Targets: a signed matrix becomes conductance differences of column pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.arrays import Floats
+from calibration.branches import BranchCalibration
+from calibration.errors import MatrixError
+from calibration.records import Record
+
+REACH_FRACTION = 0.5
+"""Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half
+of their range.
+"""
+
+SMALLEST_SCALABLE = 1e-100
+"""Largest weights below this, or above its inverse, would leave binary64 on the way to siemens. An
+output whose largest weight is below it asks for nothing.
+"""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Targets(Record):
+    """What the pairs of a board shall conduct."""
+
+    difference_siemens: Floats
+    """(rows, outputs) of the matrix: wanted G₊ − G₋."""
+    scale_siemens: Floats
+    """(outputs,): siemens for a weight of one. Each output is divided by its own, digitally, so
+    that one of small weights uses its conductances as fully as one of large weights.
+    """
+    total_siemens: float
+    """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights.
+    """
+
+
+def check_matrix(weights: object) -> Floats:
+    """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is
+    wrong with it.
+    """
+    matrix = real_array(weights, "a matrix")
+    if matrix.ndim != 2:
+        raise MatrixError(f"a matrix has 2 dimensions (rows, outputs), not {matrix.ndim}")
+    if 0 in matrix.shape:
+        raise MatrixError(f"a matrix of {matrix.shape[0]} × {matrix.shape[1]} is empty")
+    largest = largest_magnitude(matrix)
+    if not np.isfinite(largest):
+        row, output = np.argwhere(~np.isfinite(matrix))[0]
+        raise MatrixError(f"row {row + 1}, output {output + 1} is {matrix[row, output]}")
+    if not largest:
+        raise MatrixError("all weights are zero: nothing to scale by")
+    if not SMALLEST_SCALABLE <= largest <= 1 / SMALLEST_SCALABLE:
+        raise MatrixError(f"the largest weight is {largest:g}: too far from 1 to scale by")
+    return matrix
+
+
+def real_array(values: object, name: str) -> Floats:
+    """Return a copy of real numbers of any shape as float64, or raise MatrixError that begins with
+    `name`: complex numbers, text, objects, and what is masked are none.
+    """
+    if not isinstance(values, np.ndarray) and hasattr(values, "toarray"):
+        raise MatrixError(f"{name} is a dense array, not a {type(values).__name__}: .toarray()")
+    if np.ma.is_masked(values):
+        raise MatrixError(f"{name} holds masked values: fill them first")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:  # rows of different lengths
+        raise MatrixError(f"{name} is a regular array of numbers ({error})") from error
+    if array.dtype == object and array.size:
+        raise MatrixError(f"{name} holds real numbers, not {type(array.flat[0]).__name__}")
+    if array.dtype.kind not in "biuf":
+        raise MatrixError(f"{name} holds real numbers, not {array.dtype}")
+    with np.errstate(over="ignore"):  # infinity then, which is refused in words
+        return array.astype(np.float64)
+
+
+def largest_magnitude(matrix: Floats) -> float:
+    """Return the largest |element|, NaN if one is NaN; without a temporary matrix."""
+    return float(np.maximum(matrix.max(), -matrix.min()))
+
+
+def choose_targets(weights: Floats, calibration: BranchCalibration) -> Targets:
+    """Choose the scale of every output, and with it the conductance difference of every pair, for
+    weights (rows, outputs).
+
+    The scale of an output is the largest that keeps each of its weights within half of what its own
+    pair reaches. Pairs that have lost half of the usual reach or more do not count as long as the
+    output has others, lest one bad crosspoint cost these their precision; they are programmed as
+    near as they come. An output that asks for nothing, or of which no pair reaches anything, takes
+    the median of the other outputs' scales.
+
+    Raises MatrixError where no pair that is needed can reach anything.
+    """
+    rows, outputs = weights.shape
+    usable = np.where(calibration.usable, calibration.branch_siemens, 0.0)[:rows, : 2 * outputs]
+    sums = usable.sum(axis=2)
+    baseline = calibration.open_siemens[:rows, : 2 * outputs]
+    plus, minus = sums[:, 0::2], sums[:, 1::2]
+    shift = baseline[:, 0::2] - baseline[:, 1::2]
+    reach = np.where(weights > 0, plus + shift, minus - shift)
+    works = np.where(weights > 0, plus, minus) > 0
+    reaching = (weights != 0) & works & (reach > 0)
+    healthy = reaching & (reach > np.median(reach) / 2)
+    if not reaching.any():
+        raise MatrixError("no crosspoint under a weight has a working branch")
+    counts = np.where(healthy.any(axis=0), healthy, reaching)
+    per_siemens = np.abs(weights) / np.where(counts, reach, np.inf)
+    largest = per_siemens.max(axis=0)
+    scaled = (largest > 0) & (np.abs(weights).max(axis=0) >= SMALLEST_SCALABLE)
+    if not scaled.any():
+        raise MatrixError("the weights whose crosspoints work are too small to scale by")
+    scale = REACH_FRACTION / np.where(scaled, largest, np.median(largest[scaled]))
+    return Targets(
+        difference_siemens=weights * scale,
+        scale_siemens=scale,
+        total_siemens=float(np.median(plus + minus)) / 2,
+    )

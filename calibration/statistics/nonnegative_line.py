@@ -1,0 +1,36 @@
+"""A straight line that neither starts below zero nor falls: how variances add up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from calibration.arrays import Floats
+
+ALIKE = 1e-13
+"""Of the largest that it can be: determinant of the normal equations of points that are alike."""
+
+
+def line_upwards(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[float, float]:
+    """Return intercept and slope of `y = intercept + slope·x` by weighted least squares, both ≥ 0.
+
+    `x` (≥ 0), `y` and `weight` (> 0; all 1 if None) are (points,). The slope is 0 where all of `x`
+    are alike. A sum of squares is least where both coefficients are free if neither is negative
+    there, and on one of the two edges of the quadrant otherwise: of Lawson and Hanson's active sets
+    (Solving Least Squares Problems, chapter 23) two unknowns have but these.
+    """
+    weight = np.ones(len(x)) if weight is None else weight
+    scale = float(x.max()) or 1.0
+    terms = np.stack([np.ones(len(x)), x / scale])
+    normal, right = (terms * weight) @ terms.T, (terms * weight) @ y
+    determinant = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
+    if determinant <= ALIKE * normal[0, 0] * normal[1, 1]:
+        return max(0.0, float(right[0] / normal[0, 0])), 0.0
+    intercept = (normal[1, 1] * right[0] - normal[0, 1] * right[1]) / determinant
+    slope = (normal[0, 0] * right[1] - normal[0, 1] * right[0]) / determinant
+    if intercept >= 0 and slope >= 0:
+        return float(intercept), float(slope) / scale
+    # Along each edge the sum of squares falls by right²/normal, as far as right is positive.
+    edge = np.maximum(right, 0.0) / normal.diagonal()
+    if edge[0] * right[0] >= edge[1] * right[1]:
+        return float(edge[0]), 0.0
+    return 0.0, float(edge[1]) / scale

@@ -1,0 +1,38 @@
+"""What temperature and age do to what was measured."""
+
+from calibration.temperature.ageing import AGEING_PER_DECADE, decades
+from calibration.temperature.branch_coefficients import (
+    Coefficients,
+    KnownMoment,
+    moved_to,
+    with_earlier,
+)
+from calibration.temperature.survey_coefficients import (
+    CHANGE_KELVIN,
+    CLASS_BRANCH_PER_KELVIN,
+    CLASS_COLUMN_PER_KELVIN,
+    CLASS_SHARE,
+    Warming,
+    common_coefficient,
+    square_coefficient,
+    supposed_coefficient,
+    wander,
+)
+
+__all__ = [
+    "AGEING_PER_DECADE",
+    "CHANGE_KELVIN",
+    "CLASS_BRANCH_PER_KELVIN",
+    "CLASS_COLUMN_PER_KELVIN",
+    "CLASS_SHARE",
+    "Coefficients",
+    "KnownMoment",
+    "Warming",
+    "common_coefficient",
+    "decades",
+    "moved_to",
+    "square_coefficient",
+    "supposed_coefficient",
+    "wander",
+    "with_earlier",
+]

@@ -1,0 +1,29 @@
+"""The transfer matrix of a pattern: measured, and what it tells of wires and gains."""
+
+from calibration.transfer.line_gains import Gains, GainSpread, fit_gains
+from calibration.transfer.measure import TransferMeasurement, measure_transfer, weighing_signs
+from calibration.transfer.product_ranges import (
+    ProductRange,
+    driven_lower,
+    range_of_use,
+    ranges_of_products,
+    tie,
+)
+from calibration.transfer.wires import WireEstimate, identify_wire, without_wire_drop
+
+__all__ = [
+    "GainSpread",
+    "Gains",
+    "ProductRange",
+    "TransferMeasurement",
+    "WireEstimate",
+    "driven_lower",
+    "fit_gains",
+    "identify_wire",
+    "measure_transfer",
+    "range_of_use",
+    "ranges_of_products",
+    "tie",
+    "weighing_signs",
+    "without_wire_drop",
+]

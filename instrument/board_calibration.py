@@ -1,0 +1,187 @@
+"""The calibration of a board: what was measured of it, when, and whether it still holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from calibration.arrays import Floats
+from calibration.branches import BranchCalibration, SettleTime
+from calibration.converters import Converters, RangeGains
+from calibration.noise import NoiseSurvey
+from calibration.records import Record
+from calibration.temperature import Coefficients, with_earlier
+from drivers.crossbar_board import CrossbarBoard
+from instrument.arguments import file_path
+from instrument.clocks import Reading
+from instrument.config import CalibrationLimits
+from instrument.errors import UsageError
+from instrument.summary import as_html, as_text
+
+
+@dataclass(frozen=True)
+class BoardIdentity:
+    """Which board was measured."""
+
+    type: str
+    serial: str
+    rows: int
+    columns: int
+    branches: int
+
+    def __str__(self) -> str:
+        return f"board {self.type} {self.serial} ({self.rows} × {self.columns} × {self.branches})"
+
+
+def identity_of(board: CrossbarBoard) -> BoardIdentity:
+    """Return which board this is."""
+    return BoardIdentity(
+        board.type, board.identity.serial, board.rows, board.columns, board.branches
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Record):
+    """A board's measured branches and converters, and what it took to measure them."""
+
+    board: BoardIdentity
+    branches: BranchCalibration
+    converters: Converters
+    ranges: RangeGains
+    noise: NoiseSurvey
+    settling: SettleTime
+    temperature: Coefficients
+    """Of the branches, as far as the temperatures tell that this one and earlier ones saw."""
+    bytes_moved: int
+    bench_seconds: float
+    converter_seconds: float
+    """How much of that the converters took, with the gains of the ranges."""
+    board_kelvin: float
+    """What the board's sensor said when the measurement ended."""
+    wall_seconds: float
+    made_at: datetime
+    """When the measurement ended, by the host's clock; with its time zone."""
+    versions: dict[str, str]
+    """Of what took part: ohmsum, the board's firmware."""
+    joined: tuple[datetime, ...] = ()
+    """When the earlier ones ended that have made this one better."""
+    nominal_ohms: Floats | None = None
+    """(branches,): what the board says its branches have; None in files of format 5."""
+    run: str = ""
+    """Id of the run that measured it; empty where that was no run of the command line."""
+    source: str = field(default="the calibration", compare=False)
+    """What a complaint about it begins with: the file it was read from."""
+    ended: Reading | None = field(default=None, compare=False)
+    """What clocks showed when the measurement ended; None where another session made it."""
+
+    def __repr__(self) -> str:
+        return as_text("Calibration", self._figures())
+
+    def _repr_html_(self) -> str:
+        return as_html("Calibration", self._figures())
+
+    def _figures(self) -> dict[str, str]:
+        counts = self.branches.status_counts()
+        faults = ", ".join(
+            f"{count} {name}" for name, count in counts.items() if count and name != "ok"
+        )
+        return {
+            "of": str(self.board),
+            "branches": f"{self.branches.status.size:,} ({faults or 'all ok'})",
+            "made": f"{self.made_at:%Y-%m-%d %H:%M} UTC",
+            "at": f"{self.board_kelvin - 273.15:.1f} °C",
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a .npz file."""
+        from instrument.files.calibration import save_calibration
+
+        save_calibration(self, file_path(path))
+
+    @staticmethod
+    def load(path: str | Path) -> Calibration:
+        """Read one from a .npz file. Raises UsageError that names the file where it is none."""
+        from instrument.files.calibration import load_calibration
+
+        return load_calibration(file_path(path))
+
+    def require(self, board: BoardIdentity) -> None:
+        """Raise UsageError unless this is a calibration of that board."""
+        if self.board != board:
+            raise UsageError(f"{self.source}: of {self.board}, but on the bench is {board}")
+
+    def with_earlier(self, earlier: Sequence[Calibration]) -> Calibration:
+        """Return this calibration as others of the same board, at other temperatures, make it
+        better: branches are better known, and so are their temperature coefficients.
+
+        Raises UsageError where one is of another board, or counts already: by itself, or within
+        one that it has made better.
+        """
+        counted = {self.made_at, *self.joined}
+        for one in earlier:
+            one.require(self.board)
+            again = counted & {one.made_at, *one.joined}
+            if again:
+                raise UsageError(
+                    f"{one.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC is given "
+                    "twice, by itself or within another file, and would count twice"
+                )
+            counted |= {one.made_at, *one.joined}
+        branches, temperature = with_earlier(
+            self.branches, [one.branches for one in earlier], self.noise.warming
+        )
+        joined = tuple(sorted(counted - {self.made_at}))
+        return replace(self, branches=branches, temperature=temperature, joined=joined)
+
+
+SECONDS_PER_HOUR = 3600.0
+
+
+CLOCKS_DIFFER = timedelta(hours=1)
+"""What the clocks of two hosts may differ by before a calibration is called one of the future."""
+
+
+def why_expired(
+    calibration: Calibration, now: Reading, board_kelvin: float, limits: CalibrationLimits
+) -> str | None:
+    """Return why a calibration no longer holds, None while it does.
+
+    `board_kelvin` is what the board's sensor says now. Within the session that measured it, its age
+    is told by clocks that nobody sets; else by dates, which may be wrong on either host.
+    """
+    ended = calibration.ended
+    if ended is not None and ended.date == calibration.made_at:
+        age = now.since(ended)
+    else:
+        age = now.date - calibration.made_at
+    if age > timedelta(hours=limits.max_age_hours):
+        hours = age.total_seconds() / SECONDS_PER_HOUR
+        return f"it is {hours:.4g} hours old, of at most {limits.max_age_hours:g}"
+    if age < -CLOCKS_DIFFER:
+        ahead_hours = -age.total_seconds() / SECONDS_PER_HOUR
+        return (
+            f"it is dated {calibration.made_at:%Y-%m-%d %H:%M} UTC, {ahead_hours:.3g} hours in the "
+            "future: this host's clock was set back since, or the clock of the host that measured "
+            "it was ahead"
+        )
+    moved = board_kelvin - calibration.board_kelvin
+    if abs(moved) > limits.max_excursion_kelvin:
+        return (
+            f"the board is {abs(moved):.2g} K {'warmer' if moved > 0 else 'colder'} than it was, "
+            f"of at most {limits.max_excursion_kelvin:g}"
+        )
+    return None
+
+
+def require_valid(
+    calibration: Calibration, now: Reading, board_kelvin: float, limits: CalibrationLimits
+) -> None:
+    """Raise UsageError, with the way out, where a calibration has expired."""
+    reason = why_expired(calibration, now, board_kelvin, limits)
+    if reason is not None:
+        raise UsageError(
+            f"{calibration.source} has expired: {reason}; calibrate anew, or use it as it is "
+            "with --allow-expired (allow_expired=True in Python)"
+        )

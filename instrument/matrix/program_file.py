@@ -1,0 +1,192 @@
+"""Programmed matrices on disk: all that lets one stand on its board again, another day.
+
+A file holds one matrix, with all of its tiles or one of them: each tile's place, its pattern, the
+transfer matrix that was measured, scale, ranges, and what was learnt of the branches; and the
+converters that rows are driven and columns are read through.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.converters import Converters, CorrectedCrossbar, RangeGains
+from calibration.programming import Programmed, Tile
+from drivers.crossbar_board import CrossbarBoard
+from instrument.board_calibration import BoardIdentity, identity_of
+from instrument.errors import UsageError
+from instrument.files.calibration import digest_of
+from instrument.files.guarded import arrays_of, read_bytes, reading
+from instrument.files.packed import Arrays, pack, unpack
+from instrument.files.writing import write_arrays
+from instrument.matrix.programmed import ProgrammedMatrix
+from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
+
+FORMAT = "ohmsum program 1"
+MAX_PROGRAM_BYTES = 4 << 30
+"""Of a program file, packed or not: 64 tiles of a large board are less."""
+NAMES = {
+    "tile.first_row": "first_row",
+    "tile.first_output": "first_output",
+    "programmed.pattern": "pattern",
+    "programmed.lost": "lost",
+    "programmed.transfer.siemens": "transfer_siemens",
+    "programmed.transfer.uncertainty_siemens": "transfer_uncertainty_siemens",
+    "programmed.transfer.volts": "transfer_volts",
+    "programmed.transfer.zero_amperes": "zero_amperes",
+    "programmed.targets.scale_siemens": "scale_siemens",
+    "programmed.ranges.range_amperes": "ranges_amperes",
+    "programmed.ranges.gain": "range_gains",
+    "programmed.ranges.offset_amperes": "range_offsets_amperes",
+    "programmed.round_residuals": "round_residuals",
+}
+"""What people look for in a file, by the names that they find it by."""
+
+
+def program_file(tile: Tile, shape: tuple[int, int]) -> str:
+    """Return the name of the file of a tile of a matrix of this shape: program.npz if it is all."""
+    whole = (tile.rows, tile.outputs) == shape
+    return "program.npz" if whole else f"program-{tile.first_row}-{tile.first_output}.npz"
+
+
+def program_arrays(tiles: Sequence[ProgrammedTile], shape: tuple[int, int]) -> dict[str, Any]:
+    """Return what a file holds of some tiles of a matrix (rows, outputs).
+
+    The names of the arrays of one tile stand for themselves; of several, each has its tile's first
+    row and output in front.
+    """
+    matrix = tiles[0].matrix
+    about = json.dumps(
+        {
+            "format": FORMAT,
+            "board": asdict(identity_of(matrix.board)),
+            "shape": shape,
+            "tiles": [_prefix(part, tiles) for part in tiles],
+        }
+    )
+    arrays = pack(matrix.corrected.converters, "converters.")
+    if matrix.corrected.ranges is not None:
+        arrays |= pack(matrix.corrected.ranges, "range_factors.")
+    for part in tiles:
+        prefix = _prefix(part, tiles)
+        arrays |= {f"{prefix}{name}": array for name, array in _arrays_of_tile(part).items()}
+    return {"about": about, "sha256": digest_of(about, arrays), **arrays}
+
+
+def save_program(program: TiledMatrix, path: Path) -> None:
+    """Write a programmed matrix to a .npz file. Raises FileNotWritten."""
+    shape = program.weights.shape
+    write_arrays(path, program_arrays(program.tiles, (shape[0], shape[1])))
+
+
+def load_program(path: Path, board: CrossbarBoard) -> TiledMatrix:
+    """Read a matrix that this board was programmed with. Nothing is set on the board.
+
+    Raises UsageError that names the file where it is none, was altered, or is of another board.
+    """
+    data = read_bytes(path, MAX_PROGRAM_BYTES)
+    with reading(path, "not a program file"):
+        members = arrays_of(data, MAX_PROGRAM_BYTES)
+        text = str(members.pop("about"))
+        about = json.loads(text)
+        if about["format"] != FORMAT:
+            raise UsageError(f"{path}: not a program file of this version of ohmsum")
+        members.pop("run", None)  # a run notes its id in all that it keeps
+        if str(members.pop("sha256")) != digest_of(text, members):
+            raise UsageError(
+                f"{path}: something in it was altered after it was written (its SHA-256 differs): "
+                "program again"
+            )
+        programmed_on, here = BoardIdentity(**about["board"]), identity_of(board)
+        if programmed_on != here:
+            raise UsageError(f"{path}: of {programmed_on}, but on the bench is {here}")
+        corrected = CorrectedCrossbar(
+            board,
+            unpack(Converters, members, "converters."),
+            unpack(RangeGains, members, "range_factors."),
+        )
+        tiles = tuple(_tile_of(members, str(prefix), corrected, board) for prefix in about["tiles"])
+        rows, outputs = map(int, about["shape"])
+        weights = np.zeros((rows, outputs))
+        for part in tiles:
+            if part.matrix.weights.shape != weights[part.tile.block].shape:
+                raise ValueError(f"{part.tile} are not in a matrix of {rows} × {outputs}")
+            weights[part.tile.block] = part.matrix.weights
+    return TiledMatrix(weights, tiles)
+
+
+def _prefix(part: ProgrammedTile, tiles: Sequence[ProgrammedTile]) -> str:
+    return f"{part.tile.first_row}-{part.tile.first_output}." if len(tiles) > 1 else ""
+
+
+def _arrays_of_tile(part: ProgrammedTile) -> Arrays:
+    matrix = part.matrix
+    arrays = {
+        "weights": matrix.weights,
+        "volts_per_unit": np.asarray(matrix.volts_per_unit),
+        "input_full_scale": np.asarray(matrix.input_full_scale),
+        "aperture_seconds": np.asarray(matrix.aperture_seconds),
+        "delay_seconds": np.asarray(matrix.delay_seconds),
+    }
+    packed = pack(part.tile, "tile.") | pack(matrix.programmed, "programmed.")
+    return arrays | {NAMES.get(name, name): array for name, array in packed.items()}
+
+
+def _tile_of(
+    members: Arrays, prefix: str, corrected: CorrectedCrossbar, board: CrossbarBoard
+) -> ProgrammedTile:
+    names = {short: name for name, short in NAMES.items()}
+    arrays = {}
+    for key, array in members.items():
+        if key.startswith(prefix):
+            short = key.removeprefix(prefix)
+            arrays[names.get(short, short)] = array
+    tile: Tile = unpack(Tile, arrays, "tile.")
+    programmed: Programmed = unpack(Programmed, arrays, "programmed.")
+    matrix = ProgrammedMatrix(
+        board=board,
+        corrected=corrected,
+        weights=arrays["weights"],
+        programmed=programmed,
+        volts_per_unit=float(arrays["volts_per_unit"]),
+        input_full_scale=float(arrays["input_full_scale"]),
+        aperture_seconds=float(arrays["aperture_seconds"]),
+        delay_seconds=float(arrays["delay_seconds"]),
+    )
+    _check(matrix, tile)
+    return ProgrammedTile(tile, matrix)
+
+
+def _check(matrix: ProgrammedMatrix, tile: Tile) -> None:
+    """Raise ValueError unless arrays have the shapes of their board and of their tile."""
+    board, programmed = matrix.board, matrix.programmed
+    shape, columns = (tile.rows, tile.outputs), (board.columns,)
+    switches = board.rows, board.columns, board.branches
+    transfer, targets = programmed.transfer, programmed.targets
+    wanted: list[tuple[str, NDArray[Any], tuple[int, ...]]] = [
+        ("weights", matrix.weights, shape),
+        ("pattern", programmed.pattern, switches),
+        ("lost", programmed.lost, shape[1:]),
+        ("unreachable", programmed.unreachable, shape),
+        ("targets", targets.difference_siemens, shape),
+        ("transfer_siemens", transfer.siemens, (tile.rows, *columns)),
+        ("zero_amperes", transfer.zero_amperes, columns),
+        ("transfer_uncertainty_siemens", transfer.uncertainty_siemens, columns),
+        ("branches", programmed.estimate.branches.branch_siemens, switches),
+    ]
+    for name, array, right in wanted:
+        if array.shape != right:
+            raise ValueError(f"{name} is of shape {array.shape}, not {right}")
+        # Unused columns may have been beyond every range: they are NaN.
+        if not name.startswith(("transfer", "zero")) and not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinities")
+    if programmed.pattern.dtype != np.bool_ or programmed.lost.dtype != np.bool_:
+        raise ValueError("pattern and lost are not of truth values")
+    if not programmed.ranges or not all(one.gain.shape == columns for one in programmed.ranges):
+        raise ValueError("ranges are not those of its columns")

@@ -1,0 +1,184 @@
+"""The one-shot analog product."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from calibration.arrays import Floats
+from calibration.converters import CorrectedCrossbar
+from calibration.crossbar import Progress, no_progress
+from calibration.errors import OverloadError
+from calibration.programming import Programmed, Watch, differences, reprogram, watch
+from calibration.records import Record
+from calibration.transfer import driven_lower, ranges_of_products
+from drivers.crossbar_board import CrossbarBoard
+from drivers.errors import WatchdogExpired
+from drivers.patterns import pattern_crc
+from instrument.arguments import input_vectors
+
+Measured = TypeVar("Measured")
+SAME_SETTING = 1e-3
+"""Relative: a board prints its settings rounded."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ProgrammedMatrix(Record):
+    """A matrix that stands on the board, by itself. `x @ matrix`, or `matrix @ x`, drives x and
+    reads every output once.
+    """
+
+    board: CrossbarBoard
+    corrected: CorrectedCrossbar
+    """The same, driven and read through the corrections of its converters."""
+    weights: Floats
+    """(rows, outputs): the matrix that was asked for."""
+    programmed: Programmed
+    volts_per_unit: float
+    input_full_scale: float
+    watch: Watch | None = None
+    """What sentinels said when they were last read; None as long as they never were."""
+    aperture_seconds: float | None = None
+    delay_seconds: float | None = None
+    """What it was programmed with and is read with; None for whatever is set."""
+    __array_ufunc__ = None
+    """numpy then leaves `x @ matrix` to this class."""
+
+    @property
+    def gain(self) -> float:
+        """What all columns read now over what they read when the matrix was programmed, as far as
+        that was looked at.
+        """
+        return self.watch.gain if self.watch else 1.0
+
+    @property
+    def gain_seconds(self) -> float:
+        """When the gain was found, on the board's clock."""
+        (seconds, _) = self.watch.moment if self.watch else self.programmed.transfer.middle
+        return seconds
+
+    def watched(self) -> ProgrammedMatrix:
+        """Return the same with the gain that sentinels show now: eight readings, nothing is
+        programmed.
+
+        Raises OverloadError where no column reads what it did, GainError where the gain is one that
+        no board can have.
+        """
+        return replace(
+            self, watch=self._while_it_stands(lambda: watch(self.corrected, self.programmed))
+        )
+
+    def reprogrammed(self, progress: Progress = no_progress) -> ProgrammedMatrix:
+        """Return the same matrix after the board was measured anew as it is now, and the pairs that
+        have moved were selected anew: no branch is characterized again.
+        """
+        again = self._while_it_stands(
+            lambda: reprogram(self.corrected, self.programmed, progress=progress)
+        )
+        return replace(self, programmed=again, watch=None)
+
+    def __rmatmul__(self, x: ArrayLike) -> Floats:
+        """Return x W as the board answers it: see `__matmul__`."""
+        return self @ x
+
+    def __matmul__(self, x: ArrayLike) -> Floats:
+        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
+        (vectors, outputs).
+
+        One reading of each output for each vector:
+
+            ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale · gain),
+
+        with ΔI the difference of the pair's column currents, ΔI₀ the same at zero input and the
+        scale of the output, both measured when the matrix was programmed, and the gain that
+        sentinels showed last. Rows are driven
+        with the codes whose output is nearest to what is wanted, and readings are freed from their
+        ADCs' curves, both as calibrated. Nothing is fitted to products. Each vector is read in the
+        lowest range that holds its currents as the measured transfer matrix foresees them. Lost
+        outputs answer 0.
+
+        Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
+        OverloadError where a column reads beyond its range.
+        """
+        rows, outputs = self.weights.shape
+        inputs = input_vectors(x, rows, self.input_full_scale)
+        volts = np.zeros((*np.atleast_2d(inputs).shape[:1], self.board.rows))
+        volts[:, :rows] = np.atleast_2d(inputs) * self.volts_per_unit
+        amperes = self._while_it_stands(lambda: self._read(volts))
+        amperes[:, : 2 * outputs][:, np.repeat(self.programmed.lost, 2)] = 0.0
+        overloaded = np.flatnonzero(np.isnan(amperes[:, : 2 * outputs]).any(axis=0))
+        if len(overloaded):
+            raise OverloadError(f"column {overloaded[0] + 1} overloads its range during a product")
+        pairs = differences(amperes, outputs)
+        scale = self.programmed.targets.scale_siemens * self.gain
+        products = pairs / (self.volts_per_unit * scale)
+        return products.reshape(*inputs.shape[:-1], outputs)
+
+    def stand(self) -> None:
+        """Set its pattern and its settings where the board does not hold them: another matrix, or a
+        calibration, may have come in between.
+        """
+        board, programmed = self.board, self.programmed
+        with board.lock:
+            if board.held_crc != self._pattern_crc:
+                board.apply(programmed.pattern)
+            settings = {
+                "range_amperes": programmed.range_amperes,
+                "aperture_seconds": self.aperture_seconds,
+                "delay_seconds": self.delay_seconds,
+            }
+            differing = {
+                name: wanted
+                for name, wanted in settings.items()
+                if wanted is not None
+                and not math.isclose(getattr(board, name), wanted, rel_tol=SAME_SETTING)
+            }
+            if differing:
+                board.configure(**differing)
+
+    def _while_it_stands(self, measure: Callable[[], Measured]) -> Measured:
+        """Return what is measured of it; other threads wait.
+
+        A board whose watchdog has expired is set and measured once more. BoardChanged, where
+        another host is at work, is the caller's.
+        """
+        with self.board.lock:
+            self.stand()
+            try:
+                return measure()
+            except WatchdogExpired as error:
+                _log.warning("%s; the matrix is set again", error)
+                self.stand()
+                return measure()
+
+    @cached_property
+    def _pattern_crc(self) -> int:
+        return pattern_crc(self.programmed.pattern)
+
+    def _read(self, volts: Floats) -> Floats:
+        """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
+        at zero input, each vector read once. What would overload the widest range is driven with
+        half the voltages, a quarter …, and its currents are multiplied by as much.
+        """
+        transfer, ranges = self.programmed.transfer, self.programmed.ranges
+        rows, outputs = self.weights.shape
+        lower = driven_lower(ranges, transfer, volts[:, :rows], 2 * outputs)
+        volts = volts / lower[:, None]
+        which = ranges_of_products(ranges, transfer, volts[:, :rows], 2 * outputs)
+        amperes = np.empty((len(volts), self.board.columns))
+        for index in np.unique(which).tolist():
+            if index:
+                self.board.configure(range_amperes=ranges[index].range_amperes)
+            read = self.corrected.column_currents(volts[which == index])
+            amperes[which == index] = ranges[index].in_range_of_use(read)
+        if which.any():
+            self.board.configure(range_amperes=ranges[0].range_amperes)
+        return np.asarray((amperes - transfer.zero_amperes) * lower[:, None])

@@ -1,0 +1,265 @@
+"""The result document: what `--json` prints and result.json keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibration.arrays import Bools
+from calibration.converters import ChannelStatus
+from calibration.noise import NoiseSurvey
+from calibration.programming import Programmed
+from calibration.statistics import MeasuredValue, as_bits
+from calibration.temperature import Coefficients
+from instrument.board_calibration import Calibration
+from instrument.digits import Classification
+from instrument.foreseen import Unforeseen, unforeseen
+from instrument.pipeline import Run
+from instrument.results.budget import budget_document
+from instrument.results.validation import figures, finite, validation_document
+from instrument.runs import iso
+from instrument.validation import by_output
+from instrument.validation.worst import worst_vectors, worst_weights
+
+SpecificationScope = Literal["output", "matrix"]
+
+OF_EITHER_SIGN = ("gain_per_kelvin",)
+"""What a survey finds that may be below zero."""
+
+
+@dataclass(frozen=True)
+class Specification:
+    """What a run must reach to be called good."""
+
+    bits: float
+    """Of the relative error: the worse end of its confidence interval must reach them."""
+    agreement: float | None = None
+    """Least fraction of equal decisions, where something is classified."""
+    scope: SpecificationScope = "output"
+    """Whether every output must reach them, or only all outputs together (`matrix`)."""
+
+    def bits_met(self, run: Run) -> bool:
+        """Say whether the products reach the bits: all of them together, and those of each output
+        that asks for something. What states no interval meets nothing.
+        """
+        asked = run.program.weights.any(axis=0)
+        stated = [run.validation]
+        if self.scope == "output":
+            outputs = by_output(run.program, run.validation)
+            stated += [outputs[output] for output in np.flatnonzero(asked)]
+        return all(products.meets(self.bits) for products in stated)
+
+    def met(self, run: Run, classification: Classification | None) -> bool:
+        """Say whether a run reaches it."""
+        decisions = (
+            self.agreement is None
+            or classification is None
+            or classification.agreement >= self.agreement
+        )
+        whole = not run.program.lost.any()
+        foreseen = not any(one.worse for one in unforeseen_of(run))
+        return self.bits_met(run) and decisions and whole and foreseen
+
+
+def unforeseen_of(run: Run) -> tuple[Unforeseen, ...]:
+    """Return which products of a run are not what its budget foresees."""
+    return unforeseen(run.validation, by_output(run.program, run.validation), run.budgets)
+
+
+def result_document(
+    run: Run,
+    specification: Specification,
+    classification: Classification | None,
+    about: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the result of a run as one JSON document; `about` is what is known of it beside what
+    it measured.
+
+    The same board and seed give the same document, but for `run`, `links` and `wall_seconds`.
+    """
+    calibration = run.calibration
+    document: dict[str, Any] = {
+        "ok": specification.met(run, classification),
+        "run": {**about, "calibration": _made(run.calibration)},
+        "specification": asdict(specification),
+        "board": {
+            "preset": run.board.type,
+            "serial": run.board.serial,
+            "rows": run.board.rows,
+            "columns": run.board.columns,
+            "branches": calibration.branches.status.size,
+        },
+        "links": {"board": run.resource},
+        "calibration": {
+            "branches": calibration.branches.status.size,
+            "readings": calibration.branches.readings,
+            "bytes": calibration.bytes_moved,
+            "bench_seconds": calibration.bench_seconds,
+            "board_kelvin": calibration.board_kelvin,
+            "wall_seconds": calibration.wall_seconds,
+            "design": calibration.branches.design,
+            "delay_seconds": calibration.branches.delay_seconds,
+            "settling": {
+                **asdict(calibration.settling),
+                "too_short": calibration.settling.too_short,
+                "in_words": calibration.settling.in_words,
+            },
+            "wild_readings": int(calibration.branches.wild_readings.sum()),
+            "wild_readings_at": np.argwhere(calibration.branches.wild_readings).tolist(),
+            "drift_ppm": calibration.branches.drift_ppm,
+            "kelvin_range": calibration.branches.kelvin_range.tolist(),
+            "statuses": calibration.branches.status_counts(),
+            "dead_crosspoints": np.argwhere(calibration.branches.dead_crosspoints).tolist(),
+            "converters": _converters(calibration),
+            "noise": _noise(calibration.noise),
+            "temperature": _temperature(calibration.temperature, calibration.branches.usable),
+            "relative_to": "the board's own converters",
+            "versions": calibration.versions,
+            "expired": run.calibration_expired,
+        },
+        "program": _program(run),
+        "validation": validation_document(run.validation, run.checks) | _by_output(run),
+        "budget": budget_document(run.budgets.whole, run.validation.relative_error),
+        "bench_seconds": run.spent._asdict(),
+    }
+    if classification is not None:
+        document["classification"] = asdict(classification)
+    return document
+
+
+def _by_output(run: Run) -> dict[str, Any]:
+    """Return what is stated of each output, what was not foreseen, and where the worst errors are;
+    all indices count from 0.
+    """
+    predicted = run.budgets.output_relative_error
+    lost = run.program.lost
+    found = unforeseen_of(run)
+    return {
+        "outputs": [
+            {
+                "output": output,
+                **figures(products),
+                "predicted_bits": finite(as_bits(float(predicted[output]))),
+                "lost": bool(lost[output]),
+            }
+            for output, products in enumerate(by_output(run.program, run.validation))
+        ],
+        "worst_vectors": [asdict(one) for one in worst_vectors(run.validation)],
+        "worst_weights": [asdict(one) for one in worst_weights(run.program)],
+        "foreseen": not found,
+        "unforeseen": [asdict(one) for one in found],
+    }
+
+
+def _made(calibration: Calibration) -> dict[str, Any]:
+    """Return when, by which run and by which versions a calibration was made."""
+    return {
+        "made_at": iso(calibration.made_at),
+        "run": calibration.run or None,
+        "joined": [iso(moment) for moment in calibration.joined],
+    }
+
+
+def _program(run: Run) -> dict[str, Any]:
+    """Return what was programmed. Of a matrix in tiles, scales, ranges and wires are those of the
+    first, and rounds follow one another in the order of the tiles.
+    """
+    program = run.program
+    residuals = [
+        residual for part in program.tiles for residual in part.matrix.programmed.round_residuals
+    ]
+    return {
+        "rows": program.weights.shape[0],
+        "outputs": program.weights.shape[1],
+        "cells": program.weights.size,
+        "unreachable": int(program.unreachable.sum()),
+        "coarse": int(program.coarse.sum()),
+        "coarse_rms": finite(program.coarse_rms),
+        "lost_outputs": np.flatnonzero(program.lost).tolist(),
+        "rounds": len(residuals),
+        "round_residuals": [finite(residual) for residual in residuals],
+        "residual_rms": finite(program.residual_rms),
+        **_standing(program.tiles[0].matrix.programmed),
+        "tiles": [
+            {
+                **asdict(part.tile),
+                "unreachable": int(part.matrix.programmed.unreachable.sum()),
+                "coarse": int(part.matrix.programmed.coarse.sum()),
+                "rounds": len(part.matrix.programmed.round_residuals),
+                "residual_rms": finite(part.matrix.programmed.residual_rms),
+                **_standing(part.matrix.programmed),
+                "partial_products": {
+                    **figures(products),
+                    "predicted_relative_error": budget.relative_error,
+                    "predicted_bits": finite(budget.bits),
+                },
+            }
+            for part, products, budget in zip(
+                program.tiles, run.tile_validations, run.budgets.tiles, strict=True
+            )
+        ],
+    }
+
+
+def _standing(programmed: Programmed) -> dict[str, Any]:
+    """Return how one pattern stands on the board."""
+    return {
+        "scale_siemens": programmed.targets.scale_siemens.tolist(),
+        "range_amperes": programmed.range_amperes,
+        "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
+        "wire_ohms": asdict(programmed.wire.wire),
+        "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
+    }
+
+
+def _temperature(coefficients: Coefficients, usable: Bools) -> dict[str, Any]:
+    """Return what is known of the branches' temperature coefficients, 1/K."""
+    uncertainty = coefficients.uncertainty_per_kelvin[usable]
+    return {
+        "common_per_kelvin": asdict(coefficients.common_per_kelvin),
+        "own_per_kelvin": coefficients.own_per_kelvin,
+        "median_uncertainty_per_kelvin": float(np.median(uncertainty)) if usable.any() else None,
+    }
+
+
+def _converters(calibration: Calibration) -> dict[str, Any]:
+    """Return what was found of the converters; rows and columns count from 0."""
+    converters = calibration.converters
+    dac, adc = converters.rows.largest(), converters.columns.largest()
+
+    def channels(found: NDArray[np.int8], status: ChannelStatus) -> list[int]:
+        return [int(channel) for channel in np.flatnonzero(found == status)]
+
+    return {
+        "bench_seconds": calibration.converter_seconds,
+        "readings": converters.readings + calibration.ranges.readings,
+        "readings_left_out": converters.left_out,
+        "largest_inl_steps": abs(dac.deviation) / converters.step_volts,
+        "largest_inl_uncertainty_steps": dac.uncertainty / converters.step_volts,
+        "largest_inl_row": dac.channel,
+        "largest_adc_inl_of_range": abs(adc.deviation),
+        "largest_adc_inl_uncertainty_of_range": adc.uncertainty,
+        "largest_adc_inl_column": adc.channel,
+        "dead_rows": channels(converters.row_status, ChannelStatus.DEAD),
+        "unseen_rows": channels(converters.row_status, ChannelStatus.UNSEEN),
+        "dead_columns": channels(converters.column_status, ChannelStatus.DEAD),
+        "saturated_columns": channels(converters.column_status, ChannelStatus.SATURATED),
+    }
+
+
+def _noise(survey: NoiseSurvey) -> dict[str, Any]:
+    """Return what was found of the noise, in the units of NoiseSurvey; a bound beside what is not
+    resolved.
+    """
+    parts = vars(survey) | vars(survey.settling) | vars(survey.warming)
+    document = {}
+    for name, found in parts.items():
+        if isinstance(found, MeasuredValue):
+            document[name] = {"value": found.value, "uncertainty": found.uncertainty}
+            if not found.resolved and name not in OF_EITHER_SIGN:
+                document[name]["at_most"] = found.most
+    return document

@@ -1,0 +1,148 @@
+"""IntermediatePrecision over hours: the same vectors again, as they are programmed, and watched.
+
+What JCGM 200:2012, 2.23 calls intermediate precision: the same board, procedure and place over an
+extended period. Time is the board's own clock, which nothing can set: it is let pass by reading,
+with the longest aperture there is and no voltage on the rows. A board on the table takes hours for
+it, a simulated one that need not wait takes seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.arrays import Floats
+from calibration.crossbar import Progress, no_progress
+from calibration.programming import Watch
+from drivers.crossbar_board import CrossbarBoard, SpentSeconds
+from instrument.matrix.tiled import TiledMatrix
+from instrument.validation.products import Validation, compare, ratio, validate
+
+VECTORS = 64
+LEAST_VISITS = 4
+"""After the first; else one an hour."""
+LONGEST_APERTURE_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Visit:
+    """The products at one time, on the board's clock."""
+
+    hours: float
+    """Since the first visit."""
+    board_kelvin: float
+    """What the board's sensor said."""
+    validation: Validation
+    """Nothing measured and nothing programmed since the first."""
+    watched: Validation
+    """Freed from the gain that sentinels show: eight readings."""
+    watches: tuple[Watch, ...]
+    """What they showed, of each tile."""
+
+    @property
+    def watched_gain(self) -> float:
+        """What all columns read over what they read when the matrix was programmed; the mean of the
+        tiles.
+        """
+        return math.fsum(watch.gain for watch in self.watches) / len(self.watches)
+
+    @property
+    def watched_drift(self) -> float:
+        """What products have moved by beside the gain, relative; root mean square of the tiles."""
+        return math.hypot(*(watch.relative_drift for watch in self.watches)) / math.sqrt(
+            len(self.watches)
+        )
+
+    @property
+    def strayed_columns(self) -> list[int]:
+        """Columns of the board that have moved more than the others under any tile."""
+        return sorted({column for watch in self.watches for column in watch.strayed})
+
+    def drift_from(self, first: Visit) -> float:
+        """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂; noise of both is in it."""
+        return ratio(self.validation.answered - first.validation.answered, self.validation.exact)
+
+    def gain_from(self, first: Visit) -> float:
+        """Return by which fraction all products have grown, by least squares: ŷ ≈ (1 + g) ŷ_first.
+
+        A diagnosis, not a correction: a common gain is what the resistors' mean temperature
+        coefficient does.
+        """
+        before, now = first.validation.answered.ravel(), self.validation.answered.ravel()
+        return float(before @ now / (before @ before)) - 1
+
+
+def visits(
+    program: TiledMatrix,
+    inputs: Floats,
+    hours: float,
+    progress: Progress = no_progress,
+) -> Iterator[Visit]:
+    """Multiply the first VECTORS of the inputs (vectors, rows) now, once an hour (four times at
+    least), and `hours` from now; each time as programmed, then again, watched.
+
+    `progress` hears of minutes on the board's clock.
+    """
+    board, few = program.board, inputs[:VECTORS]
+    start_seconds = board.seconds()
+    for due_hours in np.linspace(0.0, hours, 1 + max(LEAST_VISITS, math.ceil(hours))):
+        wait_until(board, start_seconds + 3600 * float(due_hours))
+        passed_hours = (board.seconds() - start_seconds) / 3600
+        progress(round(60 * passed_hours), round(60 * hours))
+        watched = program.watched()
+        yield Visit(
+            hours=passed_hours,
+            board_kelvin=board.temperature_kelvin(),
+            validation=compare(program, few, program @ few),
+            watched=compare(watched, few, watched @ few),
+            watches=watched.watches,
+        )
+
+
+@dataclass(frozen=True)
+class Reprogrammed:
+    """What the board does once it was measured and programmed anew, after the hours."""
+
+    program: TiledMatrix
+    validation: Validation
+    spent: SpentSeconds
+    """On measuring and programming."""
+
+
+@dataclass(frozen=True)
+class IntermediatePrecision:
+    """What became of the products over hours."""
+
+    visits: tuple[Visit, ...]
+    reprogrammed: Reprogrammed
+    """After the last of them."""
+
+
+def reprogram(
+    program: TiledMatrix, inputs: Floats, progress: Progress = no_progress
+) -> Reprogrammed:
+    """Program the matrix anew from what is known of the board, and multiply all inputs (vectors,
+    rows).
+    """
+    began = program.board.spent_seconds()
+    again = program.reprogrammed(progress)
+    spent = program.board.spent_seconds().since(began)
+    return Reprogrammed(again, validate(again, inputs), spent)
+
+
+def wait_until(board: CrossbarBoard, seconds: float) -> None:
+    """Read, with 0 V on the rows, until the board's clock shows `seconds`; the aperture is then as
+    it was.
+    """
+    usual_seconds = board.aperture_seconds
+    try:
+        while (left_seconds := seconds - board.seconds()) > 0:
+            aperture_seconds = min(max(left_seconds, usual_seconds), LONGEST_APERTURE_SECONDS)
+            board.configure(aperture_seconds=aperture_seconds)
+            readings = max(1, int(left_seconds / (aperture_seconds + board.delay_seconds)))
+            board.column_currents(np.zeros((readings, board.rows)))
+    finally:
+        board.configure(aperture_seconds=usual_seconds)

@@ -1,0 +1,383 @@
+"""The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and the time
+they take.
+
+It has no language: `simulator.command_set` puts SCPI in front of it. It satisfies calibration's
+`Crossbar` protocol as well, so that Monte Carlo studies can calibrate a board without wires in
+between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kirchhoff import Wire
+from simulator.arrays import Floats
+from simulator.clock import MAX_WAIT_SECONDS, Clock
+from simulator.faults.board import BoardFaults
+from simulator.faults.plan import FaultPlan
+from simulator.parts.converters import draw_dacs, draw_readers
+from simulator.parts.environment import Ambient
+from simulator.parts.noise import ReadingNoise
+from simulator.parts.resistors import Conductances, combine, draw_branches, nominal_ohms
+from simulator.parts.settling import Residue
+from simulator.preset import Preset
+from simulator.steps import Steps, finish
+from simulator.wire_network import Network
+
+NO_BRANCH = -1
+"""As the branch of a probe: every switch open."""
+STEP_CURRENTS = 4096
+"""So many currents (readings times columns) are worked out in one step, some 20 ms."""
+
+
+class PowerLost(BaseException):
+    """The board's power fails, now. No Exception: nothing in its firmware can handle it."""
+
+
+class Opened(Exception):
+    """Everything was opened in the middle of a measurement."""
+
+
+class SimulatedCrossbar:
+    """One board: what it is made of (drawn from the seed) and the state of its switches, drivers
+    and settings.
+
+    Rows, columns and branches count from 0; an overloaded reading is NaN. Nothing checks its
+    arguments here: the language in front does.
+    """
+
+    def __init__(
+        self, preset: Preset, seed: int, clock: Clock, plan: FaultPlan | None = None
+    ) -> None:
+        """Draw a board. Raises PlanError where it has no place for a fault of the plan."""
+        preset = preset.in_force()
+        self.preset = preset
+        self.clock = clock
+        self.rows, self.columns, self.branches = (
+            preset.shape.rows,
+            preset.shape.columns,
+            preset.shape.branches,
+        )
+        self.nominal_ohms = nominal_ohms(preset.population, self.branches)
+        self.ranges_amperes = np.array(preset.tia.ranges_amperes)
+        self.row_volts_limit = preset.dac.range_volts
+        self._wire = Wire(**preset.wire.model_dump())
+        self.faults = BoardFaults(plan or FaultPlan(), preset, draw_branches(preset, seed))
+        self.dacs = draw_dacs(preset.dac, self.rows, seed)
+        self.readers = draw_readers(preset.tia, preset.adc, self.columns, seed)
+        self._noise = ReadingNoise(preset, seed)
+        self.ambient = Ambient(preset.environment, seed)
+        self._residue = Residue(preset.settling, self.columns)
+        self._settled_amperes = np.zeros(self.columns)
+        self._moved_by_dac = False
+        self.interlock_closed = True
+        self._openings = 0
+        self._sum_up()
+        self.reset()
+        self._let_faults_strike()
+
+    def reset(self) -> None:
+        """Bring everything to the power-on state: outputs off, switches open, rows at 0 V, widest
+        range.
+        """
+        self.outputs_on = False
+        self.row_volts = np.zeros(self.rows)
+        self.range_index = len(self.ranges_amperes) - 1
+        self.aperture_seconds = 1 / self.preset.environment.line_hertz
+        self.delay_seconds = 1e-3
+        self.open_all()
+
+    def switch_outputs(self, on: bool) -> None:
+        """Connect or disconnect the row drivers."""
+        self.outputs_on = on
+        self._touch(by_dac=True)
+
+    def set_row_volts(self, volts: Floats) -> None:
+        """Set all rows (rows,), in volts, as their DAC codes hold them."""
+        self.row_volts = self.dacs.held(volts)
+        self._touch(by_dac=True)
+
+    def open_all(self) -> None:
+        """Open every switch."""
+        self.apply(np.zeros((self.rows, self.columns, self.branches), dtype=bool))
+
+    def open_everything(self) -> None:
+        """Switch the outputs off and open every switch, whatever is being measured."""
+        self.switch_outputs(False)
+        self.open_all()
+        self._openings += 1
+
+    def probe(self, row: int, branch: int) -> None:
+        """Open every switch, then close one branch of one row in every column."""
+        pattern = np.zeros((self.rows, self.columns, self.branches), dtype=bool)
+        if branch != NO_BRANCH:
+            pattern[row, :, branch] = True
+        self.apply(pattern)
+
+    def apply(self, pattern: NDArray[np.bool_]) -> None:
+        """Set every switch from a pattern (rows, columns, branches)."""
+        self.pattern = np.array(pattern, dtype=bool)
+        self._arrange(self._patterned)
+        self._touch(by_dac=False)
+
+    def configure(
+        self,
+        *,
+        range_amperes: float | None = None,
+        aperture_seconds: float | None = None,
+        delay_seconds: float | None = None,
+    ) -> None:
+        """Set the range (the smallest that is not below the wanted one), the aperture, the settling
+        delay.
+        """
+        if range_amperes is not None:
+            self.range_index = int(np.searchsorted(self.ranges_amperes, range_amperes))
+        if aperture_seconds is not None:
+            self.aperture_seconds = aperture_seconds
+        if delay_seconds is not None:
+            self.delay_seconds = delay_seconds
+
+    def rest(self) -> None:
+        """Nothing to do: no host that could fall silent stands behind this object."""
+
+    @property
+    def range_amperes(self) -> float:
+        """The range in force, ampere."""
+        return float(self.ranges_amperes[self.range_index])
+
+    def sensed_kelvin(self) -> float:
+        """Return the reading of the board's temperature sensor, kelvin."""
+        self.suffer()
+        return self.ambient.sensed_kelvin(self.clock.seconds)
+
+    def moment(self) -> tuple[float, float]:
+        """Return seconds since power-on, and the reading of the board's temperature sensor."""
+        return self.clock.seconds, self.sensed_kelvin()
+
+    def read(self, count: int = 1) -> Floats:
+        """Read all columns `count` times in the present state: (count, columns), ampere."""
+        return finish(self.read_steps(count))
+
+    def read_steps(self, count: int) -> Steps[Floats]:
+        """Read, in steps. Raises Opened where everything is opened in between."""
+        return self._acquire(self.row_volts[None, :], count)
+
+    def column_currents(self, row_volts: ArrayLike) -> Floats:
+        """Drive vectors (vectors, rows) in turn and read each once: (vectors, columns), ampere."""
+        return finish(self.column_currents_steps(row_volts))
+
+    def column_currents_steps(self, row_volts: ArrayLike) -> Steps[Floats]:
+        """Drive and read vectors, in steps. Raises Opened where everything is opened in between."""
+        held = self.dacs.held(np.asarray(row_volts, dtype=np.float64))
+        self._touch(by_dac=True)
+        try:
+            return (yield from self._acquire(held, 1))
+        finally:
+            self.set_row_volts(np.zeros(self.rows))
+
+    def scan(
+        self,
+        rows: NDArray[np.int_],
+        branches: NDArray[np.int_],
+        row_volts: Floats,
+        readings: int = 1,
+    ) -> Floats:
+        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns)."""
+        return finish(self.scan_steps(rows, branches, row_volts, readings))
+
+    def scan_steps(
+        self,
+        rows: NDArray[np.int_],
+        branches: NDArray[np.int_],
+        row_volts: Floats,
+        readings: int,
+    ) -> Steps[Floats]:
+        """Probe points, in steps. Raises Opened where everything is opened in between."""
+        answers = np.empty((len(rows), readings, self.columns))
+        points = list(zip(range(len(rows)), rows, branches, strict=True))
+        # Points that differ in voltage alone share one network.
+        try:
+            for (row, branch), group in groupby(points, key=lambda point: (point[1], point[2])):
+                indices = [point[0] for point in group]
+                vectors = np.zeros((len(indices), self.rows))
+                vectors[:, row] = row_volts[indices]
+                self._arrange(partial(self._probed, int(row), int(branch)))
+                self._touch(by_dac=True)
+                read = yield from self._acquire(self.dacs.held(vectors), readings)
+                answers[indices] = read.reshape(len(indices), readings, self.columns)
+        finally:
+            self.set_row_volts(np.zeros(self.rows))
+            self.open_all()
+        return answers
+
+    def suffer(self) -> None:
+        """Let the faults strike that are due by now. Raises PowerLost, once for a power cycle."""
+        self._let_faults_strike()
+        if self.faults.power_fails(self.clock.seconds):
+            raise PowerLost
+
+    def _let_faults_strike(self) -> None:
+        if self.faults.advance(self.clock.seconds):
+            self.ambient.step_kelvin = self.faults.step_kelvin
+            self._sum_up()
+            self._arrange(self._arranged)
+
+    def _sum_up(self) -> None:
+        """Work out what a probe leaves in the rows that it does not touch, and what closing adds in
+        its own.
+        """
+        branches = self.faults.branches
+        self._all_open = combine(lambda a: a.sum(axis=2), branches.open)
+        self._closing = combine(np.subtract, branches.closed, branches.open)
+
+    def _arrange(self, crosspoints: Callable[[], Conductances]) -> None:
+        """Have a network of these crosspoints, asked for anew when a fault changes them."""
+        self._arranged = crosspoints
+        self._made: Network | None = None
+
+    @property
+    def _network(self) -> Network:
+        """What the next reading sees; a pattern that nobody reads costs nothing."""
+        if self._made is None:
+            self._made = Network(self._arranged(), self._wire)
+        return self._made
+
+    def _patterned(self) -> Conductances:
+        def summed(closed: Floats, opened: Floats) -> Floats:
+            return np.asarray(np.where(self.pattern, closed, opened).sum(axis=2, dtype=np.float64))
+
+        return combine(summed, self.faults.branches.closed, self.faults.branches.open)
+
+    def _probed(self, row: int, branch: int) -> Conductances:
+        def with_branch(opened: Floats, closing: Floats) -> Floats:
+            crosspoints = opened.copy()
+            if branch != NO_BRANCH:
+                crosspoints[row] += closing[row, :, branch]
+            return crosspoints
+
+        return combine(with_branch, self._all_open, self._closing)
+
+    def _touch(self, *, by_dac: bool) -> None:
+        """Note that a switch or a row has moved: the settling delay starts anew.
+
+        Moves that no reading tells apart count as one, at the last one's time; a DAC among them is
+        the slowest and sets the pace.
+        """
+        self._moved_at_seconds = self.clock.seconds
+        self._moved_by_dac |= by_dac
+
+    def _acquire(self, held_volts: Floats, count: int) -> Steps[Floats]:
+        """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
+
+        Returns what the ADCs answer, (vectors · count, columns), ampere. Faults strike between two
+        readings. Raises Opened where everything is opened between two steps.
+        """
+        vectors, openings = len(held_volts), self._openings
+        seconds = vectors * (self.delay_seconds + count * self.aperture_seconds)
+        self.suffer()
+        at_once = 1
+        if self.faults.quiet_until(self.clock.seconds + seconds):
+            # As many as there are rows are worth a transfer matrix.
+            at_once = max(self.rows, STEP_CURRENTS // self.columns)
+        if self.clock.realtime:
+            # None long before its time.
+            each_seconds = self.delay_seconds + self.aperture_seconds
+            at_once = min(at_once, max(1, int(MAX_WAIT_SECONDS / each_seconds)))
+        answers: list[Floats] = []
+        for drives, which, readings in _parts(vectors, count, at_once):
+            if drives and answers:
+                self._touch(by_dac=True)
+            self.suffer()
+            answers.append(self._integrate(held_volts[which], readings))
+            for owed_seconds in self.clock.catch_up():
+                yield owed_seconds
+                if self._openings != openings:
+                    raise Opened
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    def _integrate(self, held_volts: Floats, count: int) -> Floats:
+        centres = self._schedule(len(held_volts), count)
+        kelvin = self.ambient.deviation_kelvin(centres)
+        decades = float(np.log10(1 + centres.mean() / 3600))
+        if self.outputs_on:
+            volts = self.dacs.output(held_volts, kelvin[::count])
+            volts[:, self.faults.dead_rows] = 0.0
+        else:
+            volts = np.zeros_like(held_volts)
+        network = self._network
+        final = network.currents(volts, count, kelvin, decades)
+        final += self.readers.offset_amperes(network.column_siemens)
+        final[:, self.faults.dead_columns] = 0.0
+        seen = (
+            final
+            + self._unsettled(final, centres, count)
+            + self._noise.amperes(
+                network,
+                np.repeat(volts, count, axis=0),
+                centres,
+                kelvin,
+                self.aperture_seconds,
+                self.range_amperes,
+                self.outputs_on,
+            )
+        )
+        read = self.readers.codes_to_amperes(seen, self.range_index, kelvin)
+        stuck = self.faults.stuck_codes * self.readers.step_amperes(self.range_index)
+        return np.where(np.isnan(stuck), read, stuck)
+
+    def _schedule(self, vectors: int, count: int) -> Floats:
+        """Spend the time of a block of readings.
+
+        Returns the centres of all apertures (vectors · count,), in seconds since power-on.
+        """
+        since_move = self.clock.seconds - self._moved_at_seconds
+        waits = np.full(vectors, self.delay_seconds)
+        waits[0] = max(0.0, self.delay_seconds - since_move)
+        ends = self.clock.seconds + np.cumsum(waits + count * self.aperture_seconds)
+        backwards = (count - np.arange(count) - 0.5) * self.aperture_seconds
+        centres = (ends[:, None] - backwards).ravel()
+        self.clock.advance(float(waits.sum()), "settling")
+        self.clock.advance(vectors * count * self.aperture_seconds, "integrating")
+        return centres
+
+    def _unsettled(self, final: Floats, centres: Floats, count: int) -> Floats:
+        """Return by how much readings (vectors · count, columns) miss their final currents."""
+        starts = centres - self.aperture_seconds / 2
+        moved_at = starts[::count] - self.delay_seconds
+        moved_at[0] = self._moved_at_seconds
+        missing = np.empty_like(final)
+        for index, move_seconds in enumerate(moved_at):
+            first = index * count
+            self._residue.move(
+                final[first] - self._settled_amperes,
+                float(move_seconds),
+                by_dac=self._moved_by_dac or index > 0,
+            )
+            self._settled_amperes = final[first]
+            for reading in range(first, first + count):
+                missing[reading] = self._residue.average(
+                    float(starts[reading]), self.aperture_seconds
+                )
+        self._moved_by_dac = False
+        return missing
+
+
+def _parts(vectors: int, count: int, at_once: int) -> Iterator[tuple[bool, slice, int]]:
+    """Divide vectors of `count` readings each into parts of about `at_once` readings.
+
+    Returns of each part whether it drives a vector anew, which vectors are in it, and how often it
+    reads each.
+    """
+    if count <= at_once:
+        whole = max(1, at_once // count)
+        for start in range(0, vectors, whole):
+            yield True, slice(start, start + whole), count
+        return
+    for vector in range(vectors):
+        for start in range(0, count, at_once):
+            yield start == 0, slice(vector, vector + 1), min(at_once, count - start)
