@@ -12,7 +12,7 @@ import numpy as np
 
 from calibration.branches import characterize
 from calibration.crossbar import measuring_volts
-from drivers.crossbar_board import CrossbarBoard
+from drivers import CrossbarBoard
 from instrument.opening import open_bench
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar

@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 
 from benchmarks.selection import SEED, one_decade, processor_seconds
 from calibration.selection import select
-from instrument.report.pictures import BLUE, INK, MUTED, VERMILION, draw
+from instrument.drawing import BLUE, INK, MUTED, VERMILION, draw
 
 CELLS = {8: 40_000, 12: 40_000, 16: 20_000, 20: 8_000, 24: 2_000, 28: 500, 32: 40}
 """Of a batch of ours, by the number of branches: some tenths of a second at most."""

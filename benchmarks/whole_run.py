@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from calibration.crossbar import Progress, no_progress
-from instrument.files.arrays import random_inputs, random_matrix
+from instrument.files import random_inputs, random_matrix
 from instrument.opening import open_bench
 from instrument.pipeline import run_pipeline
 from instrument.runs import claim_folder

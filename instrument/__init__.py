@@ -14,11 +14,11 @@ from instrument.neighbours import require_own_packages
 
 if TYPE_CHECKING:
     from calibration.errors import MatrixError, OverloadError
-    from drivers.errors import InstrumentError
+    from drivers import InstrumentError
     from instrument.bench import Bench
     from instrument.board_calibration import Calibration
     from instrument.errors import UsageError
-    from instrument.matrix.tiled import TiledMatrix
+    from instrument.matrix import TiledMatrix
     from instrument.opening import open_bench
 
 __all__ = [

@@ -38,8 +38,7 @@ from calibration.noise import survey_noise, usual_settings
 from calibration.programming import Targets, Tile, check_matrix, choose_targets, tiles_to_program
 from calibration.programming import program as program_pattern
 from calibration.temperature import KnownMoment, moved_to, with_earlier
-from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from drivers.errors import InstrumentError
+from drivers import CrossbarBoard, InstrumentError, SpentSeconds
 from instrument.arguments import file_path, positive_number
 from instrument.board_calibration import (
     BoardIdentity,
@@ -51,9 +50,13 @@ from instrument.board_calibration import (
 from instrument.clocks import Reading
 from instrument.config import BenchConfig
 from instrument.errors import UsageError
-from instrument.matrix.program_file import load_program
-from instrument.matrix.programmed import ProgrammedMatrix
-from instrument.matrix.tiled import ProgrammedTile, TiledMatrix, of_one_among
+from instrument.matrix import (
+    ProgrammedMatrix,
+    ProgrammedTile,
+    TiledMatrix,
+    load_program,
+    of_one_among,
+)
 from instrument.notebook import shown
 from instrument.provenance import ohmsum_version
 from instrument.summary import as_html, as_text

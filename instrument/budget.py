@@ -13,7 +13,7 @@ from calibration.budget import Budget, Products, budget_of_squares, predict_squa
 from calibration.crossbar import Moment
 from calibration.temperature import Warming
 from instrument.board_calibration import Calibration
-from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
+from instrument.matrix import ProgrammedTile, TiledMatrix
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import ErrorDetails
 
 from calibration.crossbar import MAX_DELAY_SECONDS
-from drivers.resource_names import parse_resource
+from drivers import parse_resource
 from instrument.errors import UsageError
-from instrument.files.guarded import read_bytes
+from instrument.files import read_bytes
 
 MAX_BENCH_BYTES = 1 << 20
 

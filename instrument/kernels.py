@@ -86,17 +86,18 @@ def _special() -> None:
 
 def _studies() -> None:
     """What `ohmsum study` and `ohmsum design` call."""
-    from calibration.studies.design import parts as design
-    from calibration.studies.frame import Chunk
-    from calibration.studies.theory import bits, fixed_size, partition, pruning
+    from calibration import studies
 
-    bits.measure(1, Chunk("bits", "uniform", 6, 0, 2))
-    fixed_size.measure(1, Chunk("fixed-size", fixed_size.CASES[0], 6, 0, 2))
-    partition.measure(1, Chunk("partition", "9 bits", 6, 0, 2))
-    pruning.measure(1, Chunk("pruning", pruning.SUBSET, 6, 0, 2))
-    parts = design.Parts(3, 0.1, "uniform", 1e5, 10.0, 20.0, 0.2, 1e10)
-    lot = design.draw_lot(parts, np.random.default_rng(1), 2)
-    design.pair_bits(parts, np.full(3, 1e5), lot)
+    for make, name, bank in (
+        (studies.bits_study, "bits", "uniform"),
+        (studies.fixed_size_study, "fixed-size", studies.CASES[0]),
+        (studies.partition_study, "partition", "9 bits"),
+        (studies.pruning_study, "pruning", studies.SUBSET),
+    ):
+        make(2, 6).measure(1, studies.Chunk(name, bank, 6, 0, 2))
+    parts = studies.Parts(3, 0.1, "uniform", 1e5, 10.0, 20.0, 0.2, 1e10)
+    lot = studies.draw_lot(parts, np.random.default_rng(1), 2)
+    studies.pair_bits(parts, np.full(3, 1e5), lot)
 
 
 GROUPS: dict[str, Callable[[], None]] = {

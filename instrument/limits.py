@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from drivers.crossbar_board import CrossbarBoard
-from drivers.errors import InstrumentError
+from drivers import CrossbarBoard, InstrumentError
 
 MIN_COLUMNS = 2
 """An output is the difference of two columns."""

@@ -11,8 +11,7 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from calibration.branches import USUAL_SECONDS
-from drivers.crossbar_board import CrossbarBoard
-from drivers.errors import InstrumentError, OutputsUnproved
+from drivers import CrossbarBoard, InstrumentError, OutputsUnproved
 from instrument import interruption
 from instrument.arguments import one_of, whole_number
 from instrument.bench import Bench

@@ -21,15 +21,13 @@ from calibration.programming import (
     tiles_to_program,
 )
 from calibration.records import Record
-from drivers.crossbar_board import SpentSeconds
+from drivers import SpentSeconds
 from instrument.bench import Bench
-from instrument.board_calibration import BoardIdentity, Calibration
+from instrument.board_calibration import BoardIdentity, Calibration, save_calibration
 from instrument.budget import Budgets, budgets_of
 from instrument.errors import UsageError
-from instrument.files.arrays import SQUARABLE
-from instrument.files.calibration import save_calibration
-from instrument.matrix.program_file import program_arrays, program_file
-from instrument.matrix.tiled import TiledMatrix
+from instrument.files import SQUARABLE
+from instrument.matrix import TiledMatrix, program_arrays, program_file
 from instrument.runs import RunFolder
 from instrument.so_far import CalibrationSoFar
 from instrument.validation import (

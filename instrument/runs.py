@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files.writing import write_arrays, write_json
+from instrument.files import write_arrays, write_json
 from instrument.provenance import command_line, host_name, versions
 
 RESULTS = Path("ohmsum-results")

@@ -15,7 +15,7 @@ from calibration.branches import BranchCalibration, RowsRead
 from calibration.converters import Converters
 from instrument.board_calibration import BoardIdentity
 from instrument.errors import FileNotWritten
-from instrument.files.packed import pack_all
+from instrument.files import pack_all
 from instrument.runs import RunFolder
 
 FORMAT = "ohmsum calibration so far 1"

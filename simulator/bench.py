@@ -15,16 +15,13 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from kirchhoff import Wire, column_currents, transfer_matrix
-from simulator.board_session import is_keep_alive
+from simulator.board import SimulatedBoard
 from simulator.clock import Clock
-from simulator.command_set import SimulatedBoard
+from simulator.command_set import is_keep_alive
 from simulator.electronics import SimulatedCrossbar
-from simulator.faults.plan import FaultPlan
-from simulator.faults.replies import FaultyReplies
+from simulator.faults import FaultPlan, FaultyReplies
 from simulator.preset import Preset
-from simulator.servers import serve_pty, serve_tcp
-from simulator.servers.session import Send
-from simulator.servers.tcp import MAX_SESSIONS
+from simulator.servers import MAX_SESSIONS, Send, serve_pty, serve_tcp
 from simulator.truth import save_truth
 
 LinkKind = Literal["socket", "serial"]

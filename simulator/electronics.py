@@ -1,7 +1,7 @@
 """The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and the time
 they take.
 
-It has no language: `simulator.command_set` puts SCPI in front of it. It satisfies calibration's
+It has no language: `simulator.board` puts SCPI in front of it. It satisfies calibration's
 `Crossbar` protocol as well, so that Monte Carlo studies can calibrate a board without wires in
 between.
 """
@@ -18,16 +18,21 @@ from numpy.typing import ArrayLike, NDArray
 from kirchhoff import Wire
 from simulator.arrays import Floats
 from simulator.clock import MAX_WAIT_SECONDS, Clock
-from simulator.faults.board import BoardFaults
-from simulator.faults.plan import FaultPlan
-from simulator.parts.converters import draw_dacs, draw_readers
-from simulator.parts.environment import Ambient
-from simulator.parts.noise import ReadingNoise
-from simulator.parts.resistors import Conductances, combine, draw_branches, nominal_ohms
-from simulator.parts.settling import Residue
+from simulator.faults import BoardFaults, FaultPlan
+from simulator.parts import (
+    Ambient,
+    Conductances,
+    Network,
+    ReadingNoise,
+    Residue,
+    combine,
+    draw_branches,
+    draw_dacs,
+    draw_readers,
+    nominal_ohms,
+)
 from simulator.preset import Preset
 from simulator.steps import Steps, finish
-from simulator.wire_network import Network
 
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""

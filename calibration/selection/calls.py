@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.arrays import Bools, Floats
+from calibration.selection import nearest as kernels
 from calibration.selection.arguments import (
     Batch,
     checked_batch,
@@ -28,18 +29,18 @@ from calibration.selection.dispatch import (
     set_free,
 )
 from calibration.selection.expected_error import FreeCells, Spread
-from calibration.selection.nearest import fixed_point
-from calibration.selection.nearest.fixed_point import Answer, Cells, answer_anew
-from calibration.selection.nearest.prepared import (
+from calibration.selection.nearest import (
+    Answer,
+    Cells,
     Halves,
+    answer_anew,
     empty_halves,
     halves_bytes,
     nearest_prepared,
     prepare_halves,
 )
 from calibration.selection.preset_switches import TwoSums, preset_for_two_sums
-from calibration.selection.window.dispatch import nearest_in_window
-from calibration.selection.window.one_by_one import SecondCriterion, nearest_second
+from calibration.selection.window import SecondCriterion, nearest_in_window, nearest_second
 
 Objective = Literal["nearest", "least_square_error"]
 
@@ -50,10 +51,10 @@ _MOST_PREPARED = 30
 class Status(IntEnum):
     """What became of a cell."""
 
-    OK = fixed_point.OK
-    OUT_OF_RANGE = fixed_point.OUT_OF_RANGE
-    NO_USABLE_BRANCH = fixed_point.NO_USABLE_BRANCH
-    TOLERANCE_MISSED = fixed_point.TOLERANCE_MISSED
+    OK = kernels.OK
+    OUT_OF_RANGE = kernels.OUT_OF_RANGE
+    NO_USABLE_BRANCH = kernels.NO_USABLE_BRANCH
+    TOLERANCE_MISSED = kernels.TOLERANCE_MISSED
 
     @property
     def reason(self) -> str:

@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from calibration.arrays import Floats
 from calibration.selection.expected_error import FreeCells, Spread, best_states
-from calibration.selection.nearest.abreast import nearest_abreast
-from calibration.selection.nearest.bitonic import LANES
-from calibration.selection.nearest.fixed_point import (
+from calibration.selection.nearest import (
+    LANES,
     OK,
     OUT_OF_RANGE,
     TOLERANCE_MISSED,
     Answer,
     Cells,
+    nearest_abreast,
     nearest_one_by_one,
 )
 from calibration.selection.preset_switches import gathered, search_part

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import Bools, Floats, Ints
-from calibration.selection.nearest.fixed_point import (
+from calibration.selection.nearest import (
     NO_USABLE_BRANCH,
     OK,
     OUT_OF_RANGE,

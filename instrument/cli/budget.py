@@ -24,6 +24,6 @@ def budget(
     programmed; the measured error is that of the run's own inputs.
     """
     from instrument.cli.console import print_budget
-    from instrument.results.budget import load_budget
+    from instrument.results import load_budget
 
     print_budget(load_budget(folder), as_json=json)

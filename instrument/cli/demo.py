@@ -34,7 +34,7 @@ def demo(
     from instrument.cli.job import Job, carry_out
     from instrument.cli.logs import start_logging
     from instrument.digits import load_digits
-    from instrument.results.document import Specification
+    from instrument.results import Specification
     from instrument.validation import Scope
 
     start_logging(verbose=verbose, file=log)

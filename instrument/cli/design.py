@@ -117,10 +117,9 @@ def design(
     half a minute on two cores, whatever the branches. Exit status 1 if the goal is not reached with
     95 % confidence.
     """
-    from calibration.studies.design.parts import Parts
-    from calibration.studies.design.search import Goal
+    from calibration.studies import Goal, Parts
     from instrument.errors import UsageError
-    from instrument.studies.design import effort_of, offered_values, run_design
+    from instrument.studies import effort_of, offered_values, run_design
 
     parts = Parts(
         branches=branches,

@@ -95,7 +95,7 @@ def _status_of(error: BaseException) -> int | None:
         return BAD_USAGE
     # Late: most runs never need them, and --help never.
     from calibration.errors import GainError, MatrixError, OverloadError
-    from drivers.errors import InstrumentError
+    from drivers import InstrumentError
 
     if isinstance(error, MatrixError):
         return BAD_USAGE

@@ -16,14 +16,12 @@ from instrument.cli.console import print_result
 from instrument.digits import classify
 from instrument.errors import UsageError
 from instrument.exit_status import OUT_OF_SPECIFICATION
-from instrument.files.arrays import check_inputs, random_inputs, random_matrix
-from instrument.files.writing import write_json
+from instrument.files import check_inputs, random_inputs, random_matrix, write_json
 from instrument.kernels import compiling_beside
 from instrument.opening import SIMULATED, LinkKind, open_bench
 from instrument.pipeline import Run, run_pipeline
 from instrument.provenance import operand
-from instrument.results.budget import RESULT_FILE
-from instrument.results.document import Specification, result_document
+from instrument.results import RESULT_FILE, Specification, result_document
 from instrument.runs import claim_folder, iso
 from instrument.so_far import keeping_so_far
 from instrument.terminal import say, step

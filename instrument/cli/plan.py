@@ -10,13 +10,12 @@ from pathlib import Path
 from calibration.arrays import Floats
 from calibration.errors import MatrixError
 from calibration.programming import check_matrix
+from instrument.board_calibration import load_calibration
 from instrument.cli.job import Job
 from instrument.errors import UsageError
-from instrument.files.arrays import check_inputs, load_array, random_matrix
-from instrument.files.calibration import load_calibration
-from instrument.files.guarded import sha256_of
+from instrument.files import check_inputs, load_array, random_matrix, sha256_of
 from instrument.opening import SIMULATED, LinkKind
-from instrument.results.document import Specification
+from instrument.results import Specification
 from instrument.validation import Scope
 
 RANDOM = "random"

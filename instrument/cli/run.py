@@ -120,7 +120,7 @@ def run(
     from instrument.cli.job import carry_out
     from instrument.cli.logs import start_logging
     from instrument.cli.plan import plan
-    from instrument.results.document import Specification
+    from instrument.results import Specification
 
     start_logging(verbose=verbose, file=log)
     job = plan(

@@ -13,12 +13,11 @@ from rich.console import Console
 
 from instrument.config import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files.guarded import read_bytes, reading
-from instrument.files.writing import write_text
+from instrument.files import read_bytes, reading, write_text
 from instrument.interruption import Interrupted
 from instrument.printable import printable
 from simulator.bench import LinkKind, serve_bench
-from simulator.faults.plan import PlanError, load_plan
+from simulator.faults import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
 
 TRUE_SIEMENS = "drawn_closed_siemens"

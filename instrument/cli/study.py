@@ -13,7 +13,7 @@ from instrument.cli.options import LARGEST_SEED, Json
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from calibration.studies.frame import Study, Summary
+    from calibration.studies import Study, Summary
 
     Plan: TypeAlias = tuple[Callable[[int, int], Study], Callable[[Figure, Summary], None]]
     """What makes a study of (instances, largest n), and what draws it."""
@@ -73,7 +73,7 @@ def _command(*, instances: int, most: int) -> Callable[[Callable[[], Plan]], Cal
             out: Out = None,
             json: Json = False,
         ) -> None:
-            from instrument.studies.run import run_study
+            from instrument.studies import run_study
 
             make, picture = plan()
             run_study(
@@ -102,8 +102,8 @@ def bits() -> Plan:
     Fits a line: about one bit per resistance for typical targets; for the worst one, it depends on
     the nominal values. All 2,500 instances up to n = 24 take some minutes on two cores.
     """
-    from calibration.studies.theory.bits import bits_study
-    from instrument.studies.pictures import bits_against_resistances
+    from calibration.studies import bits_study
+    from instrument.studies import bits_against_resistances
 
     return bits_study, bits_against_resistances
 
@@ -116,8 +116,8 @@ def lueker() -> Plan:
     all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the least
     possible one and what the Poisson law predicts.
     """
-    from calibration.studies.theory.lueker import lueker_study
-    from instrument.studies.theory_pictures import weights_needed
+    from calibration.studies import lueker_study
+    from instrument.studies import weights_needed
 
     return lueker_study, weights_needed
 
@@ -129,8 +129,8 @@ def partition() -> Plan:
     The probability that n random numbers of b bits can be split into halves of equal sums, against
     b/n, and where it falls to one half, beside Mertens' finite-size prediction.
     """
-    from calibration.studies.theory.partition import partition_study
-    from instrument.studies.theory_pictures import transition
+    from calibration.studies import partition_study
+    from instrument.studies import transition
 
     return partition_study, transition
 
@@ -143,8 +143,8 @@ def fixed_size() -> Plan:
     weights of the theory, equal nominals and one decade. What fixing the size costs, and where it
     costs nothing.
     """
-    from calibration.studies.theory.fixed_size import fixed_size_study
-    from instrument.studies.theory_pictures import sizes
+    from calibration.studies import fixed_size_study
+    from instrument.studies import sizes
 
     return fixed_size_study, sizes
 
@@ -156,7 +156,7 @@ def pruning() -> Plan:
     The first is how pruned networks were first proved to compute anything (Malach et al. 2020):
     error 1/n. The second is how few random weights suffice (Pensia et al. 2020): error 2^-n.
     """
-    from calibration.studies.theory.pruning import pruning_study
-    from instrument.studies.theory_pictures import nearest_against_subset
+    from calibration.studies import pruning_study
+    from instrument.studies import nearest_against_subset
 
     return pruning_study, nearest_against_subset

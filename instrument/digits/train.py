@@ -16,7 +16,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
-from instrument.files.writing import write_arrays
+from instrument.files import write_arrays
 
 
 def train(path: Path) -> float:

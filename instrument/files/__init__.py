@@ -1,1 +1,33 @@
-""""""
+"""Files that people and runs bring and take: bounded, checked, written whole."""
+
+from instrument.files.arrays import (
+    SQUARABLE,
+    check_inputs,
+    load_array,
+    random_inputs,
+    random_matrix,
+    random_stream,
+)
+from instrument.files.guarded import arrays_of, read_bytes, reading, sha256_of
+from instrument.files.packed import Arrays, pack, pack_all, unpack
+from instrument.files.writing import write_arrays, write_json, write_text
+
+__all__ = [
+    "SQUARABLE",
+    "Arrays",
+    "arrays_of",
+    "check_inputs",
+    "load_array",
+    "pack",
+    "pack_all",
+    "random_inputs",
+    "random_matrix",
+    "random_stream",
+    "read_bytes",
+    "reading",
+    "sha256_of",
+    "unpack",
+    "write_arrays",
+    "write_json",
+    "write_text",
+]

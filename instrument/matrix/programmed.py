@@ -19,9 +19,7 @@ from calibration.errors import OverloadError
 from calibration.programming import Programmed, Watch, differences, reprogram, watch
 from calibration.records import Record
 from calibration.transfer import driven_lower, ranges_of_products
-from drivers.crossbar_board import CrossbarBoard
-from drivers.errors import WatchdogExpired
-from drivers.patterns import pattern_crc
+from drivers import CrossbarBoard, WatchdogExpired, pattern_crc
 from instrument.arguments import input_vectors
 
 Measured = TypeVar("Measured")

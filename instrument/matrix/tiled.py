@@ -19,7 +19,7 @@ from calibration.arrays import Bools, Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.programming import WATCH_SECONDS, Tile, Watch
 from calibration.records import Record
-from drivers.crossbar_board import CrossbarBoard
+from drivers import CrossbarBoard
 from instrument.arguments import file_path, input_vectors
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.summary import as_html, as_text
@@ -148,7 +148,7 @@ class TiledMatrix:
 
     def save(self, path: str | Path) -> None:
         """Write it to a .npz file: with `bench.load_program` it stands on its board again."""
-        from instrument.matrix.program_file import save_program  # late: it makes such matrices
+        from instrument.matrix.file import save_program  # late: it makes such matrices
 
         save_program(self, file_path(path))
 

@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calibration.budget import Budget
-from instrument.report import wording
-from instrument.report.pictures import BLUE, INK, VERMILION, as_bits, draw, legend_above
+from instrument import wording
+from instrument.drawing import BLUE, INK, VERMILION, draw, legend_above
+from instrument.report.pictures import as_bits
 
 MARGIN_INCHES, INCHES_PER_ROW = 1.2, 0.21
 HALF_BAR = 0.33

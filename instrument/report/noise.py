@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from calibration.noise import NoiseSurvey
 from calibration.statistics import MeasuredValue
-from instrument.report import wording
+from instrument import wording
 
 
 @dataclass(frozen=True)

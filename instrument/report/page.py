@@ -16,18 +16,24 @@ from numpy.typing import NDArray
 from calibration.arrays import Bools
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.converters import CLASS_RATIO, ChannelStatus, Converters, Largest
+from instrument import wording
 from instrument.board_calibration import Calibration
 from instrument.digits import Classification
+from instrument.drawing import READER_FONTS
 from instrument.foreseen import FACTOR, unforeseen_in_words
 from instrument.pipeline import Run
-from instrument.report import pictures, validation_pictures, wording
+from instrument.report import pictures, validation_pictures
 from instrument.report import validation as tables
 from instrument.report.budget import waterfall
 from instrument.report.noise import noise_rows
-from instrument.results.document import Specification, unforeseen_of
-from instrument.validation import Validation, by_output
-from instrument.validation.interval import CONFIDENCE_LEVEL
-from instrument.validation.worst import worst_vectors, worst_weights
+from instrument.results import Specification, unforeseen_of
+from instrument.validation import (
+    CONFIDENCE_LEVEL,
+    Validation,
+    by_output,
+    worst_vectors,
+    worst_weights,
+)
 
 MOST_LISTED = 60
 """Entries of a list of faults that are printed; the rest is counted."""
@@ -159,7 +165,7 @@ def render(
         unreachable=_weights(run, run.program.unreachable & ~run.program.lost),
         coarse=_weights(run, run.program.coarse),
         lost=_lost(run),
-        fonts=pictures.READER_FONTS,
+        fonts=READER_FONTS,
         pictures={
             name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")
             for name, svg in _pictures(run).items()

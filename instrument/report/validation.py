@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from calibration.programming import Programmed
 from calibration.statistics import as_bits
+from instrument import wording
 from instrument.pipeline import Run
-from instrument.report import wording
-from instrument.validation import Checks, Validation, by_output
-from instrument.validation.interval import Interval
-from instrument.validation.repeatability import AVERAGED_READINGS
+from instrument.validation import AVERAGED_READINGS, Checks, Interval, Validation, by_output
 
 OUTPUTS_LISTED = 12
 OWN, UNIFORM = "the job’s inputs", "random, uniform"

@@ -6,19 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from instrument.report import wording
-from instrument.report.pictures import (
-    BLUE,
-    MUTED,
-    SHORT_INCHES,
-    TALL_INCHES,
-    VERMILION,
-    as_bits,
-    draw,
-    legend_above,
-)
-from instrument.validation import Checks, Validation
-from instrument.validation.over_hours import IntermediatePrecision
+from instrument import wording
+from instrument.drawing import BLUE, MUTED, SHORT_INCHES, TALL_INCHES, VERMILION, draw, legend_above
+from instrument.report.pictures import as_bits
+from instrument.validation import Checks, IntermediatePrecision, Validation
 
 
 def averaging(validation: Validation, checks: Checks) -> str:

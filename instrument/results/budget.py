@@ -10,7 +10,7 @@ from typing import Any
 from calibration.budget import Budget
 from calibration.statistics import as_bits
 from instrument.errors import UsageError
-from instrument.files.guarded import read_bytes, reading
+from instrument.files import read_bytes, reading
 from instrument.runs import CLAIM_FILE, RESULTS
 
 RESULT_FILE = "result.json"

@@ -22,8 +22,7 @@ from instrument.pipeline import Run
 from instrument.results.budget import budget_document
 from instrument.results.validation import figures, finite, validation_document
 from instrument.runs import iso
-from instrument.validation import by_output
-from instrument.validation.worst import worst_vectors, worst_weights
+from instrument.validation import by_output, worst_vectors, worst_weights
 
 SpecificationScope = Literal["output", "matrix"]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from instrument.validation.checks import Checks
-from instrument.validation.interval import CONFIDENCE_LEVEL, Interval
-from instrument.validation.linearity import Superposition
-from instrument.validation.products import Validation
-from instrument.validation.repeatability import AVERAGED_READINGS
+from instrument.validation import (
+    AVERAGED_READINGS,
+    CONFIDENCE_LEVEL,
+    Checks,
+    Interval,
+    Superposition,
+    Validation,
+)
 
 
 def validation_document(validation: Validation, checks: Checks) -> dict[str, Any]:

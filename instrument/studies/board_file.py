@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from calibration.arrays import Floats
-from calibration.studies.design.parts import Parts
+from calibration.studies import Parts
 from simulator.preset import Preset
 
 DESIGNED_EFFECTS = "tolerance", "switch_resistance", "leakage"

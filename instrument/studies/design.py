@@ -14,31 +14,31 @@ from rich.console import Console
 from rich.table import Table
 
 from calibration.arrays import Floats
-from calibration.studies.design.parts import Parts
-from calibration.studies.design.search import (
+from calibration.studies import (
+    CONFIDENCE,
     OURS,
     Expected,
     Gain,
     Goal,
+    Parts,
     default_effort,
     expect,
     gain,
     rules_of_thumb,
     search,
 )
-from calibration.studies.fits import CONFIDENCE
+from instrument.drawing import draw
 from instrument.errors import UsageError
 from instrument.exit_status import OUT_OF_SPECIFICATION
-from instrument.files.writing import write_json, write_text
+from instrument.files import write_json, write_text
 from instrument.printable import printable
-from instrument.report.pictures import draw
-from instrument.report.wording import quantity
 from instrument.runs import claim_folder
 from instrument.studies.board_file import designed_preset, preset_toml
 from instrument.studies.design_picture import design_picture
 from instrument.studies.files import write_table
 from instrument.terminal import step
-from simulator.parts.resistors import preferred_values
+from instrument.wording import quantity
+from simulator.parts import preferred_values
 from simulator.preset import Preset, PresetError, load_preset
 
 

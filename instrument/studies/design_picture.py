@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from calibration.studies.design.search import Expected, Goal
-from instrument.report.pictures import BLUE, INK, MUTED, VERMILION
-from instrument.report.wording import quantity
+from calibration.studies import Expected, Goal
+from instrument.drawing import BLUE, INK, MUTED, VERMILION
+from instrument.wording import quantity
 
 COLOURS = (BLUE, MUTED, VERMILION, "#009e73")
 

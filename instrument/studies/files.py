@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calibration.studies.frame import Row, Study, Summary
-from instrument.files.writing import write_text
+from calibration.studies import Row, Study, Summary
+from instrument.files import write_text
 
 
 def study_document(study: Study, seed: int, summary: Summary) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from calibration.studies.frame import Chunk, Measure, Samples, Scheduler, Study
+from calibration.studies import Chunk, Measure, Samples, Scheduler, Study
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files.guarded import read_bytes
+from instrument.files import read_bytes
 
 FORMAT = "ohmsum study 2"
 KEPT_FILE = "chunks.jsonl"

@@ -8,9 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from calibration.studies.banks import BANKS
-from calibration.studies.frame import Row, Summary
-from instrument.report.pictures import MUTED
+from calibration.studies import BANKS, Row, Summary
+from instrument.drawing import MUTED
 
 # After the Okabe-Ito palette; markers tell apart what a grey print does not.
 COLOURS = ["#000000", "#9ecae1", "#56b4e9", "#0072b2", "#c44e00", "#e69f00", "#009e73", "#cc79a7"]

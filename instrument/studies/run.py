@@ -15,10 +15,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from calibration.studies.frame import Row, Scheduler, Study, Summary, gather
-from instrument.files.writing import write_json, write_text
+from calibration.studies import Row, Scheduler, Study, Summary, gather
+from instrument.drawing import draw
+from instrument.files import write_json, write_text
 from instrument.printable import printable
-from instrument.report.pictures import draw
 from instrument.runs import RESULTS
 from instrument.studies.files import study_document, write_table
 from instrument.studies.kept import digest_of, keeping

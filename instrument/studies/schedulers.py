@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
-from calibration.studies.frame import Chunk, Measure, Samples, Scheduler
+from calibration.studies import Chunk, Measure, Samples, Scheduler
 from instrument.errors import UsageError
 
 CONNECT_SECONDS = 10

@@ -14,17 +14,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from calibration.arrays import Floats
-from calibration.studies.banks import BANKS
-from calibration.studies.compare import column
-from calibration.studies.frame import Row, Summary
-from calibration.studies.theory.fixed_size import CASES
-from calibration.studies.theory.partition import (
+from calibration.studies import (
+    BANKS,
+    CASES,
+    NEAREST,
+    SUBSET,
+    WANTED_BITS,
+    Row,
+    Summary,
+    column,
     critical_kappa,
     expected_perfect,
     perfect_probability,
 )
-from calibration.studies.theory.pruning import NEAREST, SUBSET, WANTED_BITS
-from instrument.report.pictures import BLUE, INK, MUTED, VERMILION
+from instrument.drawing import BLUE, INK, MUTED, VERMILION
 
 DOTTED = (0, (1, 2))
 SEQUENCE = ("#9ecae1", "#56b4e9", "#0072b2", "#3b3f8f", "#000000")

@@ -14,9 +14,9 @@ import numpy as np
 
 from calibration.arrays import Floats
 from calibration.crossbar import Progress
-from drivers.crossbar_board import SpentSeconds
-from instrument.files.arrays import random_stream
-from instrument.matrix.tiled import TiledMatrix
+from drivers import SpentSeconds
+from instrument.files import random_stream
+from instrument.matrix import TiledMatrix
 from instrument.validation import vectors
 from instrument.validation.cost import Cost, cost_of
 from instrument.validation.hysteresis import Hysteresis, leave_and_return

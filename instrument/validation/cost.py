@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Floats
-from drivers.crossbar_board import SpentSeconds
-from instrument.matrix.tiled import TiledMatrix
+from drivers import SpentSeconds
+from instrument.matrix import TiledMatrix
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
-from instrument.matrix.tiled import TiledMatrix
+from instrument.matrix import TiledMatrix
 from instrument.validation.products import ratio
 
 VECTORS = 16

@@ -16,7 +16,7 @@ import numpy as np
 
 from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
-from instrument.matrix.tiled import TiledMatrix
+from instrument.matrix import TiledMatrix
 from instrument.validation.products import full_scale, multiply, ratio
 
 PAIRS, PASSES = 32, 4

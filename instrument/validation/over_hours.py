@@ -17,8 +17,8 @@ import numpy as np
 from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.programming import Watch
-from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from instrument.matrix.tiled import TiledMatrix
+from drivers import CrossbarBoard, SpentSeconds
+from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation, compare, ratio, validate
 
 VECTORS = 64

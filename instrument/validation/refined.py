@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from instrument.matrix.tiled import TiledMatrix
+from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Floats
-from instrument.matrix.tiled import TiledMatrix
+from instrument.matrix import TiledMatrix
 
 UNIFORM_VECTORS = 256
 SPARSE_VECTORS = 64

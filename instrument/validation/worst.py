@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Floats
-from instrument.matrix.tiled import TiledMatrix
+from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation
 
 LISTED = 8

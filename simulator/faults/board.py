@@ -22,7 +22,7 @@ from simulator.faults.plan import (
     check_places,
 )
 from simulator.faults.timing import NEVER, Strikes, Telegraph, lasts, next_edge
-from simulator.parts.resistors import Branches, combine
+from simulator.parts import Branches, combine
 from simulator.preset import Preset
 from simulator.streams import stream
 

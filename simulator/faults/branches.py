@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Floats
 from simulator.faults.plan import BranchFault
-from simulator.parts.resistors import Branches, Conductances, chosen, combine, leaking, series
+from simulator.parts import Branches, Conductances, chosen, combine, leaking, series
 from simulator.preset import Preset, Shape
 
 Broken = Literal["open", "short", "stuck_on", "stuck_off"]

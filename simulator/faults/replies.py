@@ -9,7 +9,7 @@ import numpy as np
 
 from simulator.faults.plan import FaultPlan, LateReply, ReplyFault, SpoiledReply, TornReply
 from simulator.faults.timing import Strikes, lasts
-from simulator.servers.session import Send, WireCut
+from simulator.servers import Send, WireCut
 from simulator.streams import stream
 
 Now = Callable[[], tuple[float, int]]

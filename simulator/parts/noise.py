@@ -9,9 +9,9 @@ import numpy as np
 from simulator.arrays import Floats
 from simulator.parts.flicker import Flicker
 from simulator.parts.mains import Mains
+from simulator.parts.wire_network import Network
 from simulator.preset import Adc, Preset
 from simulator.streams import stream
-from simulator.wire_network import Network
 
 BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
 """By definition of the kelvin (SI, 2019)."""

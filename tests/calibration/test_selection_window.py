@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calibration.selection import select, select_in_window
-from calibration.selection.nearest.fixed_point import Answer, Cells
+from calibration.selection.nearest.sums import Answer, Cells
 from calibration.selection.preset_switches import TwoSums, preset_for_two_sums
 from calibration.selection.window.abreast import search_abreast
 from calibration.selection.window.one_by_one import SETTLED, SecondCriterion

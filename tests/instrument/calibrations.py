@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from calibration.branches.characterization import BranchCalibration
-from instrument.board_calibration import BoardIdentity, Calibration
+from instrument.board_calibration.record import BoardIdentity, Calibration
 from tests.calibration.calibrations import (
     coefficients_of,
     converters_of,

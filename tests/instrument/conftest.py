@@ -18,7 +18,7 @@ from instrument import kernels
 from instrument.cli import main
 from instrument.config import bench_toml
 from simulator.bench import SimulatedBench, serve_bench
-from simulator.board_session import BoardSession
+from simulator.command_set import BoardSession
 from simulator.preset import load_preset
 from simulator.steps import Steps
 

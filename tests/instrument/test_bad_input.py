@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from instrument import open_bench
-from instrument.files.calibration import save_calibration
+from instrument.board_calibration.file import save_calibration
 from simulator.preset import load_preset
 
 RANDOM = ("--matrix", "random")

@@ -14,7 +14,7 @@ import ohmsum
 from calibration.errors import MatrixError
 from drivers.errors import InstrumentError
 from instrument import Calibration, open_bench
-from instrument.board_calibration import why_expired
+from instrument.board_calibration.record import why_expired
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError

@@ -36,13 +36,14 @@ from calibration.transfer.measure import TransferMeasurement
 from calibration.transfer.product_ranges import range_of_use
 from calibration.transfer.wires import WireEstimate
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from instrument.board_calibration import BoardIdentity, Calibration
+from instrument import wording
+from instrument.board_calibration.record import BoardIdentity, Calibration
 from instrument.budget import Budgets
 from instrument.digits import Classification
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 from instrument.pipeline import Run
-from instrument.report import Circumstances, pictures, wording, write_report
+from instrument.report import Circumstances, pictures, write_report
 from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
 from instrument.results.document import Specification

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instrument.board_calibration.file import load_calibration
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files.calibration import load_calibration
 from instrument.provenance import commit_of
 from instrument.runs import claim_folder
 

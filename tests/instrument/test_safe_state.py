@@ -11,7 +11,7 @@ from drivers.errors import BoardChanged, BoardInUse, InterlockOpen
 from instrument import open_bench
 from instrument.config import bench_toml
 from instrument.errors import UsageError
-from simulator.board_session import BoardSession
+from simulator.command_set import BoardSession
 
 WEIGHTS = np.linspace(-1, 1, 32).reshape(8, 4)
 MANY_SWITCHES = 64, 32, 10

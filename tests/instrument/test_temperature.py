@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from instrument import open_bench
+from instrument.board_calibration.file import load_calibration, save_calibration
 from instrument.errors import UsageError
-from instrument.files.calibration import load_calibration, save_calibration
 from instrument.validation.over_hours import wait_until
 from tests.instrument.calibrations import made_up_calibration
 

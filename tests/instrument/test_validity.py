@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instrument import open_bench
-from instrument.board_calibration import why_expired
+from instrument.board_calibration.file import load_calibration, save_calibration
+from instrument.board_calibration.record import why_expired
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
-from instrument.files.calibration import load_calibration, save_calibration
 from tests.instrument.calibrations import made_up_calibration
 
 NOW = Reading(datetime(2026, 6, 1, tzinfo=UTC), 0.0, 0.0)

@@ -12,7 +12,7 @@ import pytest
 
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import BoardChanged, BoardInUse, InstrumentError, LinkLost, OutputsUnproved
-from simulator.board_session import BoardSession
+from simulator.command_set import BoardSession
 from tests.drivers.peers import PtyPeer, SocketPeer, serve
 from tests.drivers.tiny_board import TinyBoard
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 import kirchhoff
+from simulator.board import SimulatedBoard
 from simulator.clock import Clock
-from simulator.command_set import SimulatedBoard
 from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import FaultPlan
 from simulator.parts.converters import draw_dacs, draw_readers

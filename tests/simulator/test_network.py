@@ -5,8 +5,8 @@ import pytest
 
 from kirchhoff import Wire, column_currents
 from simulator.parts.resistors import combine, draw_branches
+from simulator.parts.wire_network import SAME_KELVIN, Network
 from simulator.preset import load_preset
-from simulator.wire_network import SAME_KELVIN, Network
 
 WIRE = Wire(0.02, 0.02, 0.05, 0.05)
 PRESET = load_preset("64x16")

@@ -1,1 +1,66 @@
-""""""
+"""The nearest sum: exact kernels in fixed point."""
+
+from calibration.selection.nearest.abreast import (
+    half_of,
+    lower_levels,
+    meet_remainders,
+    nearest_abreast,
+    trace_back,
+)
+from calibration.selection.nearest.bitonic import LANES, sort_bitonic_to_words
+from calibration.selection.nearest.prepared import (
+    Halves,
+    empty_halves,
+    halves_bytes,
+    nearest_prepared,
+    prepare_halves,
+)
+from calibration.selection.nearest.sums import (
+    NO_USABLE_BRANCH,
+    OK,
+    OUT_OF_RANGE,
+    SUM_BITS,
+    TOLERANCE_MISSED,
+    Answer,
+    Cells,
+    Ints32,
+    answer_anew,
+    complemented,
+    fixed_point,
+    merge_levels,
+    nearest_one_by_one,
+    power_of_two,
+    to_fixed,
+    write_answer,
+)
+
+__all__ = [
+    "LANES",
+    "NO_USABLE_BRANCH",
+    "OK",
+    "OUT_OF_RANGE",
+    "SUM_BITS",
+    "TOLERANCE_MISSED",
+    "Answer",
+    "Cells",
+    "Halves",
+    "Ints32",
+    "answer_anew",
+    "complemented",
+    "empty_halves",
+    "fixed_point",
+    "half_of",
+    "halves_bytes",
+    "lower_levels",
+    "meet_remainders",
+    "merge_levels",
+    "nearest_abreast",
+    "nearest_one_by_one",
+    "nearest_prepared",
+    "power_of_two",
+    "prepare_halves",
+    "sort_bitonic_to_words",
+    "to_fixed",
+    "trace_back",
+    "write_answer",
+]

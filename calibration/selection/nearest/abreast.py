@@ -18,7 +18,7 @@ from numba.extending import register_jitable
 
 from calibration.arrays import Bools, Ints
 from calibration.selection.nearest.bitonic import LANES, sort_bitonic
-from calibration.selection.nearest.fixed_point import Answer, Cells, fixed_point, write_answer
+from calibration.selection.nearest.sums import Answer, Cells, fixed_point, write_answer
 from kirchhoff.compiled import kernel, uncounted
 
 _TWO_ROWS = 2 * LANES

@@ -11,7 +11,7 @@ it cannot prove that two arrays do not overlap.
 from numba import njit
 
 from calibration.arrays import Ints
-from calibration.selection.nearest.fixed_point import Ints32
+from calibration.selection.nearest.sums import Ints32
 from kirchhoff.compiled import uncounted
 
 LANES = 16

@@ -22,7 +22,7 @@ from calibration.selection.nearest.abreast import (
     meet_remainders,
 )
 from calibration.selection.nearest.bitonic import LANES, sort_bitonic
-from calibration.selection.nearest.fixed_point import Answer, Cells, fixed_point, write_answer
+from calibration.selection.nearest.sums import Answer, Cells, fixed_point, write_answer
 from kirchhoff.compiled import callee, kernel
 
 Masks = NDArray[np.uint16]

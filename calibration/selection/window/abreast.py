@@ -18,13 +18,16 @@ import numpy as np
 from numba import njit
 
 from calibration.arrays import Floats, Ints
-from calibration.selection.nearest.abreast import lower_levels, meet_remainders, trace_back
-from calibration.selection.nearest.bitonic import LANES, sort_bitonic_to_words
-from calibration.selection.nearest.fixed_point import (
+from calibration.selection.nearest import (
+    LANES,
     Answer,
     Cells,
     Ints32,
     fixed_point,
+    lower_levels,
+    meet_remainders,
+    sort_bitonic_to_words,
+    trace_back,
     write_answer,
 )
 from calibration.selection.window.judge import Exact, Sides, judge

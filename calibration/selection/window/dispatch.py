@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import Bools, Floats
-from calibration.selection.nearest.abreast import nearest_abreast
-from calibration.selection.nearest.fixed_point import OK, Answer, Cells, answer_anew
+from calibration.selection.nearest import OK, Answer, Cells, answer_anew, nearest_abreast
 from calibration.selection.window.abreast import search_abreast
 from calibration.selection.window.one_by_one import (
     EMPTY,

@@ -5,8 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from calibration.arrays import Bools, Floats, Ints
-from calibration.selection.nearest.bitonic import LANES
-from calibration.selection.nearest.fixed_point import Ints32
+from calibration.selection.nearest import LANES, Ints32
 from calibration.selection.window.one_by_one import EMPTY, SETTLED, UNSETTLED
 from calibration.selection.window.scan import (
     BLOCK,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from calibration.arrays import Bools, Floats, Ints
-from calibration.selection.nearest.fixed_point import (
+from calibration.selection.nearest import (
     OUT_OF_RANGE,
     SUM_BITS,
     Answer,

@@ -10,13 +10,15 @@ the exact integers of `sums`.
 import numpy as np
 
 from calibration.arrays import Ints
-from calibration.selection.nearest.abreast import half_of, lower_levels, trace_back
-from calibration.selection.nearest.bitonic import LANES
-from calibration.selection.nearest.fixed_point import (
+from calibration.selection.nearest import (
+    LANES,
     Answer,
     Cells,
     fixed_point,
+    half_of,
+    lower_levels,
     to_fixed,
+    trace_back,
     write_answer,
 )
 from calibration.selection.window.one_by_one import (

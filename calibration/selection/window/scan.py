@@ -16,8 +16,7 @@ import numpy as np
 from numba import njit
 
 from calibration.arrays import Ints
-from calibration.selection.nearest.bitonic import LANES
-from calibration.selection.nearest.fixed_point import Ints32
+from calibration.selection.nearest import LANES, Ints32
 from kirchhoff.compiled import uncounted
 
 BEYOND = 5 << 28  # an upper word farther above every entry's than any window is wide

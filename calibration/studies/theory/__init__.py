@@ -1,1 +1,1 @@
-""""""
+"""What theory says of subset sums, and what is found."""

@@ -13,7 +13,7 @@ from calibration.converters import Converters, RangeGains
 from calibration.noise import NoiseSurvey
 from calibration.records import Record
 from calibration.temperature import Coefficients, with_earlier
-from drivers.crossbar_board import CrossbarBoard
+from drivers import CrossbarBoard
 from instrument.arguments import file_path
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
@@ -96,14 +96,14 @@ class Calibration(Record):
 
     def save(self, path: str | Path) -> None:
         """Write it to a .npz file."""
-        from instrument.files.calibration import save_calibration
+        from instrument.board_calibration.file import save_calibration
 
         save_calibration(self, file_path(path))
 
     @staticmethod
     def load(path: str | Path) -> Calibration:
         """Read one from a .npz file. Raises UsageError that names the file where it is none."""
-        from instrument.files.calibration import load_calibration
+        from instrument.board_calibration.file import load_calibration
 
         return load_calibration(file_path(path))
 

@@ -18,12 +18,10 @@ from calibration.branches import BranchCalibration, SettleTime
 from calibration.converters import USUAL_DAC_BITS, Converters, RangeGains
 from calibration.noise import NoiseSurvey
 from calibration.temperature import Coefficients
-from instrument.board_calibration import BoardIdentity, Calibration
+from instrument.board_calibration.checks import checked_arrays, read_about
+from instrument.board_calibration.record import BoardIdentity, Calibration
 from instrument.errors import UsageError
-from instrument.files.calibration_checks import checked_arrays, read_about
-from instrument.files.guarded import arrays_of, read_bytes, reading
-from instrument.files.packed import pack_all, unpack
-from instrument.files.writing import write_arrays
+from instrument.files import arrays_of, pack_all, read_bytes, reading, unpack, write_arrays
 
 FORMAT = "ohmsum calibration 6"
 

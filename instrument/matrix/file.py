@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 
 from calibration.converters import Converters, CorrectedCrossbar, RangeGains
 from calibration.programming import Programmed, Tile
-from drivers.crossbar_board import CrossbarBoard
-from instrument.board_calibration import BoardIdentity, identity_of
+from drivers import CrossbarBoard
+from instrument.board_calibration import BoardIdentity, digest_of, identity_of
 from instrument.errors import UsageError
-from instrument.files.calibration import digest_of
-from instrument.files.guarded import arrays_of, read_bytes, reading
-from instrument.files.packed import Arrays, pack, unpack
-from instrument.files.writing import write_arrays
+from instrument.files import Arrays, arrays_of, pack, read_bytes, reading, unpack, write_arrays
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 
