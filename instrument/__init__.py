@@ -33,11 +33,11 @@ __all__ = [
 ]
 _HOMES = {
     "Bench": "instrument.bench",
-    "Calibration": "instrument.store",
-    "InstrumentError": "drivers.errors",
-    "MatrixError": "calibration.programming.targets",
-    "OverloadError": "calibration.transfer.measure",
-    "TiledMatrix": "instrument.matrix.tiled",
+    "Calibration": "instrument.board_calibration",
+    "InstrumentError": "drivers",
+    "MatrixError": "calibration.errors",
+    "OverloadError": "calibration.errors",
+    "TiledMatrix": "instrument.matrix",
     "UsageError": "instrument.errors",
     "open_bench": "instrument.opening",
 }

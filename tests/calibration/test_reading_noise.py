@@ -10,7 +10,7 @@ from calibration.crossbar import NO_BRANCH
 from calibration.noise.survey import survey_noise, usual_settings
 from calibration.reading_noise import ReadingNoise, measure_reading_noise
 from simulator.preset import load_preset
-from tests.simulator.boards import changed, switched_on
+from tests.support.simulated_boards import changed, switched_on
 
 VOLTS, RANGE = 15 / 16, 3e-5
 BOARD = changed(load_preset("8x4"), shape={"rows": 8, "columns": 64}).with_effects(

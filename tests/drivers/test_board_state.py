@@ -18,8 +18,8 @@ from drivers.errors import (
     SettingDiffers,
     WatchdogExpired,
 )
-from tests.drivers.peers import SocketPeer, running, serve
-from tests.drivers.tiny_board import TinyBoard
+from tests.support.tiny_board import TinyBoard
+from tests.support.wire_peers import SocketPeer, running, serve
 
 ZERO = np.zeros((1, 4))
 WATCHDOG_FIRED = 1 << 10

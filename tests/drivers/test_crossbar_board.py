@@ -25,8 +25,8 @@ from drivers.errors import (
     WrongInstrument,
 )
 from drivers.patterns import pack_pattern, unpack_pattern
-from tests.drivers.peers import PtyPeer, SocketPeer, running, serve
-from tests.drivers.tiny_board import TinyBoard, block
+from tests.support.tiny_board import TinyBoard, block
+from tests.support.wire_peers import PtyPeer, SocketPeer, running, serve
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 11))
 

@@ -9,8 +9,8 @@ import pytest
 
 from drivers.crossbar_board import CrossbarBoard
 from drivers.link import Link
-from tests.drivers.peers import SocketPeer, Stopped, Stream, running, serve
-from tests.drivers.tiny_board import TinyBoard
+from tests.support.tiny_board import TinyBoard
+from tests.support.wire_peers import SocketPeer, Stopped, Stream, running, serve
 
 PATIENCE_SECONDS = 20.0
 

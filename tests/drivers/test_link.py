@@ -14,7 +14,16 @@ import pytest
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.link import Link
 from drivers.scpi import encode_block
-from tests.drivers.peers import Peer, PtyPeer, Script, SocketPeer, Stream, running, serve, serve_one
+from tests.support.wire_peers import (
+    Peer,
+    PtyPeer,
+    Script,
+    SocketPeer,
+    Stream,
+    running,
+    serve,
+    serve_one,
+)
 
 SHORT_SECONDS = 0.15
 MakePeer = Callable[[Script], Peer]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from drivers.link import Link
 from drivers.resource_names import SerialName, SocketName, parse_resource
-from tests.drivers.peers import PtyPeer, running, serve
+from tests.support.wire_peers import PtyPeer, running, serve
 
 NAMES = {
     "TCPIP::192.0.2.7::5025::SOCKET": SocketName("192.0.2.7", 5025),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from drivers import scpi
 from drivers.errors import CommandRefused, InstrumentError, LinkGarbled, LinkTimeout
 from drivers.link import Link
-from tests.drivers.peers import SocketPeer, running, serve
+from tests.support.wire_peers import SocketPeer, running, serve
 
 NO_ERROR = b'0,"No error"'
 

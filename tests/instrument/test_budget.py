@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.instrument.budgets import budgeted
+from tests.support.budgets import budgeted
 
 AGREES = 1.4
 """Factor between what is predicted and what is measured."""

@@ -19,8 +19,8 @@ from instrument.board_calibration.file import load_calibration
 from instrument.config import bench_toml
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
-from tests.simulator.boards import NO_NOISE, TINY, changed
-from tests.simulator.faults.plans import plan_of
+from tests.support.fault_plans import plan_of
+from tests.support.simulated_boards import NO_NOISE, TINY, changed
 
 QUIET = changed(TINY, NO_NOISE)
 """What it answers depends on what it is asked, not on what it was asked before."""

@@ -9,7 +9,7 @@ from drivers.errors import InstrumentError
 from instrument.limits import MAX_BRANCHES, require_supported
 from instrument.studies.board_file import preset_toml
 from simulator.preset import load_preset
-from tests.simulator.boards import changed
+from tests.support.simulated_boards import changed
 
 NARROW = (1e-6, 3e-6, 1e-5, 3e-5)
 """Ranges, ampere: a row of the board at its limit draws up to 40 µA from a column."""

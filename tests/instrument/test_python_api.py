@@ -18,8 +18,8 @@ from instrument.board_calibration.record import why_expired
 from instrument.clocks import Reading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
-from instrument.validation import validate
-from tests.instrument.calibrations import made_up_calibration
+from instrument.validation.products import validate
+from tests.support.calibration_files import made_up_calibration
 
 RNG = np.random.default_rng(7)
 WEIGHTS, X = RNG.uniform(-1, 1, (8, 4)), RNG.uniform(-1, 1, (5, 8))

@@ -17,7 +17,7 @@ from instrument.budget import budgets_of
 from instrument.opening import open_bench
 from instrument.validation import compare
 from simulator.preset import load_preset
-from tests.simulator.boards import changed, small, switched_on
+from tests.support.simulated_boards import changed, small, switched_on
 
 
 @given(st.integers(5, 22), st.integers(0, 1000), st.floats(0.01, 1.0))

@@ -9,7 +9,7 @@ from instrument import open_bench
 from instrument.board_calibration.file import load_calibration, save_calibration
 from instrument.errors import UsageError
 from instrument.validation.over_hours import wait_until
-from tests.instrument.calibrations import made_up_calibration
+from tests.support.calibration_files import made_up_calibration
 
 
 @pytest.fixture(scope="module")

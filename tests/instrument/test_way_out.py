@@ -13,8 +13,8 @@ import pytest
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import BoardChanged, BoardInUse, InstrumentError, LinkLost, OutputsUnproved
 from simulator.command_set import BoardSession
-from tests.drivers.peers import PtyPeer, SocketPeer, serve
-from tests.drivers.tiny_board import TinyBoard
+from tests.support.tiny_board import TinyBoard
+from tests.support.wire_peers import PtyPeer, SocketPeer, serve
 
 ZERO = np.zeros((1, 8))
 TRIES = 160

@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from kirchhoff import Wire, column_currents, transfer_matrix, updated_transfer
-from tests.kirchhoff.boards import drives, modified_nodal
+from tests.support.networks import drives, modified_nodal
 
 Array = NDArray[np.float64]
 EXACTNESS = 1e-11

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kirchhoff import Wire, transfer_change, transfer_gradient, transfer_matrix, updated_transfer
-from tests.kirchhoff.boards import boards, modified_nodal, wires
+from tests.support.networks import boards, modified_nodal, wires
 
 Array = NDArray[np.float64]
 NONE = Wire(row_ohms=0, column_ohms=0, source_ohms=0, sense_ohms=0)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from kirchhoff import Wire, transfer_matrix, updated_transfer
-from tests.kirchhoff.boards import boards, wires
+from tests.support.networks import boards, wires
 
 Array = NDArray[np.float64]
 PRINTED = Wire(row_ohms=0.02, column_ohms=0.02, source_ohms=0.05, sense_ohms=0.05)

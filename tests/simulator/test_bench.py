@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from simulator.bench import serve_bench
-from tests.simulator.boards import TINY, block, floats, scan_list
-from tests.simulator.faults.plans import plan_of
+from tests.support.fault_plans import plan_of
+from tests.support.simulated_boards import TINY, block, floats, scan_list
 
 PATIENCE_SECONDS = 20
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from tests.simulator.boards import (
+from tests.support.simulated_boards import (
     ask,
     block,
     errors,

@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from tests.simulator.boards import (
+from tests.support.simulated_boards import (
     ask,
     block,
     changed,

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from tests.simulator.boards import (
+from tests.support.simulated_boards import (
     ask,
     block,
     errors,

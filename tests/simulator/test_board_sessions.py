@@ -14,7 +14,7 @@ from simulator import electronics
 from simulator.faults.plan import FaultPlan
 from simulator.servers.session import converse
 from simulator.steps import finish
-from tests.simulator.boards import (
+from tests.support.simulated_boards import (
     TINY,
     ask,
     block,

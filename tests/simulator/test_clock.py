@@ -7,7 +7,7 @@ import pytest
 
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar
-from tests.simulator.boards import small, switched_on
+from tests.support.simulated_boards import small, switched_on
 
 APERTURE, DELAY = 0.02, 0.001
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from simulator.parts.resistors import draw_branches, nominal_ohms, preferred_values
-from tests.simulator.boards import changed, small
+from tests.support.simulated_boards import changed, small
 
 MANY = {"shape": {"rows": 40, "columns": 40, "branches": 5}}
 PLAIN = {"switches": {"on_ohms": 1e-6, "on_spread": 0.0}}

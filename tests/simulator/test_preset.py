@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.preset import PresetError, load_preset, preset_names
-from tests.simulator.boards import small
+from tests.support.simulated_boards import small
 
 SHAPES = {"8x4": (8, 8), "64x16": (64, 32), "100x100": (100, 200)}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.boards import ask, errors, on_the_wire
+from tests.support.simulated_boards import ask, errors, on_the_wire
 
 PAGE = (Path(__file__).parents[2] / "docs" / "board-protocol.md").read_text("utf-8")
 HEADERS = sorted({command.header for command in on_the_wire().session.commands()})

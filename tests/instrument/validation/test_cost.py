@@ -9,8 +9,8 @@ from drivers.crossbar_board import SpentSeconds
 from instrument.validation.cost import cost_of
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
-from tests.instrument.tiled import changed, programmed_of
-from tests.instrument.validation.programs import LINEAR, program
+from tests.support.programs import LINEAR, program
+from tests.support.tiled_programs import changed, programmed_of
 
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (20, 8))
 SPENT = SpentSeconds(settling=20 * 1e-3, integrating=20 * 20e-3, talking=20 * 1e-4)

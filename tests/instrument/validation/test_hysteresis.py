@@ -5,8 +5,8 @@ import pytest
 
 from instrument.validation.hysteresis import leave_and_return
 from instrument.validation.repeatability import repeat
-from tests.instrument.tiled import changed, programmed_of
-from tests.instrument.validation.programs import LINEAR, NOISY, program
+from tests.support.programs import LINEAR, NOISY, program
+from tests.support.tiled_programs import changed, programmed_of
 
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (40, 8))
 REMEMBERED = 1e-3

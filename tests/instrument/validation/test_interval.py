@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import t as student_t
 
-from instrument.validation import validate
 from instrument.validation.interval import (
     effective_vectors,
     independent,
     relative_error_interval,
 )
-from tests.instrument.validation.programs import program
+from instrument.validation.products import validate
+from tests.support.programs import program
 
 ROWS, OUTPUTS, BOARDS = 16, 8, 1000
 NOISE = 1e-4

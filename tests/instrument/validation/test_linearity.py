@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from instrument.validation.linearity import superpose
-from tests.instrument.validation.programs import LINEAR, NOISY, program
+from tests.support.programs import LINEAR, NOISY, program
 
 
 def superposed(**effects):

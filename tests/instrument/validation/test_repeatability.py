@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from instrument.validation.repeatability import Repeatability, averaged, repeat
-from tests.instrument.validation.programs import LINEAR, NOISY, moved, program
+from tests.support.programs import LINEAR, NOISY, moved, program
 
 PASSES, VECTORS, OUTPUTS = 64, 16, 8
 INPUTS = np.random.default_rng(5).uniform(-1, 1, (VECTORS, 8))

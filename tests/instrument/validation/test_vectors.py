@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from instrument.validation import validate, vectors
-from instrument.validation.products import full_scale
+from instrument.validation import vectors
+from instrument.validation.products import full_scale, validate
 from instrument.validation.refined import refine
-from tests.instrument.validation.programs import LINEAR, program
+from tests.support.programs import LINEAR, program
 
 FULL_SCALE = 3.0
 inside = arrays(np.float64, 8, elements=st.floats(-FULL_SCALE, FULL_SCALE))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.simulator.boards import (
+from tests.support.fault_plans import plan_of
+from tests.support.simulated_boards import (
     NO_NOISE,
     TINY,
     ask,
@@ -16,7 +17,6 @@ from tests.simulator.boards import (
     scan_list,
     tell,
 )
-from tests.simulator.faults.plans import plan_of
 
 PRESET = changed(TINY, NO_NOISE, adc={"bits": 24})
 ROWS, COLUMNS = 3, 5

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar
 from simulator.faults.plan import PlanError
-from tests.simulator.boards import NO_NOISE, changed, small
-from tests.simulator.faults.plans import plan_of
+from tests.support.fault_plans import plan_of
+from tests.support.simulated_boards import NO_NOISE, changed, small
 
 PRESET = changed(small(NO_NOISE), shape={"rows": 4, "columns": 6, "branches": 3})
 SHAPE = 4, 6, 3

@@ -10,8 +10,8 @@ from contextlib import closing, contextmanager
 import pytest
 
 from simulator.bench import serve_bench
-from tests.simulator.boards import TINY
-from tests.simulator.faults.plans import plan_of
+from tests.support.fault_plans import plan_of
+from tests.support.simulated_boards import TINY
 
 PATIENCE_SECONDS = 20
 REPLY = b"3,5,2\n"

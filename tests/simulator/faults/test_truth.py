@@ -9,7 +9,7 @@ from simulator.bench import serve_bench
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
-from tests.simulator.faults.plans import plan_of
+from tests.support.fault_plans import plan_of
 
 PRESET, SEED = load_preset("8x4"), 3
 PLAN = plan_of(

@@ -4,18 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from simulator.scpi import (
-    Block,
-    Boolean,
-    Choice,
-    Command,
-    Engine,
-    Integer,
-    Real,
-    ScpiError,
-    Status,
-    Text,
-)
+from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
+from simulator.scpi.parameters import Choice, Text
 
 
 class TinyInstrument:

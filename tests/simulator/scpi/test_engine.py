@@ -4,7 +4,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from simulator.scpi import Command, Engine, Framer, Overrun, Status, encode_block
+from simulator.scpi import Command, Engine, Framer, Overrun, Status
+from simulator.scpi.blocks import encode_block
 from simulator.scpi.engine import UNIT_LIMIT
 
 VALID = [

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from simulator.scpi import MESSAGE_LIMIT_BYTES, Framer, Overrun, encode_block
-from simulator.scpi.framing import TEXT_LIMIT_BYTES
+from simulator.scpi import Framer, Overrun
+from simulator.scpi.blocks import encode_block
+from simulator.scpi.framing import MESSAGE_LIMIT_BYTES, TEXT_LIMIT_BYTES
 
 LIMIT = 60
 

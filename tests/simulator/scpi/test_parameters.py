@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from simulator.scpi import Choice, format_real
+from simulator.scpi.answers import format_real
+from simulator.scpi.parameters import Choice
 
 APERTURE = "[SENSe:]CURRent:APERture"
 RANGE = "[SENSe:]CURRent:RANGe"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from simulator.scpi import encode_block
+from simulator.scpi.blocks import encode_block
 from simulator.servers import PtyUnavailableError, serve_pty
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")

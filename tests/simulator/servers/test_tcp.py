@@ -10,7 +10,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from simulator.scpi import MESSAGE_LIMIT_BYTES, encode_block
+from simulator.scpi.blocks import encode_block
+from simulator.scpi.framing import MESSAGE_LIMIT_BYTES
 from simulator.servers import serve_tcp
 from tests.simulator.servers.conftest import EchoSession
 
