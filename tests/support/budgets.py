@@ -11,7 +11,7 @@ from calibration.budget.products import products_of
 from calibration.converters.corrected import CorrectedCrossbar
 from calibration.converters.measure import measure_converters
 from calibration.converters.range_gains import measure_ranges
-from calibration.crossbar import measuring_volts
+from calibration.crossbar import Moment, measuring_volts
 from calibration.noise.survey import survey_noise, usual_settings
 from calibration.programming import refinement
 from calibration.programming.targets import choose_targets
@@ -33,7 +33,7 @@ class Budgeted:
     products: Products
     budget: Budget
     relative_error: float
-    moments: list[tuple[float, float]]
+    moments: list[Moment]
 
     @property
     def ratio(self) -> float:
@@ -81,10 +81,10 @@ def _budgeted(preset: str, seed: int, scaled: tuple[tuple[str, float], ...]) -> 
         volts_per_unit=volts,
         input_full_scale=1.0,
     )
-    moments = [board.moment()]
+    moments = [Moment(*board.moment())]
 
     def note_the_moment(_done: int, _total: int) -> None:
-        moments.append(board.moment())
+        moments.append(Moment(*board.moment()))
 
     validation = validate(alone(program), inputs, note_the_moment)
     products = products_of(
