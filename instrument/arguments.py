@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from calibration.arguments import MIN_SCALABLE, real_array
 from calibration.arrays import Floats
 from calibration.errors import MatrixError
-from calibration.programming import SMALLEST_SCALABLE, real_array
 from instrument.errors import UsageError
 
 
@@ -29,9 +29,9 @@ def positive_number(value: object, name: str) -> float:
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
         with suppress(OverflowError):
             number = float(value)
-    if not SMALLEST_SCALABLE <= number <= 1 / SMALLEST_SCALABLE:
+    if not MIN_SCALABLE <= number <= 1 / MIN_SCALABLE:
         raise UsageError(
-            f"{name} is a number above 0 ({SMALLEST_SCALABLE:g} to {1 / SMALLEST_SCALABLE:g}), not "
+            f"{name} is a number above 0 ({MIN_SCALABLE:g} to {1 / MIN_SCALABLE:g}), not "
             f"{_shown(value)}"
         )
     return number

@@ -29,8 +29,10 @@ from calibration.programming import differences
 from calibration.statistics import as_bits
 from calibration.temperature import AGEING_PER_DECADE
 
-HEATING_KELVIN_PER_WATT = 200.0
-"""Of a chip resistor above its board."""
+MAX_HEATING_KELVIN_PER_WATT = 200.0
+"""Rise of a chip resistor above its board: the upper end of the class, which bounds the cause.
+`calibration.converters` takes the typical 100 K/W.
+"""
 
 
 @dataclass(frozen=True)
@@ -150,17 +152,6 @@ class Budget:
         return as_bits(self.relative_error)
 
 
-def predict_budget(products: Products, survey: NoiseSurvey) -> Budget:
-    """Return the budget of products, all outputs at one scale, on a board of which the noise was
-    surveyed.
-    """
-    squares = predict_squares(products, survey)
-    return budget_of_squares(
-        {cause: float(square.sum()) for cause, square in squares.items()},
-        float((products.asked_amperes**2).sum()),
-    )
-
-
 def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
     """Return what each cause contributes to the sum over vectors of the square errors of each
     output's products, (outputs,), A². What is driven lower counts with what its currents are
@@ -235,7 +226,7 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
     aged = (AGEING_PER_DECADE * products.aged_decades) ** 2
     hotter = volts * (volts**2 - products.transfer_volts**2)
     paired = differences(products.squared_siemens, products.wanted_siemens.shape[1])
-    heat = HEATING_KELVIN_PER_WATT * common.value
+    heat = MAX_HEATING_KELVIN_PER_WATT * common.value
     return {
         "temperature": products.watched_square_kelvin @ together + products.square_kelvin @ apart,
         "ageing": aged @ branches,

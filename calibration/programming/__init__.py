@@ -7,17 +7,14 @@ from calibration.programming.refinement import Programmed, program, reprogram
 from calibration.programming.sentinels import WATCH_SECONDS, Watch, watch, watched
 from calibration.programming.targets import (
     REACH_FRACTION,
-    SMALLEST_SCALABLE,
     Targets,
     check_matrix,
     choose_targets,
-    real_array,
 )
 from calibration.programming.tiles import Tile, tiles_to_program
 
 __all__ = [
     "REACH_FRACTION",
-    "SMALLEST_SCALABLE",
     "WATCH_SECONDS",
     "PrecisionByBranches",
     "Programmed",
@@ -30,7 +27,6 @@ __all__ = [
     "differences",
     "make_moves",
     "program",
-    "real_array",
     "reprogram",
     "tiles_to_program",
     "watch",

@@ -13,6 +13,7 @@ from calibration.branches import BranchCalibration
 from calibration.programming.pairs import pair_banks
 from calibration.programming.targets import choose_targets
 from calibration.selection import select
+from calibration.statistics import as_finite_bits
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,7 @@ def bits_against_branches(
             status=calibration.status[:, :, kept],
         )
         error = np.concatenate([_relative_error(weights, part) for weights in tiles])
-        median[index], worst[index] = -np.log2(
-            np.maximum([np.median(error), error.max()], 2.0**-60)
-        )
+        median[index], worst[index] = as_finite_bits(np.array([np.median(error), error.max()]))
     return PrecisionByBranches(2 * counts, median, worst)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from calibration.arguments import MIN_SCALABLE, real_array
 from calibration.arrays import Floats
 from calibration.branches import BranchCalibration
 from calibration.errors import MatrixError
@@ -14,11 +15,6 @@ from calibration.records import Record
 REACH_FRACTION = 0.5
 """Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half
 of their range.
-"""
-
-SMALLEST_SCALABLE = 1e-100
-"""Largest weights below this, or above its inverse, would leave binary64 on the way to siemens. An
-output whose largest weight is below it asks for nothing.
 """
 
 
@@ -52,29 +48,9 @@ def check_matrix(weights: object) -> Floats:
         raise MatrixError(f"row {row + 1}, output {output + 1} is {matrix[row, output]}")
     if not largest:
         raise MatrixError("all weights are zero: nothing to scale by")
-    if not SMALLEST_SCALABLE <= largest <= 1 / SMALLEST_SCALABLE:
+    if not MIN_SCALABLE <= largest <= 1 / MIN_SCALABLE:
         raise MatrixError(f"the largest weight is {largest:g}: too far from 1 to scale by")
     return matrix
-
-
-def real_array(values: object, name: str) -> Floats:
-    """Return a copy of real numbers of any shape as float64, or raise MatrixError that begins with
-    `name`: complex numbers, text, objects, and what is masked are none.
-    """
-    if not isinstance(values, np.ndarray) and hasattr(values, "toarray"):
-        raise MatrixError(f"{name} is a dense array, not a {type(values).__name__}: .toarray()")
-    if np.ma.is_masked(values):
-        raise MatrixError(f"{name} holds masked values: fill them first")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # rows of different lengths
-        raise MatrixError(f"{name} is a regular array of numbers ({error})") from error
-    if array.dtype == object and array.size:
-        raise MatrixError(f"{name} holds real numbers, not {type(array.flat[0]).__name__}")
-    if array.dtype.kind not in "biuf":
-        raise MatrixError(f"{name} holds real numbers, not {array.dtype}")
-    with np.errstate(over="ignore"):  # infinity then, which is refused in words
-        return array.astype(np.float64)
 
 
 def largest_magnitude(matrix: Floats) -> float:
@@ -109,7 +85,7 @@ def choose_targets(weights: Floats, calibration: BranchCalibration) -> Targets:
     counts = np.where(healthy.any(axis=0), healthy, reaching)
     per_siemens = np.abs(weights) / np.where(counts, reach, np.inf)
     largest = per_siemens.max(axis=0)
-    scaled = (largest > 0) & (np.abs(weights).max(axis=0) >= SMALLEST_SCALABLE)
+    scaled = (largest > 0) & (np.abs(weights).max(axis=0) >= MIN_SCALABLE)
     if not scaled.any():
         raise MatrixError("the weights whose crosspoints work are too small to scale by")
     scale = REACH_FRACTION / np.where(scaled, largest, np.median(largest[scaled]))

@@ -31,7 +31,7 @@ def checked_batch(
 ) -> Batch:
     """Return a batch. Raises ValueError on what cannot be one."""
     branch, free = checked_branches(branch_siemens, usable, most_branches)
-    target = real_array(target_siemens, "target_siemens", branch.shape[:1])
+    target = kernel_array(target_siemens, "target_siemens", branch.shape[:1])
     if stuck_on is None:
         return Batch(branch, target, free, None)
     stuck = _flags(stuck_on, "stuck_on", branch.shape)
@@ -42,7 +42,7 @@ def checked_branches(
     branch_siemens: ArrayLike, usable: ArrayLike | None, most_branches: int
 ) -> tuple[Floats, Bools]:
     """Return branches and which of them are usable, both (cells, branches). Raises ValueError."""
-    branch = real_array(branch_siemens, "branch_siemens", None)
+    branch = kernel_array(branch_siemens, "branch_siemens", None)
     if branch.ndim != 2:
         raise ValueError(f"branch_siemens has shape {branch.shape}, expected (cells, branches)")
     n = branch.shape[1]
@@ -62,14 +62,14 @@ def checked_spread(
     if uncertainty is not None and covariance is not None:
         raise ValueError("uncertainty and covariance are two ways to say one thing: give one")
     if uncertainty is not None:
-        deviation = real_array(uncertainty, "uncertainty", shape)
+        deviation = kernel_array(uncertainty, "uncertainty", shape)
         if (deviation < 0.0).any():
             raise ValueError("uncertainty must not be negative")
         refuse_overflow(deviation, "uncertainty")
         return Spread(deviation**2, np.empty((0, n, n)))
     if covariance is None:
         return None
-    matrix = real_array(covariance, "covariance", (cells, n, n))
+    matrix = kernel_array(covariance, "covariance", (cells, n, n))
     variance = np.diagonal(matrix, axis1=1, axis2=2).copy()
     if (variance < 0.0).any():
         raise ValueError("covariance must not have a negative variance")
@@ -84,7 +84,7 @@ def checked_spread(
 
 def checked_bound(value: ArrayLike, name: str, cells: int) -> Floats:
     """Return a bound, or one for each cell, as (cells,) numbers. Raises ValueError if negative."""
-    bound = real_array(value, name, None)
+    bound = kernel_array(value, name, None)
     if bound.shape not in ((), (cells,)):
         raise ValueError(f"{name} has shape {bound.shape}, expected () or {(cells,)}")
     if (bound < 0.0).any():
@@ -92,7 +92,7 @@ def checked_bound(value: ArrayLike, name: str, cells: int) -> Floats:
     return np.full(cells, bound)
 
 
-def real_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> Floats:
+def kernel_array(values: ArrayLike, name: str, shape: tuple[int, ...] | None) -> Floats:
     """Return finite real numbers, of a shape if one is given. Raises ValueError."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu":

@@ -15,7 +15,7 @@ from calibration.selection.arguments import (
     checked_bound,
     checked_branches,
     checked_spread,
-    real_array,
+    kernel_array,
     refuse_overflow,
 )
 from calibration.selection.dispatch import (
@@ -192,7 +192,7 @@ def select_prepared(prepared: PreparedCells, target_siemens: ArrayLike) -> Selec
     Raises ValueError on targets of another shape or that are not finite real numbers.
     """
     branch = prepared.branch_siemens
-    target = real_array(target_siemens, "target_siemens", branch.shape[:1])
+    target = kernel_array(target_siemens, "target_siemens", branch.shape[:1])
     cells = Cells(branch, target, prepared.usable)
 
     def search(part: slice, answer: Answer) -> None:
@@ -236,9 +236,9 @@ def select_in_window(
         raise ValueError(f"most_searched is from 2 to {MOST_EXACT[2]}, not {most_searched}")
     batch = checked_batch(branch_siemens, target_siemens, usable)
     cells = Cells(batch.branch, batch.target, batch.free)
-    second = real_array(second_siemens, "second_siemens", cells.branch.shape)
+    second = kernel_array(second_siemens, "second_siemens", cells.branch.shape)
     refuse_overflow(second, "second_siemens")
-    second_target = real_array(second_target_siemens, "second_target_siemens", cells.target.shape)
+    second_target = kernel_array(second_target_siemens, "second_target_siemens", cells.target.shape)
     window = checked_bound(window_siemens, "window_siemens", len(cells.target))
     criterion = SecondCriterion(second, second_target, window)
     if cells.branch.shape[1] > most_searched:

@@ -7,7 +7,7 @@ from calibration.statistics.allan import (
     contrasts,
     flicker_square,
 )
-from calibration.statistics.bits import as_bits
+from calibration.statistics.bits import MAX_BITS, as_bits, as_finite_bits
 from calibration.statistics.measured_value import MeasuredValue
 from calibration.statistics.nonnegative_line import line_upwards
 from calibration.statistics.robust import (
@@ -19,6 +19,7 @@ from calibration.statistics.robust import (
 from calibration.statistics.variance_components import MeanSquare, fit_components, project
 
 __all__ = [
+    "MAX_BITS",
     "MEDIAN_OF_CHI_SQUARED",
     "SURPRISE",
     "THREE_SPANS",
@@ -26,6 +27,7 @@ __all__ = [
     "MeanSquare",
     "MeasuredValue",
     "as_bits",
+    "as_finite_bits",
     "column_median",
     "contrast_weights",
     "contrasts",

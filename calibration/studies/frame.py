@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Floats
+from calibration.statistics import as_finite_bits
 
 Samples = Mapping[str, Sequence[float]]
 """What was measured, by name; one number for each instance of a chunk."""
@@ -21,9 +22,6 @@ Row = Mapping[str, str | int | float | None]
 
 CHUNK = 250
 """Instances of a chunk: some seconds at most, which is what an interruption may cost."""
-
-MOST_BITS = 60.0
-"""Kept in place of the infinity of an error that is exactly zero."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,9 @@ def gather(results: Iterable[tuple[Chunk, Samples]]) -> Gathered:
     return gathered
 
 
-def as_bits(error: Floats, full_scale: Floats | float) -> list[float]:
-    """Return log2(full scale / (2·error)), at most MOST_BITS, to a millionth of a bit."""
-    fraction = np.maximum(2.0 * error / full_scale, 2.0**-MOST_BITS)
-    return rounded(-np.log2(fraction))
+def rounded_bits(error: Floats, full_scale: Floats | float) -> list[float]:
+    """Return log2(full scale / (2·error)), at most MAX_BITS, to a millionth of a bit."""
+    return rounded(as_finite_bits(np.asarray(2.0 * error / full_scale)))
 
 
 def rounded(values: Floats) -> list[float]:

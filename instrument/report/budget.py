@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from calibration.budget import Budget
+from calibration.statistics import as_finite_bits
 from instrument import wording
 from instrument.drawing import BLUE, INK, VERMILION, draw, legend_above
-from instrument.report.pictures import as_bits
 
 MARGIN_INCHES, INCHES_PER_ROW = 1.2, 0.21
 HALF_BAR = 0.33
@@ -24,7 +24,7 @@ def waterfall(budget: Budget, measured_bits: float) -> str:
     """
     rows = sorted(budget.rows, key=lambda row: -row.relative_error)
     errors = np.array([row.relative_error for row in rows])
-    left, alone = as_bits(np.sqrt(np.cumsum(errors**2))), as_bits(errors)
+    left, alone = as_finite_bits(np.sqrt(np.cumsum(errors**2))), as_finite_bits(errors)
     edge = float(left[-1]) + BITS_SHOWN
     beyond = alone > edge
     places = np.arange(len(rows))

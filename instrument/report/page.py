@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from calibration.arrays import Bools
 from calibration.branches import BranchCalibration, BranchStatus
 from calibration.converters import CLASS_RATIO, ChannelStatus, Converters, Largest
+from calibration.statistics import as_finite_bits
 from instrument import wording
 from instrument.board_calibration import Calibration
 from instrument.digits import Classification
@@ -347,7 +348,7 @@ def _lost(run: Run) -> Listing:
 def _rounds(run: Run) -> list[Round]:
     """List the rounds of a matrix of one tile."""
     residuals = np.array(run.program.tiles[0].matrix.programmed.round_residuals)
-    bits = pictures.as_bits(residuals)
+    bits = as_finite_bits(residuals)
     return [
         Round(index + 1, float(residual), float(bits[index]))
         for index, residual in enumerate(residuals)

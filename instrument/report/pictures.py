@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from calibration.arrays import Floats
 from calibration.converters import ChannelStatus, Converters
 from calibration.programming import PrecisionByBranches, Programmed
+from calibration.statistics import MAX_BITS, as_finite_bits
 from instrument import wording
 from instrument.drawing import (
     BLUE,
@@ -34,8 +35,6 @@ from instrument.validation import Validation
 PPM = 1e6
 COVERAGE_FACTOR = 1.96
 """Half width of a 95 % interval over the standard uncertainty."""
-MOST_BITS = 60.0
-"""Drawn in place of the infinity of an error that is exactly zero."""
 
 
 def predicted_against_measured(validation: Validation) -> str:
@@ -215,9 +214,11 @@ def convergence(program: TiledMatrix) -> str:
     """Draw the residual after each round of refinement of each tile, in bits of its largest weight,
     and the noise of measuring the first.
     """
-    bits = [as_bits(np.array(part.matrix.programmed.round_residuals)) for part in program.tiles]
+    bits = [
+        as_finite_bits(np.array(part.matrix.programmed.round_residuals)) for part in program.tiles
+    ]
     first = program.tiles[0].matrix.programmed
-    noise_bits = float(as_bits(np.array(measuring_noise(first))))
+    noise_bits = float(as_finite_bits(np.array(measuring_noise(first))))
     most = max(map(len, bits))
 
     def picture(figure: Figure) -> None:
@@ -241,7 +242,7 @@ def convergence(program: TiledMatrix) -> str:
                 markeredgewidth=1.5,
                 label="" if tile else "stays",
             )
-        if noise_bits < MOST_BITS:
+        if noise_bits < MAX_BITS:
             axes.axhline(
                 noise_bits,
                 color=MUTED,
@@ -307,11 +308,6 @@ def converter_curves(converters: Converters) -> str:
         legend_above(figure, 2, handlelength=1.5, columnspacing=1.2)
 
     return draw(picture, TALL_INCHES)
-
-
-def as_bits(fraction: Floats) -> Floats:
-    """Return −log2 of fractions of any shape, at most MOST_BITS."""
-    return np.asarray(-np.log2(np.maximum(fraction, 2.0**-MOST_BITS)))
 
 
 def measuring_noise(programmed: Programmed) -> float:

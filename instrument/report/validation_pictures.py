@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from calibration.statistics import as_finite_bits
 from instrument import wording
 from instrument.drawing import BLUE, MUTED, SHORT_INCHES, TALL_INCHES, VERMILION, draw, legend_above
-from instrument.report.pictures import as_bits
 from instrument.validation import Checks, IntermediatePrecision, Validation
 
 
@@ -16,7 +16,7 @@ def averaging(validation: Validation, checks: Checks) -> str:
     """Draw the scatter of means of k answers over k, in bits, beside what errors stay."""
     scatter = checks.repeatability.relative_scatter
     readings = np.array(list(scatter))
-    bits = as_bits(np.array(list(scatter.values())))
+    bits = as_finite_bits(np.array(list(scatter.values())))
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
@@ -56,7 +56,7 @@ def over_hours(measured: IntermediatePrecision) -> str:
     visits, anew = measured.visits, measured.reprogrammed.validation
     hours = [visit.hours for visit in visits]
     bits, watched = (
-        as_bits(np.array([getattr(visit, kind).relative_error for visit in visits]))
+        as_finite_bits(np.array([getattr(visit, kind).relative_error for visit in visits]))
         for kind in ("validation", "watched")
     )
     kelvin = np.array([visit.board_kelvin for visit in visits])

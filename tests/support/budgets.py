@@ -6,13 +6,13 @@ from functools import cache
 import numpy as np
 
 from calibration.branches.characterization import characterize
-from calibration.budget.causes import Budget, Products, predict_budget
+from calibration.budget.causes import Budget, Products, budget_of_squares, predict_squares
 from calibration.budget.products import products_of
 from calibration.converters.corrected import CorrectedCrossbar
 from calibration.converters.measure import measure_converters
 from calibration.converters.range_gains import measure_ranges
 from calibration.crossbar import Moment, measuring_volts
-from calibration.noise.survey import survey_noise, usual_settings
+from calibration.noise.survey import NoiseSurvey, survey_noise, usual_settings
 from calibration.programming import refinement
 from calibration.programming.targets import choose_targets
 from instrument.matrix.programmed import ProgrammedMatrix
@@ -43,6 +43,15 @@ class Budgeted:
     def of_cause(self, cause: str) -> float:
         """Return the relative error by one cause."""
         return next(row.relative_error for row in self.budget.rows if row.cause == cause)
+
+
+def budget_at_one_scale(products: Products, survey: NoiseSurvey) -> Budget:
+    """Return the budget of products whose outputs all have the same scale."""
+    squares = predict_squares(products, survey)
+    return budget_of_squares(
+        {cause: float(square.sum()) for cause, square in squares.items()},
+        float((products.asked_amperes**2).sum()),
+    )
 
 
 def budgeted(preset: str, seed: int, effect: str = "", factor: float = 1.0) -> Budgeted:
@@ -90,5 +99,5 @@ def _budgeted(preset: str, seed: int, scaled: tuple[tuple[str, float], ...]) -> 
     products = products_of(
         program.programmed, branches, converters, survey, volts * inputs, moments
     )
-    budget = predict_budget(products, survey)
+    budget = budget_at_one_scale(products, survey)
     return Budgeted(program, products, budget, validation.relative_error, moments)

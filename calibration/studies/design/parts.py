@@ -14,7 +14,7 @@ import numpy as np
 
 from calibration.arrays import Floats
 from calibration.programming import REACH_FRACTION
-from calibration.studies.frame import MOST_BITS
+from calibration.statistics import as_finite_bits
 from calibration.studies.sums import sorted_sums, worst_error
 from kirchhoff.compiled import kernel
 
@@ -85,7 +85,7 @@ def pair_bits(parts: Parts, nominal_ohms: Floats, lot: Lot) -> Floats:
     # Steep to flat, plus and minus in turn: the shorter list then spans the whole range.
     order = np.argsort(np.tile(nominal_ohms, 2), kind="stable")
     errors = _worst((siemens * sign)[:, order], -half - shift, half - shift)
-    return np.asarray(-np.log2(np.maximum(errors / half, 2.0**-MOST_BITS)))
+    return as_finite_bits(errors / half)
 
 
 @kernel

@@ -14,7 +14,16 @@ from calibration.arrays import Floats
 from calibration.studies.banks import BANKS, Bank
 from calibration.studies.compare import FIT_FROM, column, fitted_rows
 from calibration.studies.fits import straight_line
-from calibration.studies.frame import Chunk, Gathered, Row, Samples, Study, Summary, as_bits, split
+from calibration.studies.frame import (
+    Chunk,
+    Gathered,
+    Row,
+    Samples,
+    Study,
+    Summary,
+    rounded_bits,
+    split,
+)
 from calibration.studies.sums import nearest_error, sorted_sums, worst_error
 from calibration.studies.theory.poisson import bits_reached, uniform_every, uniform_random
 from kirchhoff.compiled import kernel
@@ -72,9 +81,9 @@ def measure(seed: int, chunk: Chunk) -> Samples:
         intervals[:, 1] = intervals.mean(axis=1)
     every = counts_every(bank, chunk.n)
     errors = _errors(weights, targets, intervals, bank.states, every)
-    samples = {"pair": as_bits(errors[0], widths)}
+    samples = {"pair": rounded_bits(errors[0], widths)}
     if every:
-        samples["every"] = as_bits(errors[1], widths)
+        samples["every"] = rounded_bits(errors[1], widths)
     return samples
 
 

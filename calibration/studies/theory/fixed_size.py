@@ -34,8 +34,8 @@ from calibration.studies.frame import (
     Samples,
     Study,
     Summary,
-    as_bits,
     rounded,
+    rounded_bits,
     split,
 )
 from calibration.studies.sums import (
@@ -106,7 +106,8 @@ def measure(seed: int, chunk: Chunk) -> Samples:
     errors = _errors(weights, *targets)
     overlap = np.minimum(reach[:, 1], whole[:, 1]) - np.maximum(reach[:, 0], whole[:, 0])
     samples = {
-        search: as_bits(error, full_scale) for search, error in zip(SEARCHES, errors, strict=True)
+        search: rounded_bits(error, full_scale)
+        for search, error in zip(SEARCHES, errors, strict=True)
     }
     parts = {
         "aimed": targets[0],

@@ -25,7 +25,16 @@ from calibration.studies.compare import (
     reaching,
 )
 from calibration.studies.fits import straight_line
-from calibration.studies.frame import Chunk, Gathered, Row, Samples, Study, Summary, as_bits, split
+from calibration.studies.frame import (
+    Chunk,
+    Gathered,
+    Row,
+    Samples,
+    Study,
+    Summary,
+    rounded_bits,
+    split,
+)
 from calibration.studies.sums import nearest_error, sorted_sums
 from calibration.studies.theory.bits import FEWEST
 from calibration.studies.theory.poisson import bits_reached, uniform_random
@@ -78,7 +87,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
     search = _nearest if chunk.case == NEAREST else _best_subset
     # One bank at a time: a whole chunk of the longest would take 130 MB in each thread.
     errors = [search(generator.uniform(-1, 1, chunk.n), target) for target in targets]
-    return {"bits": as_bits(np.array(errors), 1.0)}
+    return {"bits": rounded_bits(np.array(errors), 1.0)}
 
 
 def _nearest(weights: Floats, target: float) -> float:

@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from calibration.budget.causes import (
     AGEING_PER_DECADE,
-    HEATING_KELVIN_PER_WATT,
+    MAX_HEATING_KELVIN_PER_WATT,
     Products,
-    predict_budget,
 )
 from calibration.noise.readings import Settings
 from calibration.noise.settling import Settling
 from calibration.noise.survey import NoiseSurvey
 from calibration.statistics.allan import flicker_square
-from calibration.statistics.bits import as_bits
 from calibration.statistics.measured_value import MeasuredValue
 from calibration.temperature.survey_coefficients import Warming
+from tests.support.budgets import budget_at_one_scale
 
 ROWS, OUTPUTS, BRANCHES, VECTORS, DRAWS = 6, 2, 5, 4, 1000
 TRANSFER_READINGS, APERTURE, DELAY = 16, 20e-3, 1e-3
@@ -139,7 +138,7 @@ def answer(random, survey, products):
     column = np.sqrt(warming.column_square.value) * random.standard_normal(2 * OUTPUTS)
     aged = AGEING_PER_DECADE * random.standard_normal(BOARD.branch.shape)
     excess = flicker(random, survey.excess.value, BOARD.branch.shape)
-    heat = HEATING_KELVIN_PER_WATT * warming.gain_per_kelvin.value
+    heat = MAX_HEATING_KELVIN_PER_WATT * warming.gain_per_kelvin.value
     driven = np.rint(volts / STEP) * STEP if products.rounding_volts.any() else volts.copy()
     driven += products.row_bend_volts * random.standard_normal(volts.shape)
     driven += np.sqrt(survey.dac_noise.value) * random.standard_normal(volts.shape)
@@ -240,7 +239,7 @@ def relative_square(survey, products):
 def test_a_cause_alone(case):
     of_survey, of_products = CASES[case]
     survey, products = replace(QUIET, **of_survey), BOARD.products(**of_products)
-    budget = predict_budget(products, survey)
+    budget = budget_at_one_scale(products, survey)
     square, uncertainty = relative_square(survey, products)
     assert budget.relative_error**2 == pytest.approx(square, rel=0.02, abs=4 * uncertainty)
     for row in budget.rows:
@@ -261,7 +260,7 @@ def test_all_causes_together():
     }
     of_survey["warming"] = replace(QUIET.warming, **coefficients)
     survey, products = replace(QUIET, **of_survey), BOARD.products(**of_products)
-    budget = predict_budget(products, survey)
+    budget = budget_at_one_scale(products, survey)
     square, uncertainty = relative_square(survey, products)
     assert budget.relative_error**2 == pytest.approx(square, rel=0.02, abs=4 * uncertainty)
     assert budget.relative_error == pytest.approx(
@@ -283,7 +282,7 @@ def test_matrix_and_its_measurement(off_by):
             transfer_uncertainty_siemens=np.full(2 * OUTPUTS, noise),
         )
         true.append((BOARD.volts @ pairs(error)) ** 2 / (exact**2).sum())
-        rows = {row.cause: row.relative_error for row in predict_budget(products, QUIET).rows}
+        rows = {row.cause: row.relative_error for row in budget_at_one_scale(products, QUIET).rows}
         predicted.append(rows["selection residual"] ** 2 + rows["transfer matrix"] ** 2)
     true, predicted = np.sum(true, axis=(1, 2)), np.array(predicted)
     # the sum is never below zero, which draws around nothing would be half of the time
@@ -297,11 +296,11 @@ def test_self_heating_is_that_of_the_cubic_current():
         QUIET, warming=replace(QUIET.warming, gain_per_kelvin=MeasuredValue(-1e-4, 0.0))
     )
     products = BOARD.products()
-    rows = {row.cause: row.relative_error for row in predict_budget(products, survey).rows}
+    rows = {row.cause: row.relative_error for row in budget_at_one_scale(products, survey).rows}
     exact = BOARD.volts @ pairs(BOARD.siemens)
     heated = np.zeros_like(exact)
     for k, volts in enumerate(BOARD.volts):
-        kelvin = HEATING_KELVIN_PER_WATT * (volts**2 - VOLTS**2)[:, None, None] * BOARD.branch
+        kelvin = MAX_HEATING_KELVIN_PER_WATT * (volts**2 - VOLTS**2)[:, None, None] * BOARD.branch
         heated[k] = pairs(volts @ (BOARD.branch * -1e-4 * kelvin).sum(axis=2))
     expected = np.linalg.norm(heated) / np.linalg.norm(exact)
     assert rows["self-heating"] == pytest.approx(expected)
@@ -319,13 +318,7 @@ def test_flicker_between_a_reading_and_a_long_measurement(readings, apart):
         transfer_readings=readings,
         seconds=np.full(VECTORS, (gap + (readings + 1) / 2) * period),
     )
-    rows = {row.cause: row.relative_error for row in predict_budget(products, survey).rows}
+    rows = {row.cause: row.relative_error for row in budget_at_one_scale(products, survey).rows}
     whole = (products.products_amperes**2).sum()
     found = rows["1/f noise"] ** 2 * whole / (VECTORS * (products.column_siemens**2).sum())
     assert found == pytest.approx(exact, rel=0.1)
-
-
-@given(st.floats(1e-12, 1.0))
-def test_bits(error):
-    assert 2.0 ** -as_bits(error) == pytest.approx(error)
-    assert as_bits(0.0) == math.inf
