@@ -3,7 +3,8 @@
 from calibration.programming.moves import make_moves
 from calibration.programming.pairs import differences
 from calibration.programming.precision_by_branches import PrecisionByBranches, bits_against_branches
-from calibration.programming.refinement import Programmed, program, reprogram
+from calibration.programming.programmed import Programmed
+from calibration.programming.refinement import program, reprogram
 from calibration.programming.sentinels import WATCH_SECONDS, Watch, watch, watched
 from calibration.programming.targets import (
     REACH_FRACTION,

@@ -19,7 +19,7 @@ from calibration.arrays import Bools, Floats
 from calibration.crossbar import Crossbar, Moment
 from calibration.errors import GainError, OverloadError
 from calibration.programming.pairs import differences
-from calibration.programming.refinement import Programmed
+from calibration.programming.programmed import Programmed
 from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
 from calibration.transfer import weighing_signs
 

@@ -58,6 +58,16 @@ def largest_magnitude(matrix: Floats) -> float:
     return float(np.maximum(matrix.max(), -matrix.min()))
 
 
+def relative_rms(targets: Targets, error_siemens: Floats) -> float:
+    """Return the root mean square of errors (pairs,), over the largest wanted difference.
+
+    NaN where there are no errors.
+    """
+    largest = float(np.abs(targets.difference_siemens).max())
+    error = error_siemens
+    return float(np.sqrt((error**2).mean())) / largest if error.size else float("nan")
+
+
 def choose_targets(weights: Floats, calibration: BranchCalibration) -> Targets:
     """Choose the scale of every output, and with it the conductance difference of every pair, for
     weights (rows, outputs).

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from calibration.programming.refinement import Programmed
+from calibration.programming.programmed import Programmed
 from calibration.programming.tiles import Tile
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from calibration.branches.characterization import characterize
 from calibration.errors import OverloadError
 from calibration.programming.pairs import differences, left_to_reach, pair_banks
-from calibration.programming.refinement import FAR_OFF, MOST_ROUNDS, program, reprogram
+from calibration.programming.refinement import FAR_OFF_SHARE, program, reprogram
+from calibration.programming.rounds import MAX_ROUNDS
 from calibration.programming.targets import choose_targets
 from calibration.transfer.measure import measure_transfer, weighing_signs
 from simulator.preset import load_preset
@@ -97,9 +98,9 @@ def test_rounds_end_when_they_no_longer_help():
     told = []
     _, programmed = run(weights_of(1), progress=lambda *step: told.append(step))
     rounds = len(programmed.round_residuals)
-    steps = [(number + 1, MOST_ROUNDS) for number in range(rounds)]
+    steps = [(number + 1, MAX_ROUNDS) for number in range(rounds)]
     assert told == [*steps, (rounds, rounds)]
-    assert 2 <= rounds < MOST_ROUNDS
+    assert 2 <= rounds < MAX_ROUNDS
 
 
 @settings(deadline=None, max_examples=15)
@@ -226,7 +227,7 @@ def test_a_row_driver_that_dies_is_reported_and_costs_the_others_nothing():
     programmed = program(board, calibration, choose_targets(weights, calibration))
     expected = np.zeros((8, 4), dtype=bool)
     expected[3] = np.abs(weights[3]) * programmed.targets.scale_siemens > (
-        FAR_OFF * np.abs(programmed.targets.difference_siemens).max()
+        FAR_OFF_SHARE * np.abs(programmed.targets.difference_siemens).max()
     )
     np.testing.assert_array_equal(programmed.unreachable, expected)
     assert rms(true_error(small(), 7, programmed)[np.arange(8) != 3]) < 2.0**-14
@@ -298,9 +299,9 @@ def test_sums_that_are_too_coarse_are_not_called_beyond_reach():
     assert spanned[programmed.coarse].all()
     assert not (programmed.coarse & programmed.unreachable).any()
     assert not spanned[programmed.unreachable].any()
-    far = np.abs(programmed.residual_siemens) > FAR_OFF * np.abs(wanted).max()
+    far = np.abs(programmed.residual_siemens) > FAR_OFF_SHARE * np.abs(wanted).max()
     assert far[programmed.coarse].mean() > 0.7  # by its own branches, before wires had their say
-    assert programmed.coarse_rms > FAR_OFF > programmed.residual_rms
+    assert programmed.coarse_rms > FAR_OFF_SHARE > programmed.residual_rms
 
 
 def test_no_residual_is_stated_where_no_pair_is_within_reach():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from calibration.programming.board_model import first_estimate
 from calibration.programming.pairs import board_pattern
-from calibration.programming.refinement import Programmed
+from calibration.programming.programmed import Programmed
 from calibration.programming.targets import Targets
 from calibration.programming.tiles import Tile, cut
 from calibration.transfer.measure import TransferMeasurement

@@ -28,7 +28,7 @@ from calibration.converters.corrected import CorrectedCrossbar
 from calibration.noise.survey import NoiseSurvey
 from calibration.programming.board_model import first_estimate
 from calibration.programming.precision_by_branches import PrecisionByBranches
-from calibration.programming.refinement import Programmed
+from calibration.programming.programmed import Programmed
 from calibration.programming.sentinels import Watch
 from calibration.programming.targets import Targets
 from calibration.statistics.measured_value import MeasuredValue
