@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from drivers import scpi
 from drivers.link import Link
 
-_PRINTED_SHARE = 1e-3
+_MAX_ROUNDING_SHARE = 1e-3
 """Of a setting, at most, that rounding to the printed digits may take away."""
 
 
@@ -94,7 +94,7 @@ def is_printed(wanted: float, text: str) -> bool:
     decimals = len(mantissa.partition(".")[2])
     # Read and not computed: of a wire's exponents, a power may be beyond all numbers.
     half_a_digit = float(f"5e{int(exponent or 0) - decimals - 1}")
-    allowed = max(1e-6 * wanted, min(half_a_digit * 1.001, _PRINTED_SHARE * wanted))
+    allowed = max(1e-6 * wanted, min(half_a_digit * 1.001, _MAX_ROUNDING_SHARE * wanted))
     return abs(float(text) - wanted) <= allowed
 
 

@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from drivers import scpi
 from drivers.arguments import finite, whole, within_limit
-from drivers.board_session import BoardSession
 from drivers.board_state import BoardState, is_printed
 from drivers.errors import (
     CommandRefused,
@@ -24,20 +23,21 @@ from drivers.errors import (
     SettingDiffers,
     WrongInstrument,
 )
+from drivers.host_session import HostSession
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
 
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
-_LARGEST_SIDE = 65_535
-_LARGEST_SWITCHES = 1 << 26
+_MAX_SIDE = 65_535
+_MAX_SWITCHES = 1 << 26
 _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
-_LARGEST_READING_RANGES = 1.05 * (1 + 1e-6)
+_MAX_READING_RANGES = 1.05 * (1 + 1e-6)
 # One exchange stays short enough for Ctrl-C to be answered soon and for slow wires.
-_EXCHANGE_BYTES = 2 << 20
-_EXCHANGE_SECONDS = 10.0
-_EXCHANGE_POINTS = 65_535
+_MAX_EXCHANGE_BYTES = 2 << 20
+_MAX_EXCHANGE_SECONDS = 10.0
+_MAX_EXCHANGE_ITEMS = 65_535
 # Board time may be wall time, and a USB full-speed port moves about 0.5 MB/s.
 _TIME_MARGIN = 1.5
 _SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
@@ -84,7 +84,7 @@ class CrossbarBoard:
     def __init__(self, link: Link, identity: scpi.Identity, watchdog_seconds: float) -> None:
         """Reads what the board is. CrossbarBoard.open makes sure that it is one."""
         self._link = link
-        self._session = BoardSession(link, watchdog_seconds)
+        self._session = HostSession(link, watchdog_seconds)
         self._texts = self._session.texts
         self._closed = False
         self.identity = identity
@@ -381,7 +381,7 @@ class CrossbarBoard:
         read = np.frombuffer(data, "<f4").reshape(readings, self.columns)
         overloaded = read == _OVERLOAD_AMPERES
         amperes = np.where(overloaded, np.nan, read.astype(np.float64))
-        largest = _LARGEST_READING_RANGES * self.ranges_amperes[-1]
+        largest = _MAX_READING_RANGES * self.ranges_amperes[-1]
         if not (overloaded | (np.abs(amperes) <= largest)).all():
             raise self._link.garbled("currents that no range of the board can read")
         return amperes
@@ -403,8 +403,8 @@ class CrossbarBoard:
     def _read_shape(self) -> tuple[int, int, int]:
         answer = self._texts(":SYST:BOAR:SHAP?", 1)[0]
         sides = [scpi.integer(self._link, text) for text in answer.split(",")]
-        sound = len(sides) == 3 and all(1 <= side <= _LARGEST_SIDE for side in sides)
-        if not sound or math.prod(sides) > _LARGEST_SWITCHES:
+        sound = len(sides) == 3 and all(1 <= side <= _MAX_SIDE for side in sides)
+        if not sound or math.prod(sides) > _MAX_SWITCHES:
             raise self._link.garbled(f"not the shape of a board: {answer[:80]!r}")
         rows, columns, branches = sides
         return rows, columns, branches
@@ -441,10 +441,10 @@ class CrossbarBoard:
 
     def _parts(self, count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
         """Splits `count` items so that each part is one exchange of bounded size and duration."""
-        at_once = min(_EXCHANGE_BYTES // item_bytes, _EXCHANGE_POINTS)
+        at_once = min(_MAX_EXCHANGE_BYTES // item_bytes, _MAX_EXCHANGE_ITEMS)
         if item_seconds > 0:
             # The board may count its own work as silence.
-            seconds = min(_EXCHANGE_SECONDS, self._session.watchdog_seconds / 2)
+            seconds = min(_MAX_EXCHANGE_SECONDS, self._session.watchdog_seconds / 2)
             at_once = min(at_once, int(seconds / item_seconds))
         at_once = max(1, at_once)
         for start in range(0, count, at_once):

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Self
 
+from drivers.byte_streams import ByteStream, open_stream
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.response import read_response
-from drivers.wires import ByteStream, open_wire
 
 Trace = Callable[[Literal["sent", "received"], float, bytes], None]
 
 _log = logging.getLogger(__name__)
-_LOGGED_BYTES = 160
+_MAX_LOGGED_BYTES = 160
 _PIECE_BYTES = 1 << 15
 _NONCE_ANSWER_BYTES = 64
 # Two numbers of up to 255, as IEEE 488.2 may write them: `32`, `+32`, `32.0`, `3.2E+1`.
@@ -67,9 +67,9 @@ class Link:
         self._busy_until = 0.0
         self._unsent_bytes = 0
         self._nonce = 1 + secrets.randbelow(255)
-        self._wire: ByteStream | None = open_wire(resource, time.monotonic() + timeout_seconds)
+        self._stream: ByteStream | None = open_stream(resource, time.monotonic() + timeout_seconds)
         # A serial port may still carry answers to a program that has gone.
-        self._dirty = not self._wire.new_session_when_reopened
+        self._dirty = not self._stream.new_session_when_reopened
 
     def __enter__(self) -> Self:
         return self
@@ -97,17 +97,6 @@ class Link:
             if len(texts) < len(elements):
                 raise self.garbled("a block where text was asked for")
             return ";".join(texts)
-
-    def query_block(self, message: str | bytes, *, timeout_seconds: float | None = None) -> bytes:
-        """Sends a message, returns the one block it asks for.
-
-        Raises LinkTimeout, LinkLost, LinkGarbled.
-        """
-        with self.lock:
-            elements = self._exchange(message, timeout_seconds, answered=True)
-            if len(elements) != 1 or not isinstance(elements[0], bytes):
-                raise self.garbled("text where a block was asked for")
-            return elements[0]
 
     def query_elements(
         self, message: str | bytes, *, timeout_seconds: float | None = None
@@ -152,7 +141,7 @@ class Link:
         """Closes the wire; the link cannot be used afterwards. May be called again."""
         with self.lock, self._exchanging:
             self._closed = True
-            self._drop_wire()
+            self._drop_stream()
 
     def _exchange(
         self, message: str | bytes, timeout_seconds: float | None, *, answered: bool
@@ -169,7 +158,7 @@ class Link:
         self, data: bytes, allowed_seconds: float, *, answered: bool
     ) -> list[str | bytes]:
         try:
-            wire, deadline = self._ready_wire(allowed_seconds)
+            wire, deadline = self._ready_stream(allowed_seconds)
             self._dirty = True
             self._busy_until = deadline
             self._send(wire, data, deadline)
@@ -178,32 +167,32 @@ class Link:
             text = f"{error.text} within {allowed_seconds:g} s"
             raise LinkTimeout(self.resource, text) from error
         except LinkLost:
-            self._drop_wire()
+            self._drop_stream()
             raise
         self._dirty = False
         self._busy_until = 0.0
         return elements
 
-    def _ready_wire(self, allowed_seconds: float) -> tuple[ByteStream, float]:
+    def _ready_stream(self, allowed_seconds: float) -> tuple[ByteStream, float]:
         """Returns a wire on which nothing is under way, and the deadline of the exchange."""
         if self._closed:
             raise LinkLost(self.resource, "the link is closed: open the bench again")
         now = time.monotonic()
-        if self._wire is not None and not self._dirty and not self._wire.has_unread():
-            return self._wire, now + allowed_seconds
+        if self._stream is not None and not self._dirty and not self._stream.has_unread():
+            return self._stream, now + allowed_seconds
         # The instrument may be at work on what was cut short for as long as that had.
         deadline = max(now, self._busy_until) + allowed_seconds
         self._dirty = True
-        if self._wire is not None and self._wire.new_session_when_reopened:
-            self._drop_wire()
-        if self._wire is None:
-            self._wire = open_wire(self.resource, deadline)
-        if not self._wire.new_session_when_reopened:
-            self._resynchronize(self._wire, deadline)
+        if self._stream is not None and self._stream.new_session_when_reopened:
+            self._drop_stream()
+        if self._stream is None:
+            self._stream = open_stream(self.resource, deadline)
+        if not self._stream.new_session_when_reopened:
+            self._resynchronize(self._stream, deadline)
         self._unsent_bytes = 0
         if self.greeting is not None:
-            self._send(self._wire, self.greeting + b"\n", deadline)
-        return self._wire, deadline
+            self._send(self._stream, self.greeting + b"\n", deadline)
+        return self._stream, deadline
 
     def _resynchronize(self, wire: ByteStream, deadline: float) -> None:
         """Asks for a number nobody else has asked for, and drops all that comes before it.
@@ -258,13 +247,13 @@ class Link:
     def _tell(self, direction: Literal["sent", "received"], data: bytes) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
-                "%s %s %d bytes: %r", self.resource, direction, len(data), data[:_LOGGED_BYTES]
+                "%s %s %d bytes: %r", self.resource, direction, len(data), data[:_MAX_LOGGED_BYTES]
             )
         if self._trace is not None:
             self._trace(direction, time.monotonic(), bytes(data))
 
-    def _drop_wire(self) -> None:
-        wire, self._wire = self._wire, None
+    def _drop_stream(self) -> None:
+        wire, self._stream = self._stream, None
         if wire is not None:
             wire.close()
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 # The protocol lets no answer exceed 16 MiB; headers, text and further elements get the rest.
-LIMIT_BYTES = (16 << 20) + (64 << 10)
+MAX_RESPONSE_BYTES = (16 << 20) + (64 << 10)
 
 _TEXT_DELIMITER = re.compile(rb'[;"\n]')
 _PRINTABLE = re.compile(r"[\t -~]*")
@@ -19,14 +19,14 @@ def read_response(received: bytearray, fill: Callable[[], None]) -> list[str | b
 
     `fill` appends at least one byte to `received` or raises; what it raises passes through.
     Raises ValueError, with what is wrong, for bytes that are no response message, for more than
-    LIMIT_BYTES, and for bytes behind the message's end.
+    MAX_RESPONSE_BYTES, and for bytes behind the message's end.
     """
     elements: list[str | bytes] = []
     at = 0
 
     def need(size: int) -> None:
-        if size > LIMIT_BYTES:
-            raise ValueError(f"an answer of more than {LIMIT_BYTES} bytes")
+        if size > MAX_RESPONSE_BYTES:
+            raise ValueError(f"an answer of more than {MAX_RESPONSE_BYTES} bytes")
         while len(received) < size:
             fill()
 

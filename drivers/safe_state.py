@@ -6,7 +6,7 @@ from drivers import scpi
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout, OutputsUnproved
 from drivers.link import Link
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.02, 0.5
+_FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.02, 0.5
 _SWITCH_OFF = ":OUTP OFF;:ROUT:OPEN:ALL;:OUTP?;:ROUT:PATT:CRC?"
 # Looks at the outputs again: nothing may have switched them on in between.
 _DISARM = ":SYST:WATC 0;:OUTP?;:SYST:WATC?"
@@ -41,7 +41,7 @@ def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_
                 raise OutputsUnproved(link.resource, failed.text, watchdog_seconds) from failed
             raise failed
         time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 
 
 def _ask(link: Link, message: str, expected: int, instead: str) -> bool:

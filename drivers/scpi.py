@@ -11,9 +11,9 @@ _ERROR_ENTRY = re.compile(r'([^,"]{1,24}), ?"(.*)"')
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _BOOLEANS = {"ON": True, "OFF": False}
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
-_SHOWN_CHARACTERS = 80
+_MAX_SHOWN_CHARACTERS = 80
 # Instruments keep some tens of entries; one that never says "No error" is broken.
-_QUEUE_LIMIT = 1000
+_MAX_QUEUE_ENTRIES = 1000
 _ASK_ERROR = b";:SYST:ERR?"
 
 
@@ -32,7 +32,7 @@ def identity(link: Link) -> Identity:
     answer = link.query("*IDN?")
     fields = [field.strip() for field in answer.split(",")]
     if len(fields) != 4 or not (fields[0] and fields[1]) or len(answer) > 256:
-        raise link.garbled(f"not an identity: {answer[:_SHOWN_CHARACTERS]!r}")
+        raise link.garbled(f"not an identity: {answer[:_MAX_SHOWN_CHARACTERS]!r}")
     return Identity(*fields)
 
 
@@ -44,7 +44,7 @@ def checked_write(
     Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
     """
     if checked_query(link, command, timeout_seconds=timeout_seconds):
-        raise link.garbled(f"an answer to {shown(command)}, which asks nothing")
+        raise link.garbled(f"an answer to {abbreviated(command)}, which asks nothing")
 
 
 def checked_query(
@@ -55,13 +55,13 @@ def checked_query(
     A query that is refused answers with the error alone, so that nobody waits for the rest.
     Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
     """
-    answers, refused = asked(link, command, timeout_seconds=timeout_seconds)
+    answers, refused = query_with_refusal(link, command, timeout_seconds=timeout_seconds)
     if refused is not None:
         raise refused
     return answers
 
 
-def asked(
+def query_with_refusal(
     link: Link, command: str | bytes, *, timeout_seconds: float | None = None
 ) -> tuple[list[str | bytes], CommandRefused | None]:
     """checked_query that returns the refusal beside what was answered all the same."""
@@ -72,7 +72,7 @@ def asked(
         if first is None:
             return answers, None
         later = tuple(drain(link))
-    return answers, CommandRefused(link.resource, shown(command), *first, later=later)
+    return answers, CommandRefused(link.resource, abbreviated(command), *first, later=later)
 
 
 def checked_query_block(
@@ -82,7 +82,7 @@ def checked_query_block(
     with link.lock:
         answers = checked_query(link, command, timeout_seconds=timeout_seconds)
         if len(answers) != 1 or not isinstance(answers[0], bytes):
-            raise link.garbled(f"no block in answer to {shown(command)}")
+            raise link.garbled(f"no block in answer to {abbreviated(command)}")
         return answers[0]
 
 
@@ -91,16 +91,9 @@ def drain(link: Link) -> list[tuple[int, str]]:
     entries: list[tuple[int, str]] = []
     while (entry := _error_entry(link, link.query(":SYST:ERR?"))) is not None:
         entries.append(entry)
-        if len(entries) > _QUEUE_LIMIT:
+        if len(entries) > _MAX_QUEUE_ENTRIES:
             raise link.garbled("an error queue without end")
     return entries
-
-
-def wait_complete(link: Link, *, timeout_seconds: float | None = None) -> None:
-    """Waits with *OPC? until all that was sent before is done."""
-    answer = link.query("*OPC?", timeout_seconds=timeout_seconds)
-    if not boolean(link, answer):
-        raise link.garbled(f"{answer[:_SHOWN_CHARACTERS]!r} in answer to *OPC?")
 
 
 def real(link: Link, text: str | bytes) -> float:
@@ -109,7 +102,7 @@ def real(link: Link, text: str | bytes) -> float:
         number = float(text)
         if math.isfinite(number):
             return number
-    raise link.garbled(f"not a number: {text[:_SHOWN_CHARACTERS]!r}")
+    raise link.garbled(f"not a number: {text[:_MAX_SHOWN_CHARACTERS]!r}")
 
 
 def integer(link: Link, text: str | bytes) -> int:
@@ -130,7 +123,7 @@ def boolean(link: Link, text: str | bytes) -> bool:
         return _BOOLEANS[word]
     number = real(link, text)
     if number not in (0.0, 1.0):
-        raise link.garbled(f"neither 0 nor 1: {text[:_SHOWN_CHARACTERS]!r}")
+        raise link.garbled(f"neither 0 nor 1: {text[:_MAX_SHOWN_CHARACTERS]!r}")
     return number == 1.0
 
 
@@ -142,7 +135,7 @@ def encode_block(data: bytes) -> bytes:
     return f"#{len(length)}{length}".encode() + data
 
 
-def shown(command: str | bytes) -> str:
+def abbreviated(command: str | bytes) -> str:
     """A command as a message can show it: blocks by their length, the rest cut short."""
     if isinstance(command, str):
         command = command.encode("ascii", "replace")
@@ -156,13 +149,13 @@ def shown(command: str | bytes) -> str:
         parts += [command[at : found.start()], b"<%d bytes>" % int(length)]
         at = start + int(length)
     text = b"".join([*parts, command[at:]]).decode("ascii", "replace")
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS] + "…"
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else text[:_MAX_SHOWN_CHARACTERS] + "…"
 
 
 def _error_entry(link: Link, answer: str | bytes) -> tuple[int, str] | None:
     """Reads one answer of SYSTem:ERRor?; None when the queue is empty."""
     found = _ERROR_ENTRY.fullmatch(answer.strip()) if isinstance(answer, str) else None
     if found is None:
-        raise link.garbled(f"no entry of the error queue: {answer[:_SHOWN_CHARACTERS]!r}")
+        raise link.garbled(f"no entry of the error queue: {answer[:_MAX_SHOWN_CHARACTERS]!r}")
     number = integer(link, found[1])
     return (number, found[2].replace('""', '"')) if number else None

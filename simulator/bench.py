@@ -26,7 +26,7 @@ from simulator.truth import save_truth
 
 LinkKind = Literal["socket", "serial"]
 Answer = TypeVar("Answer")
-WATCH_SECONDS = 0.1
+WATCHDOG_CHECK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -130,5 +130,5 @@ async def _serve(
 
 async def _watch(board: SimulatedBoard) -> None:
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
+        await asyncio.sleep(WATCHDOG_CHECK_SECONDS)
         board.watch()

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 PROTOCOL = "1.1"
 FIRMWARE = "1.0"
-ANSWER_LIMIT_BYTES = 16 * 2**20
+MAX_ANSWER_BYTES = 16 * 2**20
 APERTURE_SECONDS = (10e-6, 10.0)
-SAME_RANGE = 1e-6
+RANGE_TOLERANCE = 1e-6
 """A value so little above a range (relative) is that range, printed with few digits."""
 DEVICE_ERRORS = {
     101: "Interlock open",
@@ -92,7 +92,7 @@ class BoardSession:
         try:
             answer = yield from self._engine.steps(message)
             if counts:
-                board.crossbar.suffer()  # what is due, and no reading has brought about
+                board.crossbar.strike_due_faults()  # what is due, and no reading has brought about
                 board.note_talk(len(message) + 1 + len(answer))
         except PowerLost:
             board.power_on()
@@ -168,8 +168,8 @@ class BoardSession:
             Command("ROUTe:PATTern:CRC?", lambda: zlib.crc32(self._packed_pattern())),
             Command(
                 f"{sense}:RANGe",
-                lambda amperes: board.configure(range_amperes=amperes * (1 - SAME_RANGE)),
-                (Real("A", 0, widest * (1 + SAME_RANGE), widest),),
+                lambda amperes: board.configure(range_amperes=amperes * (1 - RANGE_TOLERANCE)),
+                (Real("A", 0, widest * (1 + RANGE_TOLERANCE), widest),),
             ),
             Command(f"{sense}:RANGe?", lambda: board.range_amperes),
             Command(
@@ -309,7 +309,7 @@ class BoardSession:
             raise ScpiError(104)
 
     def _measure(self, readings: int, run: Steps[Floats]) -> Steps[bytes]:
-        if 4 * readings * self._crossbar.columns > ANSWER_LIMIT_BYTES:
+        if 4 * readings * self._crossbar.columns > MAX_ANSWER_BYTES:
             raise ScpiError(-223, f"{readings} readings in one answer")
         if self._readings >= MAX_UNDIVIDED_READINGS:
             yield None

@@ -157,7 +157,7 @@ class SimulatedCrossbar:
 
     def sensed_kelvin(self) -> float:
         """Return the reading of the board's temperature sensor, kelvin."""
-        self.suffer()
+        self.strike_due_faults()
         return self.ambient.sensed_kelvin(self.clock.seconds)
 
     def moment(self) -> tuple[float, float]:
@@ -220,7 +220,7 @@ class SimulatedCrossbar:
             self.open_all()
         return answers
 
-    def suffer(self) -> None:
+    def strike_due_faults(self) -> None:
         """Let the faults strike that are due by now. Raises PowerLost, once for a power cycle."""
         self._let_faults_strike()
         if self.faults.power_fails(self.clock.seconds):
@@ -284,7 +284,7 @@ class SimulatedCrossbar:
         """
         vectors, openings = len(held_volts), self._openings
         seconds = vectors * (self.delay_seconds + count * self.aperture_seconds)
-        self.suffer()
+        self.strike_due_faults()
         at_once = 1
         if self.faults.quiet_until(self.clock.seconds + seconds):
             # As many as there are rows are worth a transfer matrix.
@@ -297,7 +297,7 @@ class SimulatedCrossbar:
         for drives, which, readings in _parts(vectors, count, at_once):
             if drives and answers:
                 self._touch(by_dac=True)
-            self.suffer()
+            self.strike_due_faults()
             answers.append(self._integrate(held_volts[which], readings))
             for owed_seconds in self.clock.catch_up():
                 yield owed_seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.faults.branches import broken, draw_places, drifted, put, taken
+from simulator.faults.branches import break_branches, draw_places, drifted, put, take
 from simulator.faults.plan import (
     AdcStuck,
     BranchFault,
@@ -24,7 +24,7 @@ from simulator.faults.plan import (
 from simulator.faults.timing import NEVER, Strikes, Telegraph, lasts, next_edge
 from simulator.parts import Branches, combine
 from simulator.preset import Preset
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
 DRIFT_STEP_SECONDS = 1.0
 NOWHERE = np.zeros(0, dtype=np.int64)
@@ -58,7 +58,7 @@ class BoardFaults:
         self._telegraphs: dict[int, Telegraph] = {}
         self._draw()
         self._struck = np.unique(np.concatenate([NOWHERE, *self.places]))
-        self._sound = Branches(taken(drawn.closed, self._struck), taken(drawn.open, self._struck))
+        self._sound = Branches(take(drawn.closed, self._struck), take(drawn.open, self._struck))
         self.drawn = self.branches = drawn
         if len(self._struck):
             self.branches = Branches(combine(np.copy, drawn.closed), combine(np.copy, drawn.open))
@@ -69,7 +69,7 @@ class BoardFaults:
         for index, (fault, name) in enumerate(
             zip(self.plan.fault, self.plan.streams(), strict=True)
         ):
-            random = stream(self.plan.seed, name)
+            random = random_stream(self.plan.seed, name)
             places = NOWHERE
             if isinstance(fault, BranchFault):
                 places = draw_places(fault, self._preset.shape, random)
@@ -170,11 +170,11 @@ class BoardFaults:
             match fault:
                 case BrokenBranches():
                     where = np.isin(self._struck, self.places[index])
-                    branches = broken(branches, fault.kind, where, self._preset)
+                    branches = break_branches(branches, fault.kind, where, self._preset)
                 case IntermittentBranches():
                     bad = self.places[index][self._telegraphs[index].bad]
                     where = np.isin(self._struck, bad)
-                    branches = broken(branches, "open", where, self._preset)
+                    branches = break_branches(branches, "open", where, self._preset)
                 case DeadRow():
                     self.dead_rows[fault.row - 1] = True
                 case DeadColumn():

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Floats
 from simulator.faults.plan import BranchFault
-from simulator.parts import Branches, Conductances, chosen, combine, leaking, series
+from simulator.parts import Branches, Conductances, choose, closed_branches, combine, open_branches
 from simulator.preset import Preset, Shape
 
 Broken = Literal["open", "short", "stuck_on", "stuck_off"]
@@ -43,7 +43,9 @@ def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -
     return np.sort(random.choice(candidates, wanted, replace=False))
 
 
-def broken(branches: Branches, kind: Broken, where: NDArray[np.bool_], preset: Preset) -> Branches:
+def break_branches(
+    branches: Branches, kind: Broken, where: NDArray[np.bool_], preset: Preset
+) -> Branches:
     """Return branches (n,) of which those `where` (n,) are broken.
 
     *open* conducts never; *short* is a resistor of 0 Ω behind a working switch of nominal
@@ -53,17 +55,17 @@ def broken(branches: Branches, kind: Broken, where: NDArray[np.bool_], preset: P
     match kind:
         case "open":
             nothing = combine(np.zeros_like, closed)
-            return Branches(chosen(where, nothing, closed), chosen(where, nothing, opened))
+            return Branches(choose(where, nothing, closed), choose(where, nothing, opened))
         case "short":
             none = np.zeros(len(where))
             on_ohms = np.full(len(where), preset.switches.on_ohms)
-            shorted = series(none, on_ohms, none, none, preset)
-            leak = leaking(none, preset)
-            return Branches(chosen(where, shorted, closed), chosen(where, leak, opened))
+            shorted = closed_branches(none, on_ohms, none, none, preset)
+            leak = open_branches(none, preset)
+            return Branches(choose(where, shorted, closed), choose(where, leak, opened))
         case "stuck_on":
-            return Branches(closed, chosen(where, closed, opened))
+            return Branches(closed, choose(where, closed, opened))
         case "stuck_off":
-            return Branches(chosen(where, opened, closed), opened)
+            return Branches(choose(where, opened, closed), opened)
 
 
 def drifted(branches: Branches, factor: Floats) -> Branches:
@@ -75,7 +77,7 @@ def drifted(branches: Branches, factor: Floats) -> Branches:
     )
 
 
-def taken(conductances: Conductances, places: NDArray[np.int64]) -> Conductances:
+def take(conductances: Conductances, places: NDArray[np.int64]) -> Conductances:
     """Return the conductances (n,) at flat indices (n,)."""
     return combine(lambda values: values.ravel()[places], conductances)
 

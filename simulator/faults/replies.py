@@ -9,8 +9,8 @@ import numpy as np
 
 from simulator.faults.plan import FaultPlan, LateReply, ReplyFault, SpoiledReply, TornReply
 from simulator.faults.timing import Strikes, lasts
-from simulator.servers import Send, WireCut
-from simulator.streams import stream
+from simulator.random_streams import random_stream
+from simulator.servers import ConnectionCut, Send
 
 Now = Callable[[], tuple[float, int]]
 """Seconds on the bench's clock, and the number of the program message that was last executed."""
@@ -23,13 +23,13 @@ class FaultyReplies:
         """`strikes` takes down what strikes when, one for each fault of the plan."""
         self._now = now
         self._faults = [
-            (fault, stream(plan.seed, name), struck)
+            (fault, random_stream(plan.seed, name), struck)
             for fault, name, struck in zip(plan.fault, plan.streams(), strikes, strict=True)
             if isinstance(fault, ReplyFault)
         ]
 
     def deliver(self, reply: bytes, send: Send) -> Awaitable[None]:
-        """Send a reply, or what is left of it. Raises WireCut where the connection ends.
+        """Send a reply, or what is left of it. Raises ConnectionCut where the connection ends.
 
         Which fault strikes is settled at once, not when the result is awaited: replies count in
         the order in which their messages were executed.
@@ -77,7 +77,7 @@ async def _spoil(fault: ReplyFault, random: np.random.Generator, reply: bytes, s
         case SpoiledReply(kind="reply_duplicated"):
             await send(reply + reply)
         case SpoiledReply(kind="connection_reset"):
-            raise WireCut
+            raise ConnectionCut
         case SpoiledReply(kind="reply_dropped"):
             pass
 

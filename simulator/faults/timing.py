@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simulator.faults.plan import Lasting
 
-LISTED_STRIKES = 1000
+MAX_LISTED_STRIKES = 1000
 NEVER = float("inf")
 
 
@@ -29,7 +29,7 @@ class Strikes:
         """Take down one more."""
         self.count += 1
         self.last_operation = operation
-        if len(self.listed) < LISTED_STRIKES:
+        if len(self.listed) < MAX_LISTED_STRIKES:
             self.listed.append((seconds, operation))
 
 

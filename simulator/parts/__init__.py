@@ -6,13 +6,13 @@ from simulator.parts.noise import ReadingNoise
 from simulator.parts.resistors import (
     Branches,
     Conductances,
-    chosen,
+    choose,
+    closed_branches,
     combine,
     draw_branches,
-    leaking,
     nominal_ohms,
+    open_branches,
     preferred_values,
-    series,
 )
 from simulator.parts.settling import Residue
 from simulator.parts.wire_network import Network
@@ -24,13 +24,13 @@ __all__ = [
     "Network",
     "ReadingNoise",
     "Residue",
-    "chosen",
+    "choose",
+    "closed_branches",
     "combine",
     "draw_branches",
     "draw_dacs",
     "draw_readers",
-    "leaking",
     "nominal_ohms",
+    "open_branches",
     "preferred_values",
-    "series",
 ]

@@ -8,13 +8,13 @@ import numpy as np
 
 from simulator.arrays import Floats
 from simulator.preset import Adc, Dac, Tia
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
-BENDS = 4
+INL_HARMONICS = 4
 
 
 @dataclass(frozen=True)
-class Bow:
+class InlCurves:
     """Smooth integral nonlinearity, one curve for each channel: zero at both ends, at most ±1.
 
     `Σ_k c_k sin(kπ(u + 1)/2)` for u from −1 to 1, k = 1 … 4: a deviation from the line through the
@@ -22,19 +22,23 @@ class Bow:
     """
 
     coefficients: Floats
-    """(channels, BENDS)"""
+    """(channels, INL_HARMONICS)"""
 
     def __call__(self, u: Floats) -> Floats:
         """Return the deviation at positions (…, channels) in the range."""
-        turns = np.arange(1, BENDS + 1) * np.pi / 2
+        turns = np.arange(1, INL_HARMONICS + 1) * np.pi / 2
         return np.asarray((self.coefficients * np.sin((u[..., None] + 1) * turns)).sum(axis=-1))
 
 
-def draw_bows(random: np.random.Generator, channels: int) -> Bow:
+def draw_inl_curves(random: np.random.Generator, channels: int) -> InlCurves:
     """Draw curves whose largest deviation is 1."""
-    bow = Bow(random.standard_normal((channels, BENDS)) / np.arange(1, BENDS + 1))
+    curves = InlCurves(
+        random.standard_normal((channels, INL_HARMONICS)) / np.arange(1, INL_HARMONICS + 1)
+    )
     u = np.linspace(-1, 1, 401)[:, None]
-    return Bow(bow.coefficients / np.abs(bow(np.repeat(u, channels, axis=1))).max(axis=0)[:, None])
+    return InlCurves(
+        curves.coefficients / np.abs(curves(np.repeat(u, channels, axis=1))).max(axis=0)[:, None]
+    )
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class RowDacs:
     gain_error: Floats
     gain_per_kelvin: Floats
     offset_volts: Floats
-    bow: Bow
+    inl_curves: InlCurves
 
     @property
     def step_volts(self) -> float:
@@ -71,19 +75,24 @@ class RowDacs:
         """
         warm = np.asarray(deviation_kelvin)[..., None]
         gain = 1 + self.gain_error + self.gain_per_kelvin * warm
-        bent = self.spec.inl_steps * self.step_volts * self.bow(held_volts / self.spec.range_volts)
+        bent = (
+            self.spec.inl_steps
+            * self.step_volts
+            * self.inl_curves(held_volts / self.spec.range_volts)
+        )
         return np.asarray(gain * held_volts + self.offset_volts + bent)
 
 
 def draw_dacs(spec: Dac, rows: int, seed: int) -> RowDacs:
     """Draw the errors of `rows` DACs, uniform within the limits of the part."""
-    random = stream(seed, "dac")
+    random = random_stream(seed, "dac")
     return RowDacs(
         spec,
         gain_error=spec.gain * random.uniform(-1, 1, rows),
         offset_volts=spec.offset_volts * random.uniform(-1, 1, rows),
-        gain_per_kelvin=spec.gain_per_kelvin * stream(seed, "dac drift").uniform(-1, 1, rows),
-        bow=draw_bows(stream(seed, "dac nonlinearity"), rows),
+        gain_per_kelvin=spec.gain_per_kelvin
+        * random_stream(seed, "dac drift").uniform(-1, 1, rows),
+        inl_curves=draw_inl_curves(random_stream(seed, "dac nonlinearity"), rows),
     )
 
 
@@ -103,7 +112,7 @@ class ColumnReaders:
     """(columns,)"""
     adc_gain_per_kelvin: Floats
     """(columns,)"""
-    bow: Bow
+    inl_curves: InlCurves
 
     def step_amperes(self, range_index: int) -> float:
         """Return one step of the ADC's code in a range: 2^bits steps over ±overrange·range."""
@@ -136,23 +145,23 @@ class ColumnReaders:
             * (1 + self.adc_gain_error + self.adc_gain_per_kelvin * warm)
         )
         inside = np.abs(seen) <= full_scale
-        bent = self.adc.inl * full_scale * self.bow(np.where(inside, seen, 0.0) / full_scale)
+        bent = self.adc.inl * full_scale * self.inl_curves(np.where(inside, seen, 0.0) / full_scale)
         return np.where(inside, _rounded(seen + bent, step), np.nan)
 
 
 def draw_readers(tia: Tia, adc: Adc, columns: int, seed: int) -> ColumnReaders:
     """Draw the errors of `columns` amplifiers and ADCs, uniform within the limits of the parts."""
-    amplifiers = stream(seed, "tia")
-    drift = stream(seed, "column drift")
+    amplifiers = random_stream(seed, "tia")
+    drift = random_stream(seed, "column drift")
     return ColumnReaders(
         tia,
         adc,
         tia_gain_error=tia.gain * amplifiers.uniform(-1, 1, (len(tia.ranges_amperes), columns)),
         tia_offset_volts=tia.offset_volts * amplifiers.uniform(-1, 1, columns),
         tia_gain_per_kelvin=tia.gain_per_kelvin * drift.uniform(-1, 1, columns),
-        adc_gain_error=adc.gain * stream(seed, "adc gain").uniform(-1, 1, columns),
+        adc_gain_error=adc.gain * random_stream(seed, "adc gain").uniform(-1, 1, columns),
         adc_gain_per_kelvin=adc.gain_per_kelvin * drift.uniform(-1, 1, columns),
-        bow=draw_bows(stream(seed, "adc nonlinearity"), columns),
+        inl_curves=draw_inl_curves(random_stream(seed, "adc nonlinearity"), columns),
     )
 
 

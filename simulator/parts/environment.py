@@ -6,7 +6,7 @@ import numpy as np
 
 from simulator.arrays import Floats
 from simulator.preset import Environment
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
 GRID_SECONDS = 1.0
 """Step on which the temperature is drawn; between the steps it is a straight line."""
@@ -21,12 +21,12 @@ class Ambient:
     """
 
     def __init__(self, environment: Environment, seed: int) -> None:
-        self._random = stream(seed, "ambient")
+        self._random = random_stream(seed, "ambient")
         self._sigma = environment.ambient_kelvin
         self._decay = float(np.exp(-GRID_SECONDS / environment.ambient_seconds))
         self._grid = self._sigma * self._random.standard_normal(1)
         self._sensor_kelvin = environment.sensor_kelvin * float(
-            stream(seed, "temperature sensor").uniform(-1, 1)
+            random_stream(seed, "temperature sensor").uniform(-1, 1)
         )
         self._reference_kelvin = environment.kelvin
         self.step_kelvin = 0.0

@@ -7,7 +7,7 @@ import numpy as np
 from simulator.arrays import Floats
 
 PER_DECADE = 2
-LONGEST_SECONDS, DECADES = 1e5, 9
+MAX_TAU_SECONDS, DECADES = 1e5, 9
 SHORT = 1e-2
 """Apertures over time constant below which the series replaces differences of near-equal numbers.
 """
@@ -26,7 +26,7 @@ class Flicker:
     def __init__(self, random: np.random.Generator, channels: int) -> None:
         self._random = random
         exponents = np.arange(DECADES * PER_DECADE) / PER_DECADE
-        self._tau_seconds = LONGEST_SECONDS / 10.0**exponents
+        self._tau_seconds = MAX_TAU_SECONDS / 10.0**exponents
         self._sigma = np.sqrt(np.log(10) / PER_DECADE)
         self._state = random.standard_normal((len(exponents), channels))
         self._seconds = 0.0

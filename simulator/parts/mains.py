@@ -6,14 +6,14 @@ import numpy as np
 
 from simulator.arrays import Floats
 from simulator.preset import Environment
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
 
 class Mains:
     """A sine voltage of line frequency, the same frequency on all columns, a phase for each."""
 
     def __init__(self, environment: Environment, columns: int, seed: int) -> None:
-        random = stream(seed, "mains")
+        random = random_stream(seed, "mains")
         self._volts = environment.mains_volts
         self._hertz = environment.line_hertz + environment.mains_deviation_hertz * float(
             random.uniform(-1, 1)

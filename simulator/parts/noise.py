@@ -11,7 +11,7 @@ from simulator.parts.flicker import Flicker
 from simulator.parts.mains import Mains
 from simulator.parts.wire_network import Network
 from simulator.preset import Adc, Preset
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
 BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
 """By definition of the kelvin (SI, 2019)."""
@@ -62,12 +62,12 @@ class ReadingNoise:
     def __init__(self, preset: Preset, seed: int) -> None:
         self._preset = preset
         columns = preset.shape.columns
-        self._johnson = stream(seed, "johnson noise")
-        self._amplifier = stream(seed, "amplifier noise")
-        self._adc = stream(seed, "adc noise")
-        self._dac = stream(seed, "dac noise")
-        self._flicker = Flicker(stream(seed, "amplifier flicker"), columns)
-        self._excess = Flicker(stream(seed, "excess noise"), columns)
+        self._johnson = random_stream(seed, "johnson noise")
+        self._amplifier = random_stream(seed, "amplifier noise")
+        self._adc = random_stream(seed, "adc noise")
+        self._dac = random_stream(seed, "dac noise")
+        self._flicker = Flicker(random_stream(seed, "amplifier flicker"), columns)
+        self._excess = Flicker(random_stream(seed, "excess noise"), columns)
         self._mains = Mains(preset.environment, columns, seed)
 
     def amperes(

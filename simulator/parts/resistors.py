@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from simulator.arrays import Floats
 from simulator.preset import Population, Preset
-from simulator.streams import stream
+from simulator.random_streams import random_stream
 
-LARGEST_DEVIATION = 0.95
+MAX_SHORTFALL = 0.95
 """A normal draw is cut here, so that no resistor is negative."""
 
 
@@ -118,26 +118,26 @@ def draw_branches(preset: Preset, seed: int) -> Branches:
     population, switches = preset.population, preset.switches
     ohms = nominal_ohms(population, shape[2]) * _deviations(population, shape, seed)
     on_ohms = switches.on_ohms * (
-        1 + switches.on_spread * stream(seed, "switch resistance").uniform(-1, 1, shape)
+        1 + switches.on_spread * random_stream(seed, "switch resistance").uniform(-1, 1, shape)
     )
-    tcr = population.tcr_per_kelvin + population.tcr_spread_per_kelvin * stream(
+    tcr = population.tcr_per_kelvin + population.tcr_spread_per_kelvin * random_stream(
         seed, "temperature coefficient"
     ).uniform(-1, 1, shape)
-    ageing = population.ageing_per_decade * stream(seed, "ageing").standard_normal(shape)
+    ageing = population.ageing_per_decade * random_stream(seed, "ageing").standard_normal(shape)
 
     defects = preset.defects
-    lot = stream(seed, "defects").random(shape)
+    lot = random_stream(seed, "defects").random(shape)
     edges = np.cumsum([defects.open, defects.short, defects.stuck_on, defects.stuck_off])
     kind = np.searchsorted(edges, lot, side="right")
     is_open, is_short, is_stuck_on, is_stuck_off = (kind == i for i in range(4))
 
     ohms = np.where(is_short, 0.0, ohms)
-    closed = series(ohms, on_ohms, tcr, ageing, preset)
-    opened = leaking(ohms, preset)
-    nothing = chosen(is_open, scaled(closed, 0.0), closed)
+    closed = closed_branches(ohms, on_ohms, tcr, ageing, preset)
+    opened = open_branches(ohms, preset)
+    nothing = choose(is_open, scaled(closed, 0.0), closed)
     return Branches(
-        closed=chosen(is_stuck_off, opened, nothing),
-        open=chosen(is_open, scaled(opened, 0.0), chosen(is_stuck_on, closed, opened)),
+        closed=choose(is_stuck_off, opened, nothing),
+        open=choose(is_open, scaled(opened, 0.0), choose(is_stuck_on, closed, opened)),
     )
 
 
@@ -147,7 +147,7 @@ def _deviations(population: Population, shape: tuple[int, int, int], seed: int) 
     `tolerance` is the limit of the uniform distribution, three standard deviations of the normal
     and of the lognormal one. A batch is all branches of one nominal value.
     """
-    own, batch = stream(seed, "resistor tolerance"), stream(seed, "resistor batch")
+    own, batch = random_stream(seed, "resistor tolerance"), random_stream(seed, "resistor batch")
     share = population.batch_share
     if population.distribution == "uniform":
         drawn = (1 - share) * own.uniform(-1, 1, shape) + share * batch.uniform(-1, 1, shape[2])
@@ -158,10 +158,10 @@ def _deviations(population: Population, shape: tuple[int, int, int], seed: int) 
     sigma = population.tolerance / 3
     if population.distribution == "lognormal":
         return np.asarray(np.exp(sigma * normal))
-    return np.asarray(1 + np.clip(sigma * normal, -LARGEST_DEVIATION, None))
+    return np.asarray(1 + np.clip(sigma * normal, -MAX_SHORTFALL, None))
 
 
-def series(
+def closed_branches(
     ohms: Floats, on_ohms: Floats, tcr: Floats, ageing: Floats, preset: Preset
 ) -> Conductances:
     """Return closed branches: a resistor and a switch in series, and how they move."""
@@ -179,22 +179,21 @@ def series(
     )
 
 
-def leaking(ohms: Floats, preset: Preset) -> Conductances:
+def open_branches(ohms: Floats, preset: Preset) -> Conductances:
     """Return open branches: leakage that neither drifts nor heats."""
     siemens = preset.switches.leakage / (ohms + preset.switches.off_ohms)
     nothing = np.zeros_like(siemens)
     return Conductances(siemens, nothing, nothing, nothing, nothing, nothing)
 
 
-def chosen(where: NDArray[np.bool_], one: Conductances, other: Conductances) -> Conductances:
-    def choose(first: Floats, second: Floats) -> Floats:
-        return np.asarray(np.where(where, first, second))
-
-    return combine(choose, one, other)
+def choose(where: NDArray[np.bool_], if_true: Conductances, if_false: Conductances) -> Conductances:
+    """Return the conductances `if_true` where `where` holds and `if_false` elsewhere."""
+    return combine(lambda true, false: np.asarray(np.where(where, true, false)), if_true, if_false)
 
 
 def scaled(conductances: Conductances, factor: float) -> Conductances:
-    return combine(lambda a: a * factor, conductances)
+    """Return conductances, and how they move, times a factor."""
+    return combine(lambda values: values * factor, conductances)
 
 
 def combine(function: Callable[..., Floats], *parts: Conductances) -> Conductances:

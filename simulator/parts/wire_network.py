@@ -8,7 +8,7 @@ from kirchhoff import Wire, column_currents, transfer_matrix
 from simulator.arrays import Floats
 from simulator.parts.resistors import Conductances
 
-SAME_KELVIN, SAME_DECADES = 0.02, 1e-4
+SOLVED_WITHIN_KELVIN, SOLVED_WITHIN_DECADES = 0.02, 1e-4
 """Within so much of the temperature and age for which the wires were solved, the solution serves.
 """
 
@@ -37,7 +37,10 @@ class Network:
         """
         middle = float(deviation_kelvin.mean())
         at_kelvin, at_decades = self._solved_at
-        if abs(middle - at_kelvin) > SAME_KELVIN or abs(decades - at_decades) > SAME_DECADES:
+        if (
+            abs(middle - at_kelvin) > SOLVED_WITHIN_KELVIN
+            or abs(decades - at_decades) > SOLVED_WITHIN_DECADES
+        ):
             self._transfer = None
         if self._transfer is None and 2 * len(volts) > len(volts[0]):
             self._solved_at = at_kelvin, _ = middle, decades

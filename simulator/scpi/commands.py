@@ -8,7 +8,7 @@ from typing import NamedTuple
 from simulator.scpi.errors import ScpiError
 from simulator.scpi.keywords import forms
 from simulator.scpi.parameters import Parameter
-from simulator.scpi.parser import KEYWORD_LIMIT, Element, Header, Keyword
+from simulator.scpi.parser import MAX_KEYWORD_CHARACTERS, Element, Header, Keyword
 from simulator.steps import Steps
 
 AnswerPart = str | bool | int | float | bytes
@@ -175,7 +175,7 @@ def _insert(node: Node, path: list[tuple[str, int | None]], command: Command) ->
 
 def _child(node: Node, keyword: str, header: str) -> Node:
     short, long = spelling = forms(keyword)
-    if long[-1].isdigit() or len(long.lstrip("*")) > KEYWORD_LIMIT:
+    if long[-1].isdigit() or len(long.lstrip("*")) > MAX_KEYWORD_CHARACTERS:
         raise ValueError(f"{header}: {keyword} ends with a digit or is too long")
     known = node.children.get(short) or node.children.get(long) or Node(spelling)
     if known.spelling != spelling:

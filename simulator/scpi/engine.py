@@ -15,8 +15,8 @@ from simulator.steps import Steps, finish
 _logger = logging.getLogger(__name__)
 
 # One message of one host must keep neither the others waiting nor the memory filling.
-UNIT_LIMIT = 1024
-RESPONSE_LIMIT_BYTES = 16 * 2**20
+MAX_UNITS = 1024
+MAX_RESPONSE_BYTES = 16 * 2**20
 
 
 class Engine:
@@ -45,7 +45,7 @@ class Engine:
         size = 0
         level = self._tree.root
         for number, unit in enumerate(split_units(message)):
-            if number == UNIT_LIMIT or size > RESPONSE_LIMIT_BYTES:
+            if number == MAX_UNITS or size > MAX_RESPONSE_BYTES:
                 self._status.report(ScpiError(-223, "units or answers of one message"))
                 break
             answer, level = yield from self._execute_unit(unit, level)
@@ -58,7 +58,7 @@ class Engine:
         """Whether a message holds nothing but queries that may be answered at any time."""
         level = self._tree.root
         try:
-            for unit in islice(split_units(message), UNIT_LIMIT):
+            for unit in islice(split_units(message), MAX_UNITS):
                 header, _ = parse_unit(unit)
                 command, _, level = self._tree.find(header, level)
                 if not command.at_any_time:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MESSAGE_LIMIT_BYTES = 16 * 2**20
-TEXT_LIMIT_BYTES = 2**16
+MAX_MESSAGE_BYTES = 16 * 2**20
+MAX_MESSAGE_TEXT_BYTES = 2**16
 """Of a message without what is in its blocks: text takes time to read, all of it at once."""
 
 _LF = b"\n"
@@ -29,7 +29,7 @@ class Framer:
     """
 
     def __init__(
-        self, limit: int = MESSAGE_LIMIT_BYTES, text_limit: int = TEXT_LIMIT_BYTES
+        self, limit: int = MAX_MESSAGE_BYTES, text_limit: int = MAX_MESSAGE_TEXT_BYTES
     ) -> None:
         self._limit = limit
         self._text_limit = text_limit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from simulator.scpi.blocks import block_span
 from simulator.scpi.errors import ScpiError
 
-KEYWORD_LIMIT = 12
-_DIGITS_LIMIT = 255
+MAX_KEYWORD_CHARACTERS = 12
+_MAX_DIGITS = 255
 
 _SPACE = rb"[\x00-\x09\x0b-\x20]*"
 _SPACES = re.compile(_SPACE)
@@ -168,7 +168,7 @@ def _parse_header(text: bytes) -> Header:
 
 def _parse_keyword(text: str) -> Keyword:
     name = text.rstrip("0123456789")
-    if len(name.lstrip("*")) > KEYWORD_LIMIT:
+    if len(name.lstrip("*")) > MAX_KEYWORD_CHARACTERS:
         raise ScpiError(-112, text[:40])
     digits = text[len(name) :]
     # Ten digits are beyond every limit, and int() refuses thousands of them.
@@ -222,7 +222,7 @@ def _parse_hash(text: bytes, position: int) -> tuple[Element, int]:
 def _parse_non_decimal(match: re.Match[bytes]) -> Number:
     base = _BASES[match[1].decode("ascii").upper()]
     digits = match[2].decode("ascii")
-    if len(digits) > _DIGITS_LIMIT or "_" in digits:
+    if len(digits) > _MAX_DIGITS or "_" in digits:
         raise ScpiError(-120, _shown(match[0]))
     try:
         value = int(digits, base)
@@ -233,7 +233,7 @@ def _parse_non_decimal(match: re.Match[bytes]) -> Number:
 
 def _parse_decimal(text: bytes, position: int) -> tuple[Number, int]:
     numeral = _NUMERAL.match(text, position)
-    if numeral is None or numeral.end() - position > _DIGITS_LIMIT:
+    if numeral is None or numeral.end() - position > _MAX_DIGITS:
         raise ScpiError(-120, _shown(text[position:]))
     unit = _UNIT.match(text, numeral.end())
     end = unit.end() if unit else numeral.end()

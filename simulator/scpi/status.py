@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from simulator.scpi.errors import STANDARD_TEXTS, ScpiError
 
-QUEUE_ENTRIES = 32
-_ENTRY_CHARACTERS = 255
+MAX_QUEUE_ENTRIES = 32
+_MAX_ENTRY_CHARACTERS = 255
 
 _OPERATION_COMPLETE, _POWER_ON = 1 << 0, 1 << 7
 _QUERY_ERROR, _DEVICE_ERROR, _EXECUTION_ERROR, _COMMAND_ERROR = 1 << 2, 1 << 3, 1 << 4, 1 << 5
@@ -75,7 +75,7 @@ class Status:
     def report(self, error: ScpiError) -> None:
         """Queues an error and sets its event bit; a full queue ends with -350 instead."""
         self._standard_event |= _event_bit(error.number)
-        if len(self._queue) == QUEUE_ENTRIES:
+        if len(self._queue) == MAX_QUEUE_ENTRIES:
             error = self._queue[-1] = ScpiError(-350)
             self._standard_event |= _event_bit(error.number)
         else:
@@ -90,7 +90,7 @@ class Status:
         text = self._texts.get(error.number, hundreds)
         if error.detail:
             text = f"{text};{error.detail}"
-        printable = "".join(c if " " <= c <= "~" else "." for c in text[:_ENTRY_CHARACTERS])
+        printable = "".join(c if " " <= c <= "~" else "." for c in text[:_MAX_ENTRY_CHARACTERS])
         return f'{error.number},"{printable.replace(chr(34), chr(34) * 2)}"'
 
     @property

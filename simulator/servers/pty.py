@@ -10,9 +10,9 @@ from functools import partial
 
 from simulator.servers.session import (
     CHUNK_BYTES,
+    ConnectionCut,
     Deliver,
     Instrument,
-    WireCut,
     converse,
     send_as_it_is,
 )
@@ -85,7 +85,7 @@ async def _serve(instrument: Instrument, master: int, deliver: Deliver) -> None:
         try:
             await converse(instrument, receive, send, deliver)
             return
-        except WireCut:
+        except ConnectionCut:
             continue  # a serial line has no connection to lose: the session begins anew
 
 

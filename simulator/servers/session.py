@@ -12,7 +12,7 @@ from simulator.scpi import Framer, Overrun
 from simulator.steps import Steps, finish
 
 CHUNK_BYTES = 2**14
-GIVE_WAY_SECONDS = 0.005
+MAX_WORK_SECONDS = 0.005
 """After so much work the event loop has its turn: wires, timers, the watchdog."""
 
 _logger = logging.getLogger(__name__)
@@ -20,12 +20,12 @@ _logger = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
 Deliver = Callable[[bytes, bytes, Send], Awaitable[None]]
-"""Sends the reply to a message (message, reply, how), soundly or not; raises WireCut to end the
-connection.
+"""Sends the reply to a message (message, reply, how), soundly or not; raises ConnectionCut to end
+the connection.
 """
 
 
-class WireCut(Exception):
+class ConnectionCut(Exception):
     """The connection is to end now, and not in an orderly way."""
 
 
@@ -80,7 +80,7 @@ async def converse(
     chunk is received ahead, so that a host that has gone is noticed at once. While
     `send` waits for a slow host nothing more is received, so what is held for it stays bounded. The
     commands of a host that has gone are carried out all the same. A faulty wire is a `deliver`
-    that delays, tears or garbles. Raises WireCut where that does.
+    that delays, tears or garbles. Raises ConnectionCut where that does.
     """
     framer, power_ons = Framer(), instrument.power_ons
     session = instrument.open_session()
@@ -101,7 +101,7 @@ async def converse(
                 if instrument.power_ons != power_ons:
                     break  # what had been received behind it has gone
                 await asyncio.sleep(0)  # whoever else has sent something comes first
-    except WireCut:
+    except ConnectionCut:
         raise
     except OSError as error:
         _logger.debug("the host has gone: %s", error)
@@ -159,7 +159,7 @@ async def _work(instrument: Instrument, steps: Steps[bytes]) -> bytes | None:
             return cast(bytes, done.value)
         if owed_seconds is None:
             return None
-        if owed_seconds or time.monotonic() - worked_since > GIVE_WAY_SECONDS:
+        if owed_seconds or time.monotonic() - worked_since > MAX_WORK_SECONDS:
             await asyncio.sleep(owed_seconds)
             worked_since = time.monotonic()
             if instrument.power_ons != power_ons:

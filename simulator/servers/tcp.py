@@ -12,9 +12,9 @@ from functools import partial
 
 from simulator.servers.session import (
     CHUNK_BYTES,
+    ConnectionCut,
     Deliver,
     Instrument,
-    WireCut,
     converse,
     send_as_it_is,
 )
@@ -111,7 +111,7 @@ async def _serve(instrument: Instrument, connection: socket.socket, deliver: Del
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         await converse(instrument, receive, send, deliver)
-    except WireCut:
+    except ConnectionCut:
         _reset_when_closed(connection)
 
 

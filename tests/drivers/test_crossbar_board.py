@@ -85,7 +85,7 @@ def test_another_instrument_is_named_and_left_alone(tiny: TinyBoard, identity: b
             CrossbarBoard.open(peer.resource)
         assert caught.value.said == b",".join(identity.split(b",")[:2]).decode().strip()
         assert str(caught.value).startswith(peer.resource)
-        assert peer.seen() == [b"*IDN?"]
+        assert peer.messages() == [b"*IDN?"]
 
 
 @pytest.mark.parametrize(

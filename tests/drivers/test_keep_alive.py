@@ -58,7 +58,7 @@ def test_nobody_feeds_a_closed_board(board: CrossbarBoard, tiny: TinyBoard) -> N
 def test_a_board_that_nobody_uses_any_more_is_not_fed(tiny: TinyBoard) -> None:
     with running(SocketPeer(serve(tiny.handle))) as peer:
         board = CrossbarBoard.open(peer.resource, watchdog_seconds=0.1)
-        wire = board._link._wire
+        wire = board._link._stream
         assert wire is not None
         del board
         gc.collect()
@@ -89,7 +89,7 @@ def test_feeding_waits_for_no_exchange_and_fails_in_silence() -> None:
         link.feed(b"FEED?", timeout_seconds=5.0)
         link.feed(b"BYE?", timeout_seconds=5.0)  # the other end goes
         assert link.query("NEXT?") == "NEXT?"
-        assert peer.seen() == [b"LONG?", b"FEED?", b"BYE?", b"NEXT?"]
+        assert peer.messages() == [b"LONG?", b"FEED?", b"BYE?", b"NEXT?"]
         assert link.exchanges == 2
 
 
@@ -107,4 +107,4 @@ def test_a_new_session_hears_the_greeting_first() -> None:
         link.greeting = b"ARM"
         link.feed(b"FEED?", timeout_seconds=5.0)
         assert link.query("ONE?") == "ONE"
-        assert peer.seen()[-2:] == [b"ARM", b"ONE?"]
+        assert peer.messages()[-2:] == [b"ARM", b"ONE?"]

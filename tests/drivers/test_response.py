@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.response import LIMIT_BYTES, read_response
+from drivers.response import MAX_RESPONSE_BYTES, read_response
 from drivers.scpi import encode_block
 
 PLAIN = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='#";'))
@@ -80,4 +80,4 @@ def test_what_is_wrong_is_said_at_once(data: bytes, said: str) -> None:
 
 def test_text_without_end_stops_at_the_limit() -> None:
     with pytest.raises(ValueError, match="more than"):
-        read(b"x" * (LIMIT_BYTES + 100_000), 1 << 20)
+        read(b"x" * (MAX_RESPONSE_BYTES + 100_000), 1 << 20)

@@ -138,13 +138,6 @@ def test_a_queue_without_end_ends(instrument: Instrument, link: Link) -> None:
         scpi.drain(link)
 
 
-def test_wait_complete(instrument: Instrument, link: Link) -> None:
-    scpi.wait_complete(link)
-    instrument.answers[b"*OPC?"] = b"0"
-    with pytest.raises(LinkGarbled):
-        scpi.wait_complete(link)
-
-
 @settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**50), 2**50))
 def test_numbers_read_as_written(echo_link: Link, number: float, whole: int) -> None:
@@ -170,7 +163,7 @@ def test_what_python_would_take_for_a_number_is_garbled(link: Link, text: str) -
 @given(st.binary(max_size=100_000))
 def test_blocks_round_trip_over_the_wire(echo_link: Link, data: bytes) -> None:
     message = b"ECHO? " + scpi.encode_block(data)
-    assert echo_link.query_block(message, timeout_seconds=5.0) == data
+    assert echo_link.query_elements(message, timeout_seconds=5.0) == [data]
 
 
 @settings(deadline=None, max_examples=60)
@@ -186,9 +179,9 @@ def test_any_answer_is_read_or_refused_and_the_next_is_right(
 
 def test_a_message_shows_blocks_by_their_length() -> None:
     command = b":ROUT:PATT " + scpi.encode_block(b"\n" * 2560) + b",12"
-    assert scpi.shown(command) == ":ROUT:PATT <2560 bytes>,12"
-    assert scpi.shown("x" * 1000) == "x" * 80 + "…"
-    assert scpi.shown(b"#9abc") == "#9abc"
+    assert scpi.abbreviated(command) == ":ROUT:PATT <2560 bytes>,12"
+    assert scpi.abbreviated("x" * 1000) == "x" * 80 + "…"
+    assert scpi.abbreviated(b"#9abc") == "#9abc"
 
 
 def test_silence_is_a_timeout(instrument: Instrument, link: Link) -> None:

@@ -39,7 +39,7 @@ def adc_beyond_line(board: SimulatedCrossbar, share: Floats) -> Floats:
 
     def added(x: Floats) -> Floats:
         place = np.repeat(x[:, None] / overrange, board.columns, axis=1)
-        return board.preset.adc.inl * overrange * board.readers.bow(place)
+        return board.preset.adc.inl * overrange * board.readers.inl_curves(place)
 
     return _beyond_line(added, share, ADC_LINE_END)
 

@@ -20,7 +20,7 @@ class Stream:
         self._fileno = fileno
         self._stopping = stopping
         self._unread = bytearray()
-        self.seen: list[bytes] = []
+        self.messages: list[bytes] = []
 
     def message(self) -> bytes:
         """The next program message, without its line feed; blocks may hold line feeds."""
@@ -28,7 +28,7 @@ class Stream:
             self.take_some()
         message = bytes(self._unread[:end])
         del self._unread[: end + 1]
-        self.seen.append(message)
+        self.messages.append(message)
         return message
 
     def take_some(self) -> None:
@@ -114,8 +114,8 @@ class Peer:
         if self.failure is not None:
             raise self.failure
 
-    def seen(self) -> list[bytes]:
-        return [message for stream in self.streams for message in stream.seen]
+    def messages(self) -> list[bytes]:
+        return [message for stream in self.streams for message in stream.messages]
 
 
 class SocketPeer(Peer):

@@ -29,7 +29,7 @@ CLOSED, OPENED = SOUND.closed_siemens, SOUND.open_siemens
 
 
 def now(board):
-    board.suffer()
+    board.strike_due_faults()
     return board.faults.branches.closed_siemens, board.faults.branches.open_siemens
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from kirchhoff import Wire, column_currents
 from simulator.parts.resistors import combine, draw_branches
-from simulator.parts.wire_network import SAME_KELVIN, Network
+from simulator.parts.wire_network import SOLVED_WITHIN_KELVIN, Network
 from simulator.preset import load_preset
 
 WIRE = Wire(0.02, 0.02, 0.05, 0.05)
@@ -29,7 +29,7 @@ def test_currents_at_any_temperature_and_age_are_those_of_a_new_solution(crosspo
     random = np.random.default_rng(2)
     volts = random.uniform(-1, 1, (vectors, PRESET.shape.rows))
     for middle, decades in ((0.0, 0.0), (0.4, 0.01), (0.41, 0.01), (-1.5, 0.9)):
-        kelvin = middle + random.uniform(-0.5, 0.5, vectors) * SAME_KELVIN
+        kelvin = middle + random.uniform(-0.5, 0.5, vectors) * SOLVED_WITHIN_KELVIN
         got = network.currents(volts, 1, kelvin, decades)
         heated = volts**3 @ crosspoints.heating
         for index in range(0, vectors, 37):

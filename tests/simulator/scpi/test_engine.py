@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from simulator.scpi import Command, Engine, Framer, Overrun, Status
 from simulator.scpi.blocks import encode_block
-from simulator.scpi.engine import UNIT_LIMIT
+from simulator.scpi.engine import MAX_UNITS
 
 VALID = [
     b"*IDN?",
@@ -153,8 +153,8 @@ def test_hundreds_of_units(instrument):
 
 
 def test_units_beyond_the_limit_are_not_carried_out(instrument):
-    message = b";".join([b"*OPC?"] * (UNIT_LIMIT + 5))
-    assert instrument.execute(message) == b";".join([b"1"] * UNIT_LIMIT) + b"\n"
+    message = b";".join([b"*OPC?"] * (MAX_UNITS + 5))
+    assert instrument.execute(message) == b";".join([b"1"] * MAX_UNITS) + b"\n"
     assert instrument.execute(b"SYST:ERR?").startswith(b"-223,")
     assert instrument.execute(b"SYST:ERR?") == b'0,"No error"\n'
 

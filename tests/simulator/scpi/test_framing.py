@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from simulator.scpi import Framer, Overrun
 from simulator.scpi.blocks import encode_block
-from simulator.scpi.framing import MESSAGE_LIMIT_BYTES, TEXT_LIMIT_BYTES
+from simulator.scpi.framing import MAX_MESSAGE_BYTES, MAX_MESSAGE_TEXT_BYTES
 
 LIMIT = 60
 
@@ -123,13 +123,13 @@ def test_text_outside_blocks_has_a_limit_of_its_own():
     wide = b"A " + encode_block(payload) + b";" + encode_block(payload)
     assert list(Framer(text_limit=20).feed(wide + b"\n")) == [wide]
     assert list(Framer(text_limit=14).feed(wide + b"\nB\n")) == [Overrun(), b"B"]
-    text = b"A" * TEXT_LIMIT_BYTES
+    text = b"A" * MAX_MESSAGE_TEXT_BYTES
     assert list(Framer().feed(text + b"\n" + text + b"A\nB\n")) == [text, Overrun(), b"B"]
 
 
 def test_limit_of_the_protocol():
     head = b"D #8%08d"
-    fits = MESSAGE_LIMIT_BYTES - len(head % 0)
+    fits = MAX_MESSAGE_BYTES - len(head % 0)
     for length, expected in [(fits, bytes), (fits + 1, Overrun)]:
         (message,) = Framer().feed(head % length + bytes(length) + b"\n")
         assert isinstance(message, expected)

@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from simulator.scpi.blocks import encode_block
-from simulator.scpi.framing import MESSAGE_LIMIT_BYTES
+from simulator.scpi.framing import MAX_MESSAGE_BYTES
 from simulator.servers import serve_tcp
 from tests.simulator.servers.conftest import EchoSession
 
@@ -180,7 +180,7 @@ def test_flooding_client_does_not_starve_the_others(port):
 
 def test_overlong_message_is_refused_and_the_session_goes_on(port):
     with client(port) as connection:
-        connection.sendall(b"DATA '" + bytes(MESSAGE_LIMIT_BYTES) + b"'\n")
+        connection.sendall(b"DATA '" + bytes(MAX_MESSAGE_BYTES) + b"'\n")
         assert ask(connection, b"SYST:ERR?") == b'-363,"Input buffer overrun"\n'
         assert ask(connection, b"*IDN?;SYST:ERR?") == b'OHMSUM,ECHO,0,1.0;0,"No error"\n'
 

@@ -45,15 +45,15 @@ class ByteStream(Protocol):
         """Gives the resource back; called once."""
 
 
-def open_wire(resource: str, deadline: float) -> ByteStream:
+def open_stream(resource: str, deadline: float) -> ByteStream:
     """Opens a VISA resource. Raises LinkLost if nobody is there, InstrumentError for a bad name."""
     try:
         name = parse_resource(resource)
     except ValueError as error:
         raise InstrumentError(resource, f"is {error}") from error
     if isinstance(name, SocketName):
-        return SocketWire(resource, name, deadline)
-    return SerialWire(resource, name, deadline)
+        return SocketStream(resource, name, deadline)
+    return SerialStream(resource, name, deadline)
 
 
 def _open_session(resource: str, name: str, deadline: float) -> tuple[Any, Callable[[], None]]:
@@ -70,7 +70,7 @@ def _open_session(resource: str, name: str, deadline: float) -> tuple[Any, Calla
     return library.sessions[session].interface, lambda: library.close(session)
 
 
-class SocketWire:
+class SocketStream:
     """A raw TCP stream."""
 
     new_session_when_reopened: ClassVar[bool] = True
@@ -163,7 +163,7 @@ class SocketWire:
         return LinkLost(self._resource, f"connection lost ({_reason(error)})")
 
 
-class SerialWire:
+class SerialStream:
     """A serial port: USB CDC-ACM, RS-232, a pty. 8 data bits, no parity, raw."""
 
     # A serial port has no sessions: what was under way stays under way.

@@ -26,7 +26,7 @@ _FEEDS_PER_INTERVAL = 4
 _TAKEN_OVER = "it has taken it over"
 
 
-class BoardSession:
+class HostSession:
     """A host's session with the board on a link; CrossbarBoard speaks through it.
 
     `protocol` is the version of docs/board-protocol.md that the board follows. `held_crc` is the
@@ -51,7 +51,9 @@ class BoardSession:
         self, command: str | bytes, *, timeout_seconds: float | None = None
     ) -> list[str | bytes]:
         """scpi.checked_query, with words for what the board reports of itself."""
-        answers, refused = scpi.asked(self.link, command, timeout_seconds=timeout_seconds)
+        answers, refused = scpi.query_with_refusal(
+            self.link, command, timeout_seconds=timeout_seconds
+        )
         if refused is None:
             return answers
         known = self._known(refused.numbers)
@@ -86,9 +88,13 @@ class BoardSession:
         message = before + command + b";" + state_queries(names).encode()
         leading = 0 if self._driving else 1
         self._may_be_on, self._driving = True, False
-        answers, refused = scpi.asked(self.link, message, timeout_seconds=timeout_seconds)
+        answers, refused = scpi.query_with_refusal(
+            self.link, message, timeout_seconds=timeout_seconds
+        )
         if len(answers) < leading + len(names):
-            raise refused or self.link.garbled(f"{len(answers)} answers to {scpi.shown(message)}")
+            raise refused or self.link.garbled(
+                f"{len(answers)} answers to {scpi.abbreviated(message)}"
+            )
         if leading and not scpi.boolean(self.link, answers[0]):
             self._forget()
             raise InterlockOpen(self.link.resource)
@@ -100,7 +106,7 @@ class BoardSession:
         self._driving = True
         data = answers[leading] if len(answers) == leading + 1 + len(names) else ""
         if not isinstance(data, bytes):
-            raise self.link.garbled(f"no block in answer to {scpi.shown(command)}")
+            raise self.link.garbled(f"no block in answer to {scpi.abbreviated(command)}")
         return data
 
     # whose the board is

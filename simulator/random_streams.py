@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 
 
-def stream(seed: int, part: str) -> np.random.Generator:
+def random_stream(seed: int, part: str) -> np.random.Generator:
     """Return the generator of the part of this name, the same for the same seed and name.
 
     The streams are children of one SeedSequence, told apart by the part's name and not by the order
