@@ -10,7 +10,7 @@ with open_bench("sim:64x16") as bench:
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from instrument.neighbours import require_own_packages
+from instrument.own_packages import require_own_packages
 
 if TYPE_CHECKING:
     from calibration.errors import MatrixError, OverloadError

@@ -47,7 +47,7 @@ from instrument.board_calibration import (
     require_valid,
     why_expired,
 )
-from instrument.clocks import Reading
+from instrument.clocks import ClockReading
 from instrument.config import BenchConfig
 from instrument.errors import UsageError
 from instrument.matrix import (
@@ -187,7 +187,7 @@ class Bench:
         )
         noise = survey_noise(self.board, measured, settings, self.board.adc_bits)
         measured, coefficients = with_earlier(measured, [], noise.warming)
-        ended = Reading.now(self.board.seconds())
+        ended = ClockReading.now(self.board.seconds())
         return Calibration(
             board=self.identity,
             branches=measured,
@@ -230,7 +230,7 @@ class Bench:
         """Return why a calibration no longer holds for this board, None while it does."""
         _require_calibration(calibration)
         seconds, kelvin = self.board.moment()
-        return why_expired(calibration, Reading.now(seconds), kelvin, self.config.calibration)
+        return why_expired(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
 
     def program(
         self,
@@ -266,59 +266,56 @@ class Bench:
         _require_calibration(calibration)
         self.require(calibration)
         with self._at_work(), shown("program", progress) as watched:
-            return self._program(
-                matrix,
-                tiles,
-                calibration,
-                input_full_scale,
-                calibration.settling.seconds_for(wanted_bits),
-                allow_expired,
-                watched,
-                keep,
-            )
+            self.board.rest()
+            if self.config.board.fixed_settle_seconds is None:
+                settle_seconds = calibration.settling.seconds_for(wanted_bits)
+                self.board.configure(delay_seconds=settle_seconds)
+            branches_now = self._branches_now(calibration)
+            targets = [_targets(matrix, tile, branches_now) for tile in tiles]
+            corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
+            programmed: list[ProgrammedTile] = []
+            for tile, tile_targets in zip(tiles, targets, strict=True):
+                if not allow_expired:
+                    self._require_valid(calibration)
+                standing = self._program_tile(
+                    corrected,
+                    self._branches_now(calibration),
+                    tile_targets,
+                    matrix[tile.block],
+                    input_full_scale,
+                    of_one_among(watched, len(programmed), len(tiles)),
+                )
+                programmed.append(ProgrammedTile(tile, standing))
+                keep(programmed[-1])
+            program = TiledMatrix(matrix, tuple(programmed))
+            return replace(program, weights=np.where(program.lost, 0.0, matrix))
 
-    def _program(
+    def _program_tile(
         self,
-        matrix: Floats,
-        tiles: tuple[Tile, ...],
-        calibration: Calibration,
+        corrected: CorrectedCrossbar,
+        branches: BranchCalibration,
+        targets: Targets,
+        weights: Floats,
         input_full_scale: float,
-        settle_seconds: float,
-        allow_expired: bool,
         progress: Progress,
-        keep: Callable[[ProgrammedTile], None],
-    ) -> TiledMatrix:
-        self.board.rest()
-        if self.config.board.fixed_settle_seconds is None:
-            self.board.configure(delay_seconds=settle_seconds)
-        branches_now = self._branches_now(calibration)
-        wanted = [_targets(matrix, tile, branches_now) for tile in tiles]
-        corrected = CorrectedCrossbar(self.board, calibration.converters, calibration.ranges)
-        done: list[ProgrammedTile] = []
-        for tile, targets in zip(tiles, wanted, strict=True):
-            if not allow_expired:
-                seconds, kelvin = self.board.moment()
-                require_valid(calibration, Reading.now(seconds), kelvin, self.config.calibration)
-            programmed = program_pattern(
-                corrected,
-                self._branches_now(calibration),
-                targets,
-                progress=of_one_among(progress, len(done), len(tiles)),
-            )
-            one = ProgrammedMatrix(
-                board=self.board,
-                corrected=corrected,
-                weights=np.where(programmed.lost, 0.0, matrix[tile.block]),
-                programmed=programmed,
-                volts_per_unit=self.row_volts / input_full_scale,
-                input_full_scale=input_full_scale,
-                aperture_seconds=self.board.aperture_seconds,
-                delay_seconds=self.board.delay_seconds,
-            )
-            done.append(ProgrammedTile(tile, one))
-            keep(done[-1])
-        program = TiledMatrix(matrix, tuple(done))
-        return replace(program, weights=np.where(program.lost, 0.0, matrix))
+    ) -> ProgrammedMatrix:
+        """Program one tile, whose weights are (rows, outputs), and return it as it stands."""
+        programmed = program_pattern(corrected, branches, targets, progress=progress)
+        return ProgrammedMatrix(
+            board=self.board,
+            corrected=corrected,
+            weights=np.where(programmed.lost, 0.0, weights),
+            programmed=programmed,
+            volts_per_unit=self.row_volts / input_full_scale,
+            input_full_scale=input_full_scale,
+            aperture_seconds=self.board.aperture_seconds,
+            delay_seconds=self.board.delay_seconds,
+        )
+
+    def _require_valid(self, calibration: Calibration) -> None:
+        """Raise UsageError where the calibration has expired."""
+        seconds, kelvin = self.board.moment()
+        require_valid(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
 
     def load_program(self, path: str | Path) -> TiledMatrix:
         """Read a matrix that this board was programmed with, by `program.save` or in a run, and let

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClockReading:
     """What all clocks showed at one moment of a session."""
 
     date: datetime
@@ -19,11 +19,11 @@ class Reading:
     """On the board's clock."""
 
     @classmethod
-    def now(cls, board_seconds: float) -> Reading:
+    def now(cls, board_seconds: float) -> ClockReading:
         """Read the host's clocks, beside the board's."""
         return cls(datetime.now(UTC), _steady_seconds(), board_seconds)
 
-    def since(self, earlier: Reading) -> timedelta:
+    def since(self, earlier: ClockReading) -> timedelta:
         """Return the time from an earlier moment of the same session: the longer one, because the
         host's clock may stand still while it sleeps, and the board's begins anew with its power.
         """

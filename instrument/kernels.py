@@ -106,7 +106,7 @@ GROUPS: dict[str, Callable[[], None]] = {
     "special": _special,
     "studies": _studies,
 }
-OF_A_RUN = ("selection", "network")
+GROUPS_OF_A_RUN = ("selection", "network")
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
     `announce` is given a line for whoever watches. The process ends with the run. Where there is a
     single processor or no cache, the run itself compiles what it calls.
     """
-    if all(is_filled(group) for group in OF_A_RUN):
+    if all(is_filled(group) for group in GROUPS_OF_A_RUN):
         yield
         return
     line = "compiling numerical kernels, once on this machine: some 30 s of processor time"
@@ -147,7 +147,7 @@ def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
     if _processors() < 2 or not _can_cache():
         yield
         return
-    beside = start(OF_A_RUN)
+    beside = start(GROUPS_OF_A_RUN)
     try:
         yield
     finally:

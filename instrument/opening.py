@@ -15,9 +15,9 @@ from drivers import CrossbarBoard, InstrumentError, OutputsUnproved
 from instrument import interruption
 from instrument.arguments import one_of, whole_number
 from instrument.bench import Bench
+from instrument.board_limits import require_supported
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
-from instrument.limits import require_supported
 
 SIMULATED = "sim:"
 LinkKind = Literal["socket", "serial"]

@@ -4,8 +4,8 @@ done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,11 @@ from drivers import SpentSeconds
 from instrument.bench import Bench
 from instrument.board_calibration import BoardIdentity, Calibration, save_calibration
 from instrument.budget import Budgets, budgets_of
+from instrument.calibration_so_far import CalibrationSoFar
 from instrument.errors import UsageError
 from instrument.files import SQUARABLE
 from instrument.matrix import TiledMatrix, program_arrays, program_file
 from instrument.runs import RunFolder
-from instrument.so_far import CalibrationSoFar
 from instrument.validation import (
     Checks,
     Scope,
@@ -65,38 +65,51 @@ class Run(Record):
     """Where the board's time went, from opening the bench to the last product of its inputs."""
 
 
+@dataclass(frozen=True)
+class PipelineOptions:
+    """Choices of a run beside its bench, matrix and inputs."""
+
+    calibration: Calibration | None = None
+    """Calibration to use; None to measure one."""
+    earlier: tuple[Calibration, ...] = ()
+    """Calibrations of the same board at other temperatures, which improve the one in use."""
+    allow_expired: bool = False
+    """Use a calibration that is too old or of too different a temperature."""
+    wanted_bits: float = USUAL_BITS
+    """Precision that the products shall have, bits: sets how long currents settle."""
+    scope: Scope = field(default_factory=Scope)
+    """Extent of the validation."""
+
+
 def run_pipeline(
     bench: Bench,
     weights: object,
     inputs: Floats,
     folder: RunFolder,
     step: Step,
-    calibration: Calibration | None = None,
+    options: PipelineOptions = PipelineOptions(),
     *,
     parts: CalibrationSoFar | None = None,
-    earlier: Sequence[Calibration] = (),
     so_far: Callable[[Run], None] = lambda _run: None,
-    scope: Scope | None = None,
-    wanted_bits: float = USUAL_BITS,
-    allow_expired: bool = False,
 ) -> Run:
-    """Calibrate (unless a calibration is given), program the weights (rows, outputs), multiply all
-    inputs, and check what else the scope asks for. Earlier calibrations make this one better.
-    `so_far` is given the run before hours are watched, if they are; `parts`, what a calibration
-    measures before it is whole.
+    """Calibrate, program, multiply and validate, and return what was measured.
 
-    Inputs are (vectors, rows). Files in `folder` keep what was measured even if a later step fails.
-    Raises FileNotWritten, and MatrixError, UsageError, OverloadError and InstrumentError as the
-    steps do.
+    `weights` are (rows, outputs), `inputs` (vectors, rows). A calibration in the options replaces
+    the first step. Each step's arrays are written to `folder` as soon as they are measured, so that
+    they outlive an error in a later step. `parts` receives the parts of a calibration as they are
+    measured; `so_far` receives the run before the hours begin that the scope may ask for.
+
+    Raises FileNotWritten where a file cannot be written, and MatrixError, UsageError, OverloadError
+    and InstrumentError as the steps do.
     """
-    # Everything that can be refused is refused before the long measurement, not after it.
-    for one in earlier:
-        bench.require(one)
+    # Whatever can be refused is refused before the long measurement.
+    for earlier in options.earlier:
+        bench.require(earlier)
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
     kept_parts = parts or CalibrationSoFar(folder)
-    expired = None
+    calibration, expired = options.calibration, None
     if calibration is None:
         with step("calibrate") as progress:
             kept_parts.of(bench.identity)
@@ -106,16 +119,16 @@ def run_pipeline(
     else:
         bench.require(calibration)
         expired = bench.why_expired(calibration)
-    if earlier:
-        calibration = calibration.with_earlier(earlier)
+    if options.earlier:
+        calibration = calibration.with_earlier(options.earlier)
         save_calibration(calibration, folder.path / CALIBRATION_FILE)
     with step("program") as progress:
         program = bench.program(
             matrix,
             calibration,
             input_full_scale=float(np.abs(inputs).max()),
-            wanted_bits=wanted_bits,
-            allow_expired=allow_expired,
+            wanted_bits=options.wanted_bits,
+            allow_expired=options.allow_expired,
             progress=progress,
             keep=lambda done: folder.keep(
                 program_file(done.tile, matrix.shape), program_arrays([done], matrix.shape)
@@ -146,7 +159,7 @@ def run_pipeline(
     def keep(name: str, arrays: dict[str, Any]) -> None:
         folder.keep(f"{name}.npz", arrays)
 
-    checks = check(program, validation, spent.since(programmed_at), scope or Scope(), step, keep)
+    checks = check(program, validation, spent.since(programmed_at), options.scope, step, keep)
     run = Run(
         board=bench.identity,
         resource=bench.config.board.resource,

@@ -20,7 +20,7 @@ from instrument.provenance import command_line, host_name, versions
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
 """The first file of a run: who creates it has the folder."""
-MOST_NAMED = 3
+MAX_FILES_NAMED = 3
 """Files of a run that was cut short that the message names."""
 
 
@@ -89,8 +89,12 @@ def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
             yield folder
         except BaseException as error:
             if kept := folder.kept():
-                more = f" and {len(kept) - MOST_NAMED} more" if len(kept) > MOST_NAMED else ""
-                names = ", ".join(kept[:MOST_NAMED]) + more
+                more = (
+                    f" and {len(kept) - MAX_FILES_NAMED} more"
+                    if len(kept) > MAX_FILES_NAMED
+                    else ""
+                )
+                names = ", ".join(kept[:MAX_FILES_NAMED]) + more
                 error.add_note(f"what was measured so far is in {path} ({names})")
             else:
                 claim.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from instrument import interruption
 _log = logging.getLogger(__name__)
 
 
-SAY_SECONDS = 60.0
+REPORT_INTERVAL_SECONDS = 60.0
 
 
 # Progress and errors go to stderr: stdout carries the result alone.
@@ -44,7 +44,7 @@ def step(name: str) -> Iterator[Report]:
             interruption.check()
             bars.update(task, completed=done, total=total)
             now = time.monotonic()
-            if now - said >= SAY_SECONDS and not watched:
+            if now - said >= REPORT_INTERVAL_SECONDS and not watched:
                 said = now
                 _log.info("%s: %.0f %% after %.0f s", name, 100 * done / total, now - began)
 

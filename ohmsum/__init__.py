@@ -7,45 +7,28 @@ with open_bench("sim:64x16") as bench:
     y = x @ program
 """
 
-# Nothing is imported here that takes time: the command line listens to no Ctrl-C before.
+# Nothing that takes time is imported here: the command line does not handle Ctrl-C yet.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from instrument import (
-        Bench,
-        Calibration,
-        InstrumentError,
-        MatrixError,
-        OverloadError,
-        TiledMatrix,
-        UsageError,
-        open_bench,
-    )
-
-__all__ = [
-    "Bench",
-    "Calibration",
-    "InstrumentError",
-    "MatrixError",
-    "OverloadError",
-    "TiledMatrix",
-    "UsageError",
-    "open_bench",
-]
+    from instrument import *  # noqa: F403
+    from instrument import __all__ as __all__
 
 
 def __getattr__(name: str) -> "Any":
-    # Late, so that `ohmsum --help` does not wait for numerical libraries.
+    # `instrument.__all__` is the one list of public names. It is read late, so that the first
+    # import of ohmsum loads nothing else.
     if name == "__version__":
         from importlib.metadata import version
 
         return version("ohmsum")
-    if name in __all__:
+    if name == "__all__" or not name.startswith("_"):
         require_own_instrument()
         import instrument
 
-        return getattr(instrument, name)
+        if name == "__all__" or name in instrument.__all__:
+            return getattr(instrument, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

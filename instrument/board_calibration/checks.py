@@ -18,15 +18,15 @@ from calibration.crossbar import MAX_DELAY_SECONDS
 
 Arrays = Mapping[str, NDArray[Any]]
 
-LARGEST = 1e12
+MAX_MAGNITUDE = 1e12
 """Of any number in a calibration, in SI units: so large, its powers are still numbers."""
-SMALLEST = 1e-15
+MIN_DIVISOR = 1e-15
 """Of what is divided by."""
-OF_NOMINAL = 0.2, 50.0
+CONDUCTANCE_OVER_NOMINAL = 0.2, 50.0
 """Conductance of a working branch over its nominal one. Characterization calls less than a quarter
 dead; resistors with a tolerance of ± 98 % conduct fifty times as much.
 """
-ROUNDING = 1e-6
+COVARIANCE_ROUNDING = 1e-6
 """Of the largest eigenvalue of a covariance: by so much the smallest may be below zero, and entries
 differ from those across the diagonal.
 """
@@ -85,7 +85,7 @@ COVARIANCES = (
 
 _Text = Annotated[str, Field(max_length=200)]
 _Count = Annotated[int, Field(ge=1, le=4096, strict=True)]
-_Seconds = Annotated[float, Field(ge=0, le=LARGEST)]
+_Seconds = Annotated[float, Field(ge=0, le=MAX_MAGNITUDE)]
 
 
 class Board(BaseModel):
@@ -183,9 +183,9 @@ def _of_its_type(name: str, array: NDArray[Any]) -> NDArray[Any]:
 def _check_sizes(name: str, array: Floats) -> None:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} holds NaN or infinities")
-    if (np.abs(array) > LARGEST).any():
+    if (np.abs(array) > MAX_MAGNITUDE).any():
         raise ValueError(f"{name} holds {np.abs(array).max():.3g}, which no board measures")
-    if name in POSITIVE and (array < SMALLEST).any():
+    if name in POSITIVE and (array < MIN_DIVISOR).any():
         raise ValueError(f"{name} is not positive: {array.min():.3g}")
     if "uncertainty" in name and (array < 0).any():
         raise ValueError(f"{name} is negative: {array.min():.3g}")
@@ -193,10 +193,13 @@ def _check_sizes(name: str, array: Floats) -> None:
 
 def _check_covariance(name: str, matrices: Floats) -> None:
     size = np.abs(matrices).max(initial=0.0)
-    if np.abs(matrices - np.swapaxes(matrices, -1, -2)).max(initial=0.0) > ROUNDING * size:
+    if (
+        np.abs(matrices - np.swapaxes(matrices, -1, -2)).max(initial=0.0)
+        > COVARIANCE_ROUNDING * size
+    ):
         raise ValueError(f"{name} is not symmetric")
     eigenvalues = np.linalg.eigvalsh(matrices)
-    if (eigenvalues[..., 0] < -ROUNDING * np.maximum(eigenvalues[..., -1], 0.0)).any():
+    if (eigenvalues[..., 0] < -COVARIANCE_ROUNDING * np.maximum(eigenvalues[..., -1], 0.0)).any():
         raise ValueError(f"{name} is no covariance: it has negative eigenvalues")
 
 
@@ -213,7 +216,7 @@ def _check_branches(arrays: Arrays) -> None:
         raise ValueError("branches.uncertainty_siemens is zero or negative")
     siemens = arrays["branches.branch_siemens"]
     if "nominal_ohms" in arrays:
-        low, high = OF_NOMINAL
+        low, high = CONDUCTANCE_OVER_NOMINAL
         of_nominal = siemens * arrays["nominal_ohms"]
         wrong = usable & ~((of_nominal >= low) & (of_nominal <= high))
         if wrong.any():

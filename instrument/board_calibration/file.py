@@ -21,7 +21,7 @@ from calibration.temperature import Coefficients
 from instrument.board_calibration.checks import checked_arrays, read_about
 from instrument.board_calibration.record import BoardIdentity, Calibration
 from instrument.errors import UsageError
-from instrument.files import arrays_of, pack_all, read_bytes, reading, unpack, write_arrays
+from instrument.files import arrays_of, as_usage_error, pack_all, read_bytes, unpack, write_arrays
 
 FORMAT = "ohmsum calibration 6"
 
@@ -84,7 +84,7 @@ def load_calibration(path: Path) -> Calibration:
     in it was altered.
     """
     data = read_bytes(path, MAX_CALIBRATION_BYTES)
-    with reading(path, "not a calibration file"):
+    with as_usage_error(path, "not a calibration file"):
         members = arrays_of(data, MAX_CALIBRATION_BYTES)
         text = str(members["about"])
         found = _format_of(text)

@@ -15,7 +15,7 @@ from calibration.records import Record
 from calibration.temperature import Coefficients, with_earlier
 from drivers import CrossbarBoard
 from instrument.arguments import file_path
-from instrument.clocks import Reading
+from instrument.clocks import ClockReading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from instrument.summary import as_html, as_text
@@ -73,7 +73,7 @@ class Calibration(Record):
     """Id of the run that measured it; empty where that was no run of the command line."""
     source: str = field(default="the calibration", compare=False)
     """What a complaint about it begins with: the file it was read from."""
-    ended: Reading | None = field(default=None, compare=False)
+    ended: ClockReading | None = field(default=None, compare=False)
     """What clocks showed when the measurement ended; None where another session made it."""
 
     def __repr__(self) -> str:
@@ -139,12 +139,12 @@ class Calibration(Record):
 SECONDS_PER_HOUR = 3600.0
 
 
-CLOCKS_DIFFER = timedelta(hours=1)
+MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 """What the clocks of two hosts may differ by before a calibration is called one of the future."""
 
 
 def why_expired(
-    calibration: Calibration, now: Reading, board_kelvin: float, limits: CalibrationLimits
+    calibration: Calibration, now: ClockReading, board_kelvin: float, limits: CalibrationLimits
 ) -> str | None:
     """Return why a calibration no longer holds, None while it does.
 
@@ -159,7 +159,7 @@ def why_expired(
     if age > timedelta(hours=limits.max_age_hours):
         hours = age.total_seconds() / SECONDS_PER_HOUR
         return f"it is {hours:.4g} hours old, of at most {limits.max_age_hours:g}"
-    if age < -CLOCKS_DIFFER:
+    if age < -MAX_CLOCK_DIFFERENCE:
         ahead_hours = -age.total_seconds() / SECONDS_PER_HOUR
         return (
             f"it is dated {calibration.made_at:%Y-%m-%d %H:%M} UTC, {ahead_hours:.3g} hours in the "
@@ -176,7 +176,7 @@ def why_expired(
 
 
 def require_valid(
-    calibration: Calibration, now: Reading, board_kelvin: float, limits: CalibrationLimits
+    calibration: Calibration, now: ClockReading, board_kelvin: float, limits: CalibrationLimits
 ) -> None:
     """Raise UsageError, with the way out, where a calibration has expired."""
     reason = why_expired(calibration, now, board_kelvin, limits)

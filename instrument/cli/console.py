@@ -13,8 +13,8 @@ from rich.table import Table
 
 from instrument.printable import printable_values
 
-WORST_SHOWN = 3
-MIN_WIDTH = 40
+MAX_OUTPUTS_SHOWN = 3
+MIN_CONSOLE_WIDTH = 40
 _log = logging.getLogger(__name__)
 
 
@@ -55,7 +55,7 @@ def _stdout() -> Console:
     """Return the console of results. Names of files and boards are shown as they are."""
     console = Console(markup=False, emoji=False)
     # Some terminals claim a width of 0 (COLUMNS=0 in containers): nothing would be printed.
-    console.width = max(console.width, MIN_WIDTH)
+    console.width = max(console.width, MIN_CONSOLE_WIDTH)
     return console
 
 
@@ -139,7 +139,7 @@ def _table(document: dict[str, Any]) -> Table:
     where = "every output" if wanted["scope"] == "output" else "all outputs together"
     table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits, {where}{agreement})")
     if not validation["foreseen"]:
-        from instrument.foreseen import unforeseen_in_words  # late: only such a run needs it
+        from instrument.budget import unforeseen_in_words  # late: only such a run needs it
 
         table.add_row("NOT FORESEEN", unforeseen_in_words(validation["unforeseen"]), style="red")
     spent = document["bench_seconds"]
@@ -170,7 +170,7 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
     )
     yield (
         "worst outputs",
-        "; ".join(_output_in_words(one) for one in outputs[:WORST_SHOWN])
+        "; ".join(_output_in_words(one) for one in outputs[:MAX_OUTPUTS_SHOWN])
         + f"; median {_bits(outputs[len(outputs) // 2]['bits'])} bits of {len(outputs)} outputs",
     )
     others = validation["other_vectors"].items()

@@ -34,6 +34,7 @@ def demo(
     from instrument.cli.job import Job, carry_out
     from instrument.cli.logs import start_logging
     from instrument.digits import load_digits
+    from instrument.pipeline import PipelineOptions
     from instrument.results import Specification
     from instrument.validation import Scope
 
@@ -52,7 +53,7 @@ def demo(
             inputs_name="images of handwritten digits",
             labels=digits.labels,
             specification=Specification(BITS, AGREEMENT),
-            scope=Scope(seed, own_inputs=True),
+            options=PipelineOptions(wanted_bits=BITS, scope=Scope(seed, own_inputs=True)),
             name=f"demo-{PRESET}-seed{seed}",
         ),
         out=out,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import LARGEST_SEED, Json
+from instrument.cli.options import MAX_SEED, Json
 
 
 class Distribution(StrEnum):
@@ -95,7 +95,7 @@ def design(
         ),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the search and of all pairs.")
+        int, typer.Option(min=0, max=MAX_SEED, help="Seed of the search and of all pairs.")
     ] = 1,
     out: Annotated[
         Path | None,

@@ -11,7 +11,7 @@ from typing import Any
 
 from calibration.arrays import Floats, Ints
 from calibration.errors import MatrixError
-from instrument.board_calibration import Calibration
+from instrument.calibration_so_far import keeping_so_far
 from instrument.cli.console import print_result
 from instrument.digits import classify
 from instrument.errors import UsageError
@@ -19,13 +19,11 @@ from instrument.exit_status import OUT_OF_SPECIFICATION
 from instrument.files import check_inputs, random_inputs, random_matrix, write_json
 from instrument.kernels import compiling_beside
 from instrument.opening import SIMULATED, LinkKind, open_bench
-from instrument.pipeline import Run, run_pipeline
+from instrument.pipeline import PipelineOptions, Run, run_pipeline
 from instrument.provenance import operand
 from instrument.results import RESULT_FILE, Specification, result_document
 from instrument.runs import claim_folder, iso
-from instrument.so_far import keeping_so_far
 from instrument.terminal import say, step
-from instrument.validation import Scope
 
 
 @dataclass(frozen=True)
@@ -37,21 +35,17 @@ class Job:
     seed: int
     link: LinkKind
     specification: Specification
-    scope: Scope
+    options: PipelineOptions
     name: str
-    """Of the folder that keeps the results, after the time."""
+    """Name of the results' folder, behind the time."""
     weights: Floats | None = None
     """(rows, outputs); None for random ones of the board's full size."""
     inputs: Floats | None = None
     """(vectors, rows); None for random ones."""
     labels: Ints | None = None
     """Right answers, where the products are scores of classes."""
-    calibration: Calibration | None = None
-    earlier: tuple[Calibration, ...] = ()
-    """Others of the board, at other temperatures."""
-    allow_expired: bool = False
     take_over: bool = False
-    """Of a board that another host works with."""
+    """Whether to use a board that another host works with."""
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
     """What a complaint about them begins with: their files."""
@@ -111,13 +105,9 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
                     inputs,
                     folder,
                     step,
-                    job.calibration,
+                    job.options,
                     parts=parts,
-                    scope=job.scope,
-                    earlier=job.earlier,
                     so_far=keep_so_far,
-                    wanted_bits=job.specification.bits,
-                    allow_expired=job.allow_expired,
                 )
             except MatrixError as error:
                 raise UsageError(f"{job.matrix_name}: {error}") from error

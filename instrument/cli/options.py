@@ -23,7 +23,7 @@ class SpecScope(StrEnum):
     MATRIX = "matrix"
 
 
-LARGEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
@@ -32,7 +32,7 @@ Seed = Annotated[
     int,
     typer.Option(
         min=0,
-        max=LARGEST_SEED,
+        max=MAX_SEED,
         help="Seed of everything random: the simulated board, random inputs.",
     ),
 ]

@@ -15,13 +15,14 @@ from instrument.cli.job import Job
 from instrument.errors import UsageError
 from instrument.files import check_inputs, load_array, random_matrix, sha256_of
 from instrument.opening import SIMULATED, LinkKind
+from instrument.pipeline import PipelineOptions
 from instrument.results import Specification
 from instrument.validation import Scope
 
 RANDOM = "random"
 RANDOM_OF_SIZE = re.compile(rf"{RANDOM}:([1-9]\d{{0,3}})x([1-9]\d{{0,3}})")
-MOST_HOURS = 1000
-MOST_OF_A_NAME = 40
+MAX_HOURS = 1000
+MAX_STEM_CHARACTERS = 40
 
 
 def plan(
@@ -44,8 +45,8 @@ def plan(
     """Return the job. Raises UsageError that names the file and what is wrong in it."""
     if not math.isfinite(specification.bits):
         raise UsageError(f"--spec-bits: {specification.bits} is no number of bits")
-    if not 0 <= hours <= MOST_HOURS:
-        raise UsageError(f"--hours: {hours:g} is not between 0 and {MOST_HOURS}")
+    if not 0 <= hours <= MAX_HOURS:
+        raise UsageError(f"--hours: {hours:g} is not between 0 and {MAX_HOURS}")
     if link is not None and not bench.startswith(SIMULATED):
         raise UsageError(f"--link is for a board simulated in this process; {bench} names its wire")
     weights = _weights(matrix, seed)
@@ -65,12 +66,15 @@ def plan(
         matrix_sha256=None if _is_random(matrix) else sha256_of(Path(matrix)),
         inputs_name=RANDOM if inputs is None else str(inputs),
         inputs_sha256=None if inputs is None else sha256_of(inputs),
-        calibration=None if calibration is None else load_calibration(calibration),
-        earlier=tuple(load_calibration(path) for path in earlier),
-        allow_expired=allow_expired,
         take_over=take_over,
         specification=specification,
-        scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
+        options=PipelineOptions(
+            calibration=None if calibration is None else load_calibration(calibration),
+            earlier=tuple(load_calibration(path) for path in earlier),
+            allow_expired=allow_expired,
+            wanted_bits=specification.bits,
+            scope=Scope(seed, own_inputs=vectors is not None, thorough=thorough, hours=hours),
+        ),
         name=_name(bench, seed),
     )
 
@@ -79,7 +83,7 @@ def _name(bench: str, seed: int) -> str:
     """Return what the run's folder is called after the time."""
     # A file's name may be too long for a folder, or hold what a shell makes something of.
     stem = re.sub(r"[^\w.+-]+", "-", Path(bench.removeprefix(SIMULATED)).stem)
-    name = f"run-{stem[:MOST_OF_A_NAME]}"
+    name = f"run-{stem[:MAX_STEM_CHARACTERS]}"
     return f"{name}-seed{seed}" if bench.startswith(SIMULATED) else name
 
 

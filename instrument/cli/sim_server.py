@@ -13,7 +13,7 @@ from rich.console import Console
 
 from instrument.config import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files import read_bytes, reading, write_text
+from instrument.files import as_usage_error, read_bytes, write_text
 from instrument.interruption import Interrupted
 from instrument.printable import printable
 from simulator.bench import LinkKind, serve_bench
@@ -105,7 +105,7 @@ def _check_truth(truth: Path) -> None:
     _check_folder(truth)
     if not truth.exists():
         return
-    with reading(truth, "exists and is not from ohmsum sim; name another with --truth"):
+    with as_usage_error(truth, "exists and is not from ohmsum sim; name another with --truth"):
         if not truth.is_file():
             raise ValueError("no file")
         with zipfile.ZipFile(truth) as archive:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from instrument.cli.options import LARGEST_SEED, Json
+from instrument.cli.options import MAX_SEED, Json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ Instances = Annotated[
 Most = Annotated[
     int, typer.Option(min=8, max=24, help="Largest n: resistances, weights or numbers.")
 ]
-Seed = Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of all random instances.")]
+Seed = Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of all random instances.")]
 Jobs = Annotated[
     int | None,
     typer.Option(min=1, max=1024, help="Threads on this machine [default: one a core]"),

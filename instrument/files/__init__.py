@@ -8,7 +8,7 @@ from instrument.files.arrays import (
     random_matrix,
     random_stream,
 )
-from instrument.files.guarded import arrays_of, read_bytes, reading, sha256_of
+from instrument.files.guarded import arrays_of, as_usage_error, read_bytes, sha256_of
 from instrument.files.packed import Arrays, pack, pack_all, unpack
 from instrument.files.writing import write_arrays, write_json, write_text
 
@@ -16,6 +16,7 @@ __all__ = [
     "SQUARABLE",
     "Arrays",
     "arrays_of",
+    "as_usage_error",
     "check_inputs",
     "load_array",
     "pack",
@@ -24,7 +25,6 @@ __all__ = [
     "random_matrix",
     "random_stream",
     "read_bytes",
-    "reading",
     "sha256_of",
     "unpack",
     "write_arrays",

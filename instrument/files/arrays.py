@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from calibration.arrays import Floats
 from instrument.errors import UsageError
-from instrument.files.guarded import array_of, arrays_of, read_bytes, reading
+from instrument.files.guarded import array_of, arrays_of, as_usage_error, read_bytes
 from instrument.files.text_table import decoded, read_table
 
 RANDOM_VECTORS = 256
@@ -21,7 +21,7 @@ SQUARABLE = 1e-60, 1e60
 MAX_FILE_BYTES = 1 << 28
 MAX_TEXT_BYTES = 1 << 26
 """A number of text takes ten times the memory while it is read."""
-NAMED = 5
+MAX_ARRAYS_NAMED = 5
 """Arrays of a file that holds too many, in the message."""
 _TEXTS = {".csv", ".tsv", ".txt", ".dat"}
 _SPREADSHEET = "a spreadsheet: save the sheet as CSV, and give that"
@@ -61,7 +61,7 @@ def load_array(path: Path) -> NDArray[np.generic]:
         ending = ".npz" if data.startswith(_ZIP_START) else ending
     if ending in _TEXTS:
         return _text_array(path, data)
-    with reading(path, "cannot be read as numbers"):
+    with as_usage_error(path, "cannot be read as numbers"):
         if ending == ".npy" and not data.startswith(_NPY_START):
             raise ValueError("it does not begin as a .npy file does; a table of text ends in .csv")
         if ending == ".npy":
@@ -70,7 +70,9 @@ def load_array(path: Path) -> NDArray[np.generic]:
         if {"format", "shape", "data"} <= arrays.keys():
             return _sparse_array(data, arrays["shape"])
     if len(arrays) != 1:
-        names = ", ".join([*list(arrays)[:NAMED], *(["…"] if len(arrays) > NAMED else [])])
+        names = ", ".join(
+            [*list(arrays)[:MAX_ARRAYS_NAMED], *(["…"] if len(arrays) > MAX_ARRAYS_NAMED else [])]
+        )
         raise UsageError(f"{path}: holds {len(arrays)} arrays ({names}), not one")
     (array,) = arrays.values()
     return array
@@ -84,7 +86,7 @@ def _text_array(path: Path, data: bytes) -> Floats:
             f"{path}: {len(data):,} bytes of text; up to {MAX_TEXT_BYTES:,} are read: save the "
             "array by numpy.save"
         )
-    with reading(path, "cannot be read as a table of numbers"):
+    with as_usage_error(path, "cannot be read as a table of numbers"):
         table = read_table(decoded(data))
     _log.info("%s: taken as %s", path, table)
     return table.values

@@ -47,7 +47,7 @@ _NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header
 
 
 @contextmanager
-def reading(path: Path, complaint: str) -> Iterator[None]:
+def as_usage_error(path: Path, complaint: str) -> Iterator[None]:
     """Read a file of arrays inside this context: what its bytes may cause becomes a UsageError,
     "`path`: `complaint` (the cause)".
     """
@@ -103,7 +103,7 @@ def _kind(mode: int) -> str:
 
 
 def array_of(data: bytes) -> NDArray[Any]:
-    """Return the array of a .npy file. Raises what `reading` makes one error of.
+    """Return the array of a .npy file. Raises what `as_usage_error` makes one error of.
 
     The header is believed only as far as it agrees with the bytes that follow it.
     """
@@ -121,10 +121,10 @@ def array_of(data: bytes) -> NDArray[Any]:
 
 
 def arrays_of(data: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a .npz file by name, of which all may unpack to `max_bytes` together.
+    """Return the arrays of a .npz file by name.
 
-    Raises what `reading` makes one error of; the sizes that members claim are looked at first, and
-    no more than that is unpacked.
+    The sizes that the members claim are checked first: together they unpack to at most `max_bytes`.
+    Raises errors that `as_usage_error` turns into one.
     """
     if not zipfile.is_zipfile(io.BytesIO(data)):
         raise ValueError("not even a .npz file")
@@ -149,7 +149,7 @@ def sha256_of(path: Path) -> str | None:
     """
     if not path.is_file():
         return None
-    with reading(path, "cannot be read"), path.open("rb") as file:
+    with as_usage_error(path, "cannot be read"), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

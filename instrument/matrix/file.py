@@ -21,7 +21,15 @@ from calibration.programming import Programmed, Tile
 from drivers import CrossbarBoard
 from instrument.board_calibration import BoardIdentity, digest_of, identity_of
 from instrument.errors import UsageError
-from instrument.files import Arrays, arrays_of, pack, read_bytes, reading, unpack, write_arrays
+from instrument.files import (
+    Arrays,
+    arrays_of,
+    as_usage_error,
+    pack,
+    read_bytes,
+    unpack,
+    write_arrays,
+)
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 
@@ -88,7 +96,7 @@ def load_program(path: Path, board: CrossbarBoard) -> TiledMatrix:
     Raises UsageError that names the file where it is none, was altered, or is of another board.
     """
     data = read_bytes(path, MAX_PROGRAM_BYTES)
-    with reading(path, "not a program file"):
+    with as_usage_error(path, "not a program file"):
         members = arrays_of(data, MAX_PROGRAM_BYTES)
         text = str(members.pop("about"))
         about = json.loads(text)

@@ -23,7 +23,7 @@ from drivers import CrossbarBoard, WatchdogExpired, pattern_crc
 from instrument.arguments import input_vectors
 
 Measured = TypeVar("Measured")
-SAME_SETTING = 1e-3
+SETTING_TOLERANCE = 1e-3
 """Relative: a board prints its settings rounded."""
 _log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class ProgrammedMatrix(Record):
                 name: wanted
                 for name, wanted in settings.items()
                 if wanted is not None
-                and not math.isclose(getattr(board, name), wanted, rel_tol=SAME_SETTING)
+                and not math.isclose(getattr(board, name), wanted, rel_tol=SETTING_TOLERANCE)
             }
             if differing:
                 board.configure(**differing)

@@ -19,9 +19,9 @@ from calibration.converters import CLASS_RATIO, ChannelStatus, Converters, Large
 from calibration.statistics import as_finite_bits
 from instrument import wording
 from instrument.board_calibration import Calibration
+from instrument.budget import MAX_ERROR_RATIO, unforeseen_in_words
 from instrument.digits import Classification
 from instrument.drawing import READER_FONTS
-from instrument.foreseen import FACTOR, unforeseen_in_words
 from instrument.pipeline import Run
 from instrument.report import pictures, validation_pictures
 from instrument.report import validation as tables
@@ -36,7 +36,7 @@ from instrument.validation import (
     worst_weights,
 )
 
-MOST_LISTED = 60
+MAX_FAULTS_LISTED = 60
 """Entries of a list of faults that are printed; the rest is counted."""
 
 
@@ -228,7 +228,7 @@ def _criteria(
         criteria.append(
             Criterion(
                 "Error measured, over that of the budget",
-                f"at most {FACTOR:g}",
+                f"at most {MAX_ERROR_RATIO:g}",
                 f"{factor:.3g}",
                 met=not any(one.worse for one in found),
             )
@@ -283,7 +283,7 @@ def _places(counts: NDArray[np.generic]) -> Listing:
     found = np.argwhere(counts)
     entries = [
         f"{row + 1}, {column + 1}" + (f": {counts[row, column]}" if counts.dtype != bool else "")
-        for row, column in found[:MOST_LISTED].tolist()
+        for row, column in found[:MAX_FAULTS_LISTED].tolist()
     ]
     return Listing(entries, len(found) - len(entries))
 
@@ -291,7 +291,7 @@ def _places(counts: NDArray[np.generic]) -> Listing:
 def _faults(branches: BranchCalibration) -> Listing:
     found = np.argwhere(~branches.usable)
     entries = []
-    for row, column, branch in found[:MOST_LISTED].tolist():
+    for row, column, branch in found[:MAX_FAULTS_LISTED].tolist():
         status = BranchStatus(branches.status[row, column, branch])
         entries.append(f"{row + 1}, {column + 1}, {branch + 1}: {status.name.lower()}")
     return Listing(entries, len(found) - len(entries))
@@ -323,7 +323,7 @@ def _idle(converters: Converters) -> Listing:
         for channel, status in enumerate(found, start=1)
         if status != ChannelStatus.OK
     ]
-    return Listing(entries[:MOST_LISTED], max(len(entries) - MOST_LISTED, 0))
+    return Listing(entries[:MAX_FAULTS_LISTED], max(len(entries) - MAX_FAULTS_LISTED, 0))
 
 
 def _weights(run: Run, listed: Bools) -> Listing:
@@ -333,7 +333,7 @@ def _weights(run: Run, listed: Bools) -> Listing:
     found = np.argwhere(listed)
     entries = [
         f"{row + 1}, {output + 1}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
-        for row, output in found[:MOST_LISTED].tolist()
+        for row, output in found[:MAX_FAULTS_LISTED].tolist()
     ]
     return Listing(entries, len(found) - len(entries))
 
@@ -341,7 +341,8 @@ def _weights(run: Run, listed: Bools) -> Listing:
 def _lost(run: Run) -> Listing:
     found = np.flatnonzero(run.program.lost)
     return Listing(
-        [str(output + 1) for output in found[:MOST_LISTED]], max(len(found) - MOST_LISTED, 0)
+        [str(output + 1) for output in found[:MAX_FAULTS_LISTED]],
+        max(len(found) - MAX_FAULTS_LISTED, 0),
     )
 
 

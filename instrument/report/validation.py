@@ -11,7 +11,7 @@ from instrument import wording
 from instrument.pipeline import Run
 from instrument.validation import AVERAGED_READINGS, Checks, Interval, Validation, by_output
 
-OUTPUTS_LISTED = 12
+MAX_OUTPUTS_LISTED = 12
 OWN, UNIFORM = "the job’s inputs", "random, uniform"
 KINDS = {
     "uniform": UNIFORM,
@@ -74,7 +74,7 @@ def output_rows(run: Run) -> list[OutputRow]:
         for output, products in enumerate(by_output(run.program, run.validation))
     ]
     stated = [row for row in rows if row.lost or not math.isnan(row.precision.bits)]
-    return sorted(stated, key=lambda row: (not row.lost, row.precision.bits))[:OUTPUTS_LISTED]
+    return sorted(stated, key=lambda row: (not row.lost, row.precision.bits))[:MAX_OUTPUTS_LISTED]
 
 
 def one_shot_rows(validation: Validation, checks: Checks) -> list[PrecisionRow]:

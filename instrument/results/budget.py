@@ -10,7 +10,7 @@ from typing import Any
 from calibration.budget import Budget
 from calibration.statistics import as_bits
 from instrument.errors import UsageError
-from instrument.files import read_bytes, reading
+from instrument.files import as_usage_error, read_bytes
 from instrument.runs import CLAIM_FILE, RESULTS
 
 RESULT_FILE = "result.json"
@@ -49,7 +49,7 @@ def load_budget(folder: Path) -> dict[str, Any]:
         raise UsageError(f"{path}: not there: this run was cut short, or is under way")
     if not path.exists():
         raise UsageError(f"{path}: no such file; a run leaves one in its folder in {RESULTS}/")
-    with reading(path, "not the result of a run with a budget"):
+    with as_usage_error(path, "not the result of a run with a budget"):
         budget = json.loads(read_bytes(path, MAX_RESULT_BYTES))["budget"]
         figures = "relative_error", "bits"
         rows = [

@@ -16,8 +16,8 @@ from calibration.programming import Programmed
 from calibration.statistics import MeasuredValue, as_bits
 from calibration.temperature import Coefficients
 from instrument.board_calibration import Calibration
+from instrument.budget import Unforeseen, unforeseen
 from instrument.digits import Classification
-from instrument.foreseen import Unforeseen, unforeseen
 from instrument.pipeline import Run
 from instrument.results.budget import budget_document
 from instrument.results.validation import figures, finite, validation_document

@@ -18,7 +18,7 @@ from scipy.special import stdtrit
 from calibration.arrays import Floats
 
 CONFIDENCE_LEVEL = 0.95
-LEAST_EFFECTIVE = 4.0
+MIN_EFFECTIVE_VECTORS = 4.0
 """Vectors that must effectively decide both sums: with fewer no interval is stated."""
 ALIKE_DECIMALS = 6
 """Vectors whose elements agree to so many decimals of their largest one are one: a sixteenth of the
@@ -48,11 +48,11 @@ def relative_error_interval(
     those of as many vectors as effectively decide (`effective_vectors`), less one: N − 1 where all
     vectors are alike in size.
 
-    None where fewer than LEAST_EFFECTIVE decide: no scatter of these tells that of others.
+    None where fewer than MIN_EFFECTIVE_VECTORS decide: no scatter of these tells that of others.
     """
     count = len(squared_errors)
     effective = effective_vectors(squared_errors, squared_norms)
-    if effective < LEAST_EFFECTIVE:
+    if effective < MIN_EFFECTIVE_VECTORS:
         return None
     ratio = squared_errors.sum() / squared_norms.sum()
     if ratio == 0:

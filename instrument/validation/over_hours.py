@@ -22,9 +22,9 @@ from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation, compare, ratio, validate
 
 VECTORS = 64
-LEAST_VISITS = 4
+MIN_LATER_VISITS = 4
 """After the first; else one an hour."""
-LONGEST_APERTURE_SECONDS = 10.0
+MAX_WAITING_APERTURE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def visits(
     """
     board, few = program.board, inputs[:VECTORS]
     start_seconds = board.seconds()
-    for due_hours in np.linspace(0.0, hours, 1 + max(LEAST_VISITS, math.ceil(hours))):
+    for due_hours in np.linspace(0.0, hours, 1 + max(MIN_LATER_VISITS, math.ceil(hours))):
         wait_until(board, start_seconds + 3600 * float(due_hours))
         passed_hours = (board.seconds() - start_seconds) / 3600
         progress(round(60 * passed_hours), round(60 * hours))
@@ -140,7 +140,7 @@ def wait_until(board: CrossbarBoard, seconds: float) -> None:
     usual_seconds = board.aperture_seconds
     try:
         while (left_seconds := seconds - board.seconds()) > 0:
-            aperture_seconds = min(max(left_seconds, usual_seconds), LONGEST_APERTURE_SECONDS)
+            aperture_seconds = min(max(left_seconds, usual_seconds), MAX_WAITING_APERTURE_SECONDS)
             board.configure(aperture_seconds=aperture_seconds)
             readings = max(1, int(left_seconds / (aperture_seconds + board.delay_seconds)))
             board.column_currents(np.zeros((readings, board.rows)))

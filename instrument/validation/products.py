@@ -16,7 +16,7 @@ from calibration.statistics import as_bits
 from instrument.matrix import TiledMatrix
 from instrument.summary import as_html, as_text
 from instrument.validation.interval import (
-    LEAST_EFFECTIVE,
+    MIN_EFFECTIVE_VECTORS,
     Interval,
     effective_vectors,
     independent,
@@ -85,7 +85,7 @@ class Validation(Record):
         if not self.exact.any():
             return "every product is zero"
         different = len(self._observed[0])
-        if different < LEAST_EFFECTIVE:
+        if different < MIN_EFFECTIVE_VECTORS:
             return f"{len(self.inputs)} vectors, {different} of them different: too few"
         return (
             f"a few of {different} vectors outweigh the rest: they tell as much as "

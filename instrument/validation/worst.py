@@ -10,7 +10,7 @@ from calibration.arrays import Floats
 from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation
 
-LISTED = 8
+WORST_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -72,4 +72,4 @@ def worst_weights(program: TiledMatrix) -> tuple[WorstWeight, ...]:
 
 def _largest(values: Floats) -> list[int]:
     """Return where the largest of some values (n,) are, the first of equals first."""
-    return [int(index) for index in np.argsort(-values, kind="stable")[:LISTED]]
+    return [int(index) for index in np.argsort(-values, kind="stable")[:WORST_LISTED]]

@@ -41,7 +41,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     time.
     """
     if not session.config.option.collectonly:
-        for group in kernels.OF_A_RUN:
+        for group in kernels.GROUPS_OF_A_RUN:
             if not kernels.is_filled(group):
                 kernels.compile_group(group)
 

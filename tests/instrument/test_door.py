@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from instrument.neighbours import NEIGHBOURS
+from instrument.own_packages import OWN_PACKAGES
 
 ROOT = Path(__file__).parents[2]
 RUN = "run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept"
@@ -97,7 +97,7 @@ def test_version(ohmsum):
     assert ", python 3." in outcome.out
 
 
-@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("name", OWN_PACKAGES)
 @pytest.mark.parametrize(
     "way", ["from instrument import open_bench", "import ohmsum; ohmsum.Bench"]
 )
@@ -116,7 +116,7 @@ def test_an_own_module_in_the_way_is_named(start_environment, tmp_path, name, wa
     assert last.startswith(f"ImportError: {tmp_path / name}.py is in the way of ohmsum's own")
 
 
-@pytest.mark.parametrize("name", [*NEIGHBOURS, "instrument"])
+@pytest.mark.parametrize("name", [*OWN_PACKAGES, "instrument"])
 def test_the_command_names_the_folder_in_the_way(shell, tmp_path, name):
     (tmp_path / name).mkdir()
     (tmp_path / name / "__init__.py").touch()
@@ -127,7 +127,7 @@ def test_the_command_names_the_folder_in_the_way(shell, tmp_path, name):
 
 
 def test_a_folder_that_is_no_package_is_not_in_the_way(shell, tmp_path):
-    for name in NEIGHBOURS:
+    for name in OWN_PACKAGES:
         (tmp_path / name).mkdir()
     assert shell("$OHMSUM --version").returncode == 0
 
@@ -135,5 +135,5 @@ def test_a_folder_that_is_no_package_is_not_in_the_way(shell, tmp_path):
 def test_every_package_that_is_installed_is_typed():
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
     packages = wheel["targets"]["wheel"]["packages"]
-    assert {"ohmsum", "instrument", *NEIGHBOURS} == set(packages)
+    assert {"ohmsum", "instrument", *OWN_PACKAGES} == set(packages)
     assert [name for name in packages if not (ROOT / name / "py.typed").exists()] == []

@@ -46,7 +46,7 @@ def test_the_first_run_says_so_and_ends_what_compiles_beside_it(
     assert [line.partition(":")[0] for line in said] == [
         "compiling numerical kernels, once on this machine"
     ]
-    for group in kernels.OF_A_RUN:
+    for group in kernels.GROUPS_OF_A_RUN:
         kernels._note(group)
     with kernels.compiling_beside(said.append):
         pass

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from drivers.errors import InstrumentError
-from instrument.limits import MAX_BRANCHES, require_supported
+from instrument.board_limits import MAX_BRANCHES, require_supported
 from instrument.studies.board_file import preset_toml
 from simulator.preset import load_preset
 from tests.support.simulated_boards import changed

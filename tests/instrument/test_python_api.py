@@ -15,7 +15,7 @@ from calibration.errors import MatrixError
 from drivers.errors import InstrumentError
 from instrument import Calibration, open_bench
 from instrument.board_calibration.record import why_expired
-from instrument.clocks import Reading
+from instrument.clocks import ClockReading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from instrument.validation.products import validate
@@ -228,12 +228,12 @@ def test_calibrations_are_equal_by_their_contents(calibration, tmp_path):
 
 
 def test_a_step_of_the_time_of_day_makes_no_calibration_older():
-    began = Reading.now(10.0)
+    began = ClockReading.now(10.0)
     measured = replace(made_up_calibration(), made_at=began.date, ended=began)
     limits = CalibrationLimits(max_age_hours=10)
 
     def reason(days=0.0, host_hours=0.0, board_hours=0.0):
-        now = Reading(
+        now = ClockReading(
             began.date + timedelta(days=days),
             began.host_seconds + 3600 * host_hours,
             began.board_seconds + 3600 * board_hours,
@@ -248,6 +248,6 @@ def test_a_step_of_the_time_of_day_makes_no_calibration_older():
 
 def test_a_date_in_the_future_says_that_a_clock_was_wrong():
     kept = made_up_calibration()
-    now = Reading(kept.made_at - timedelta(hours=5), 0.0, 0.0)
+    now = ClockReading(kept.made_at - timedelta(hours=5), 0.0, 0.0)
     reason = why_expired(kept, now, kept.board_kelvin, CalibrationLimits())
     assert "5 hours in the future: this host's clock was set back" in reason

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from instrument import open_bench
 from instrument.board_calibration.file import load_calibration, save_calibration
 from instrument.board_calibration.record import why_expired
-from instrument.clocks import Reading
+from instrument.clocks import ClockReading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from tests.support.calibration_files import made_up_calibration
 
-NOW = Reading(datetime(2026, 6, 1, tzinfo=UTC), 0.0, 0.0)
+NOW = ClockReading(datetime(2026, 6, 1, tzinfo=UTC), 0.0, 0.0)
 LIMITS = CalibrationLimits(max_age_hours=10, max_excursion_kelvin=2)
 
 

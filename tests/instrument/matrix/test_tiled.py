@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calibration.crossbar import Moment
 from calibration.programming.board_model import first_estimate
 from calibration.programming.pairs import board_pattern
 from calibration.programming.programmed import Programmed
@@ -278,10 +279,10 @@ def test_products_on_boards_whose_temperature_moves_ten_times_as_much(tmp_path):
             bench = stack.enter_context(open_bench(tmp_path / "bench.toml"))
             calibration = bench.calibrate()
             program = bench.program(weights, calibration, allow_expired=True)
-            moments = [bench.board.moment()]
+            moments = [Moment(*bench.board.moment())]
 
             def note(_done, _total, bench=bench, moments=moments):
-                moments.append(bench.board.moment())
+                moments.append(Moment(*bench.board.moment()))
 
             partial = program.partial_products(inputs, note)
             budget = budgets_of(program, calibration, inputs, moments).whole

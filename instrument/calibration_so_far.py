@@ -20,9 +20,9 @@ from instrument.runs import RunFolder
 
 FORMAT = "ohmsum calibration so far 1"
 SO_FAR_FILE = "calibration-so-far.npz"
-PAUSE_SECONDS = 5.0
+MIN_PAUSE_SECONDS = 5.0
 """At least, between two times that the file is written anew."""
-MAX_SHARE = 0.05
+MAX_WRITING_SHARE = 0.05
 """Of the time, that is spent on writing it."""
 
 
@@ -68,7 +68,7 @@ class CalibrationSoFar:
         self._folder.keep(SO_FAR_FILE, {"about": json.dumps(self._about), **arrays})
         self._unkept = False
         ended = time.monotonic()
-        self._not_before = ended + max(PAUSE_SECONDS, (ended - began) / MAX_SHARE)
+        self._not_before = ended + max(MIN_PAUSE_SECONDS, (ended - began) / MAX_WRITING_SHARE)
 
     def whole(self) -> None:
         """Drop everything: the calibration itself is on the disk."""

@@ -7,14 +7,14 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parents[1]
-NEIGHBOURS = "drivers", "simulator", "calibration", "kirchhoff"
+OWN_PACKAGES = "drivers", "simulator", "calibration", "kirchhoff"
 
 
 def require_own_packages() -> None:
     """Raise ImportError where a person's own `drivers.py`, `calibration/`… beside a notebook or
     in the working folder is imported, or would be, instead of ours.
     """
-    for name in NEIGHBOURS:
+    for name in OWN_PACKAGES:
         loaded = sys.modules.get(name)
         if loaded is not None:
             origin = getattr(loaded, "__file__", None)

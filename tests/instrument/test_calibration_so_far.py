@@ -9,8 +9,8 @@ import pytest
 from calibration.branches.rows_read import RowsRead
 from drivers.crossbar_board import CrossbarBoard
 from instrument import open_bench
+from instrument.calibration_so_far import SO_FAR_FILE, keeping_so_far
 from instrument.runs import claim_folder
-from instrument.so_far import SO_FAR_FILE, keeping_so_far
 
 
 class CutShort(BaseException):
