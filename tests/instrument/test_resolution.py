@@ -13,6 +13,7 @@ from calibration.converters.resolution import (
     find_adc_bits,
     find_dac_bits,
 )
+from calibration.crossbar import Moment
 from instrument.budget import budgets_of
 from instrument.opening import open_bench
 from instrument.validation import compare
@@ -74,9 +75,9 @@ def test_the_budget_foretells_products_of_coarse_converters(tmp_path, sections):
     with open_bench(f"sim:{path}") as bench:
         calibration = bench.calibrate()
         program = bench.program(weights, calibration)
-        moments = [bench.board.moment()]
+        moments = [Moment(*bench.board.moment())]
         partial = program.partial_products(inputs)
-        moments.append(bench.board.moment())
+        moments.append(Moment(*bench.board.moment()))
         budget = budgets_of(program, calibration, inputs, moments).whole
     measured = compare(program, inputs, program.sum_of(partial)).bits
     assert budget.bits == pytest.approx(measured, abs=0.2)
