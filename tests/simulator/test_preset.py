@@ -6,10 +6,12 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from simulator.preset import PresetError, load_preset, preset_names
+from simulator.preset import Preset, PresetError, load_preset, preset_names
 from tests.support.simulated_boards import small
 
+DEFECTS = ("open", "short", "stuck_on", "stuck_off")
 SHAPES = {"8x4": (8, 8), "64x16": (64, 32), "100x100": (100, 200)}
 
 
@@ -78,6 +80,89 @@ def test_what_cannot_be_is_refused_by_file_and_key(tmp_path, old, new, key):
         load_preset(str(path))
     assert str(refusal.value).startswith(f"{path}: {key}: ")
     assert "\n" not in str(refusal.value)
+
+
+DENSITY, MAINS = "noise_volts_per_root_hertz", ("mains_volts", "mains_deviation_hertz")
+FROM_ZERO = {
+    "population": ["kelvin_per_watt"],
+    "switches": ["leakage"],
+    "wire": ["row_ohms", "column_ohms", "source_ohms", "sense_ohms"],
+    "dac": ["quantization", "gain_per_kelvin", "offset_volts", "inl_steps", DENSITY],
+    "tia": ["gain_per_kelvin", "offset_volts", "flicker_volts", DENSITY],
+    "adc": ["quantization", "gain_per_kelvin", "inl", "noise"],
+    "environment": ["kelvin", "johnson", "ambient_kelvin", "sensor_kelvin", *MAINS],
+    "settling": ["residue"],
+    "host_link": ["message_seconds"],
+}
+ABOVE_ZERO = {
+    "population": ["base_ohms"],
+    "switches": ["off_ohms"],
+    "dac": ["range_volts"],
+    "adc": ["noise_free_bits", "noise_free_at_seconds"],
+    "environment": ["ambient_seconds", "line_hertz"],
+    "settling": ["switch_seconds", "dac_seconds"],
+    "host_link": ["bytes_per_second"],
+}
+LIMITS = [
+    ("shape.rows", 1, 0, 512, 513),
+    ("shape.columns", 1, 0, 512, 513),
+    ("shape.branches", 1, 0, 32, 33),
+    ("dac.bits", 4, 3, 24, 25),
+    ("adc.bits", 8, 7, 32, 33),
+    ("adc.overrange", 1.0, 0.999, 10.0, None),
+    ("population.decades", 0.0, -0.001, 4.0, 4.001),
+    ("population.batch_share", 0.0, -0.001, 1.0, 1.001),
+    ("population.tcr_per_kelvin", -0.01, -0.0101, 0.01, 0.0101),
+    ("population.tcr_spread_per_kelvin", 0.0, -1e-9, 0.01, 0.0101),
+    ("population.ageing_per_decade", 0.0, -1e-9, 0.1, 0.101),
+    ("population.excess_noise_per_decade", 0.0, -1e-9, 0.01, 0.0101),
+    ("population.tolerance", 0.0, -1e-9, 0.999, 1.0),
+    ("switches.on_spread", 0.0, -1e-9, 0.999, 1.0),
+    ("switches.on_per_kelvin", -0.1, -0.101, 0.1, 0.101),
+    ("dac.gain", 0.0, -1e-9, 0.499, 0.5),
+    ("tia.gain", 0.0, -1e-9, 0.499, 0.5),
+    ("adc.gain", 0.0, -1e-9, 0.499, 0.5),
+    *((f"defects.{kind}", 0.0, -1e-9, 1.0, 1.001) for kind in DEFECTS),
+    *((f"{part}.{key}", 0.0, -1e-9, 1e9, None) for part in FROM_ZERO for key in FROM_ZERO[part]),
+    *((f"{part}.{key}", 1e-9, 0.0, 1e9, None) for part in ABOVE_ZERO for key in ABOVE_ZERO[part]),
+]
+"""Of a key: the last value that is taken and the first that is refused, below and above."""
+
+
+def with_value(key, value):
+    """The small preset with one value replaced; what its other values must match goes along."""
+    section, name = key.split(".")
+    sections = small().model_dump()
+    sections["population"]["nominal_ohms"] = ()
+    sections["defects"] = dict.fromkeys(DEFECTS, 0.0)
+    if key == "switches.off_ohms":
+        sections["switches"] |= {"on_ohms": 1e-12}
+    sections[section][name] = value
+    return Preset.model_validate(sections)
+
+
+@pytest.mark.parametrize(("key", "least", "too_little", "most", "too_much"), LIMITS)
+def test_the_last_value_of_a_key_is_taken_and_the_next_refused(
+    key, least, too_little, most, too_much
+):
+    section, name = key.split(".")
+    for value in (least, most):
+        assert getattr(getattr(with_value(key, value), section), name) == value
+    for value in (too_little, too_much):
+        if value is not None:
+            with pytest.raises(ValidationError, match=name):
+                with_value(key, value)
+
+
+def test_every_number_of_a_preset_has_its_limits_in_the_table():
+    sections = small().model_dump(exclude={"name", "effects"})
+    numbers = {
+        f"{section}.{key}"
+        for section, values in sections.items()
+        for key, value in values.items()
+        if isinstance(value, int | float)
+    }
+    assert numbers - {key for key, *_ in LIMITS} == {"switches.on_ohms"}
 
 
 def test_a_list_of_nominal_values_must_have_one_for_each_branch(tmp_path):

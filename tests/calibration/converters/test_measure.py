@@ -240,6 +240,16 @@ def test_an_adc_that_is_stuck_is_dead_or_saturated():
     assert_the_others_are_right(board, converters)
 
 
+@pytest.mark.parametrize("columns", [(), (7,), (2, 7)])
+def test_readings_left_out_are_those_of_the_columns_that_saturate(columns):
+    """All of their readings in all blocks, and no reading of another column."""
+    stuck = [{"kind": "adc_stuck", "column": column, "code": 8_300_000} for column in columns]
+    board, converters = with_faults(*stuck)
+    blocks, vectors, _ = design_converters(board).volts.shape
+    assert converters.left_out == len(columns) * blocks * vectors
+    assert converters.left_out < converters.readings
+
+
 def test_shorts_stuck_and_open_branches_are_got_round():
     broken = {"open": 0.005, "short": 0.01, "stuck_on": 0.005, "stuck_off": 0.005}
     board = switched_on(changed(load_preset("8x4"), defects=broken), 11)

@@ -144,6 +144,41 @@ def test_coefficients_of_the_branches_apart(effects):
     assert 1 / 3 < found.value / truth < 3
 
 
+COLUMNS = changed(PRESET, shape={"columns": 64}, tia={"gain_per_kelvin": 3e-5})
+
+
+def test_coefficients_of_the_columns_apart():
+    readers = switched_on(COLUMNS, SEED).readers
+    truth = (readers.tia_gain_per_kelvin + readers.adc_gain_per_kelvin).var()
+    found = surveyed.__wrapped__(COLUMNS, ambient=30.0).warming.column_square
+    assert abs(found.value - truth) < 3 * found.uncertainty
+    assert found.uncertainty < truth / 5
+
+
+def test_columns_that_keep_together_have_no_coefficients_apart():
+    alike = {"ambient": 30.0, "tcr": 0.0, "tia_gain": 0.0, "adc_gain": 0.0}
+    found = surveyed.__wrapped__(COLUMNS, **alike).warming.column_square
+    # of a class of 10 ppm/K that is supposed before anything is measured
+    assert 0 <= found.value < (2e-6) ** 2
+    assert found.uncertainty < (5e-6) ** 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_strong_excess_noise_is_not_taken_for_coefficients_of_the_branches(seed):
+    """The noise moves the chopped readings by hundreds of times what the branches' drift does."""
+    preset = PRESET.with_effects(excess_noise=30.0)
+    drawn = draw_branches(preset.in_force(), seed)
+    board = switched_on(preset, seed)
+    survey = survey_noise(board, calibration_of(drawn.closed_siemens), SETTINGS)
+    apart = drawn.closed.first - drawn.closed.siemens * (
+        drawn.closed.first.sum() / drawn.closed.siemens.sum()
+    )
+    truth = (apart**2).sum() / (drawn.closed.siemens**2).sum()
+    found = survey.warming.branch_square
+    assert abs(found.value - truth) < 3 * found.uncertainty
+    assert found.uncertainty < 10 * truth
+
+
 def test_change_of_temperature_is_the_sensors():
     rate = surveyed().warming.kelvin_per_second
     assert surveyed(ambient=10.0).warming.kelvin_per_second.value == pytest.approx(10 * rate.value)

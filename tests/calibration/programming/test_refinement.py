@@ -17,7 +17,14 @@ from calibration.programming.rounds import MAX_ROUNDS
 from calibration.programming.targets import choose_targets
 from calibration.transfer.measure import measure_transfer, weighing_signs
 from simulator.preset import load_preset
-from tests.support.simulated_boards import STILL, changed, small, switched_on, true_transfer
+from tests.support.simulated_boards import (
+    NO_NOISE,
+    STILL,
+    changed,
+    small,
+    switched_on,
+    true_transfer,
+)
 
 LONG_WIRES = {"wire": {"row_ohms": 1.0, "column_ohms": 1.0, "source_ohms": 5.0, "sense_ohms": 5.0}}
 
@@ -101,6 +108,14 @@ def test_rounds_end_when_they_no_longer_help():
     steps = [(number + 1, MAX_ROUNDS) for number in range(rounds)]
     assert told == [*steps, (rounds, rounds)]
     assert 2 <= rounds < MAX_ROUNDS
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_round_that_is_not_worth_its_time_is_the_last(seed):
+    """Without noise one measurement tells all: of the next pattern nothing is left to learn."""
+    board, programmed = run(weights_of(seed), small(NO_NOISE), seed=seed)
+    assert len(programmed.round_residuals) == 2
+    assert len(reprogram(board, programmed).round_residuals) == 2
 
 
 @settings(deadline=None, max_examples=15)

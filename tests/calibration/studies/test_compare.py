@@ -61,6 +61,36 @@ def test_crossing_is_found_on_lines_that_rise_and_fall(start, slope, offset, fal
     assert crossing(x, start + sign * slope * x, wanted) == pytest.approx(3 + offset, abs=1e-9)
 
 
+STEPS = st.tuples(st.floats(0.1, 3), st.floats(0.1, 5))
+"""How far the next point of a line is, and how much higher or lower."""
+
+
+@given(st.lists(STEPS, min_size=1, max_size=6), st.integers(0, 5), st.floats(0, 1), st.booleans())
+def test_crossing_lies_on_the_segment_that_passes_whatever_the_others_slopes(
+    steps, at, part, falls
+):
+    at = min(at, len(steps) - 1)
+    x = np.cumsum([1.0, *(dx for dx, _ in steps)])
+    y = np.cumsum([2.0, *(-dy if falls else dy for _, dy in steps)])
+    there = [(1 - part) * line[at] + part * line[at + 1] for line in (x, y)]
+    assert crossing(x, y, there[1]) == pytest.approx(there[0], abs=1e-9)
+
+
+def test_crossing_is_the_first_of_several_and_none_beyond_the_ends():
+    x, y = np.array([0.0, 1.0, 3.0, 4.0]), np.array([0.0, 4.0, 2.0, 5.0])
+    assert crossing(x, y, 3.0) == pytest.approx(0.75)
+    assert crossing(x[1:], y[1:], 3.0) == pytest.approx(2.0)
+    assert crossing(x, y, 4.5) == pytest.approx(3 + 2.5 / 3)
+    assert crossing(x, y, 5.0) == 4.0
+    assert crossing(x, y, 5.1) is None
+    assert crossing(x, y, -0.1) is None
+
+
+def test_a_level_line_is_crossed_where_it_begins():
+    assert crossing(np.array([1.0, 2.0, 5.0]), np.array([0.0, 3.0, 3.0]), 3.0) == 2.0
+    assert crossing(np.array([1.0, 2.0]), np.array([3.0, 3.0]), 3.0) == 1.0
+
+
 def test_a_share_of_all_instances_reaches_the_bits():
     bits = np.arange(1000) / 100
     half, most = reached_bits(bits, 0.5), reached_bits(bits, 0.9)

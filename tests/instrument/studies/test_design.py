@@ -25,6 +25,10 @@ def test_json_is_one_document_and_the_board_holds_the_values(ohmsum, tmp_path):
     preset = load_preset(str(tmp_path / document["board"]))
     assert preset.shape.branches == 4
     np.testing.assert_array_equal(nominal_ohms(preset.population, 4), document["nominal_ohms"])
+    ohms = document["nominal_ohms"]
+    assert preset.population.base_ohms == min(ohms)
+    assert preset.population.decades == pytest.approx(np.log10(max(ohms) / min(ohms)))
+    assert preset.population.decades > 0
     unchanged = load_preset("8x4")
     assert (preset.dac, preset.adc, preset.wire) == (unchanged.dac, unchanged.adc, unchanged.wire)
 
