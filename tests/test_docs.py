@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").rglob("*.md"))]
 FOLDERS = "benchmarks|calibration|docs|drivers|examples|instrument|kirchhoff|ohmsum|simulator|tests"
 NAMED = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*[\w/]")
 LINKED = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")

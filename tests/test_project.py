@@ -90,6 +90,21 @@ def test_every_module_of_kirchhoff_is_a_door_or_behind_one():
     assert set(contract["protected_modules"]) == modules - doors
 
 
+def test_the_tests_that_run_on_other_versions_are_there():
+    script = (ROOT / ".ci" / "versions").read_text("utf-8")
+    command = script.split("-m pytest", 1)[1].split("}\n", 1)[0]
+    named = re.findall(r"tests/[\w/{,}.]+", command)
+    paths = [
+        head + name + tail
+        for head, names, tail in (
+            re.match(r"([^{]*){?([^}]*)}?(.*)", path).groups() for path in named
+        )
+        for name in names.split(",")
+    ]
+    assert len(paths) > len(named) > 0
+    assert [path for path in paths if not (ROOT / path).is_file()] == []
+
+
 def test_a_commit_runs_the_linters_of_make_lint():
     recipe = re.search(r"^lint:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text("utf-8"), re.M)
     linters = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe[1].splitlines()]
