@@ -119,3 +119,39 @@ def test_of_two_processes_one_compiles_and_the_other_waits(folder: Path, tmp_pat
     ]
     assert sorted(int(process.communicate(timeout=90)[0]) for process in both) == [0, 1]
     assert not list(folder.glob("*.part"))
+
+
+def test_every_lock_is_released_also_where_another_process_was_faster(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is locked shows to other processes alone, so that the calls are counted here."""
+    held: list[int] = []
+    lock, unlock, load = compiled._lock, compiled._unlock, compiled.KernelCache._load
+
+    def taken(path: Path) -> int | None:
+        place = lock(path)
+        assert place is not None
+        held.append(place)
+        return place
+
+    def released(place: int) -> None:
+        held.remove(place)
+        unlock(place)
+
+    monkeypatch.setattr(compiled, "_lock", taken)
+    monkeypatch.setattr(compiled, "_unlock", released)
+    assert build()(10) == 21
+    assert held == []
+
+    looks: list[Path] = []
+
+    def late(cache: compiled.KernelCache, path: Path, target: Any) -> Any:
+        looks.append(path)
+        return None if looks.count(path) == 1 else load(cache, path, target)
+
+    monkeypatch.setattr(compiled.KernelCache, "_load", late)
+    again = build()
+    assert again(10) == 21
+    assert compilations(again) == 0
+    assert len(looks) > len(set(looks))
+    assert held == []

@@ -11,6 +11,7 @@ from calibration.branches.characterization import characterize
 from calibration.errors import OverloadError
 from calibration.noise.readings import Settings
 from calibration.noise.survey import survey_noise, usual_settings
+from calibration.statistics.measured_value import MeasuredValue
 from calibration.temperature.survey_coefficients import CLASS_PER_KELVIN
 from simulator.parts.resistors import draw_branches
 from simulator.preset import load_preset
@@ -109,6 +110,19 @@ def test_settling_is_found_and_foreseen(factor):
     left = share * np.exp(-SETTINGS.delay_seconds / 50e-6)
     assert settling.left.value == pytest.approx(left, rel=0.05)
     assert abs(settling.left_seen.value) < 4 * settling.left_seen.uncertainty < 2e-6
+
+
+@pytest.mark.parametrize("aperture", [20e-3, 7e-3])
+def test_what_an_aperture_passes_of_the_mains_is_the_mean_over_its_frequency(aperture):
+    """Against draws of a line frequency that is known to 0.1 Hz."""
+    line, square = MeasuredValue(49.97, 0.1), MeasuredValue(4e-10, 1e-11)
+    settings = replace(SETTINGS, aperture_seconds=aperture)
+    left = replace(surveyed(), line_hertz=line, mains=square, settings=settings).mains_left
+    hertz = np.random.default_rng(1).normal(line.value, line.uncertainty, 1_000_000)
+    passed = np.sinc(hertz * aperture) ** 2
+    assert left.value == pytest.approx(square.value * passed.mean(), rel=0.01)
+    spread = np.hypot(square.value * passed.std(), square.uncertainty * passed.mean())
+    assert left.uncertainty == pytest.approx(spread, rel=0.02)
 
 
 def test_what_settles_at_once_leaves_nothing():

@@ -43,7 +43,8 @@ from instrument.digits import Classification
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 from instrument.pipeline import Run
-from instrument.report import Circumstances, pictures, write_report
+from instrument.report import Circumstances, pictures, validation_pictures, write_report
+from instrument.report import budget as budget_part
 from instrument.report import validation as validation_tables
 from instrument.report.noise import noise_rows
 from instrument.results.document import Specification
@@ -499,6 +500,59 @@ def test_headline_figures_stand_on_the_page(pages: Callable[[str], str]) -> None
         "11.4 s on the bench, part of the calibration’s",
     ]
     assert [figure for figure in wanted if figure not in text] == []
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], list[Figure]]:
+    """The figures that are drawn for the page of a run, by its name."""
+
+    def drawn_for(name: str) -> list[Figure]:
+        drawn: list[Figure] = []
+
+        def keep(picture: Callable[[Figure], None], height_inches: float) -> str:
+            drawn.append(Figure(figsize=(5, height_inches)))
+            picture(drawn[-1])
+            return "<svg/>"
+
+        for module in (budget_part, pictures, validation_pictures):
+            monkeypatch.setattr(module, "draw", keep)
+        write(name, tmp_path / "report.html")
+        return drawn
+
+    return drawn_for
+
+
+@pytest.mark.parametrize("name", ["small", "thorough", "tiled", "hopeless"])
+def test_every_axis_says_what_it_counts(name: str, figures: Callable[[str], list[Figure]]) -> None:
+    drawn = figures(name)
+    assert len(drawn) == 8 + (name == "thorough")
+    for figure in drawn:
+        for axes in figure.axes:
+            place = axes.get_subplotspec()
+            if place is not None and axes.get_label() != "<colorbar>":
+                named = any(tick.get_text().isalpha() for tick in axes.get_yticklabels())
+                assert axes.get_ylabel() or named or not place.is_first_col()
+                assert axes.get_xlabel() or not place.is_last_row()
+
+
+@pytest.mark.parametrize("name", ["small", "hopeless", "100 outputs"])
+def test_the_histogram_counts_every_product_beside_their_rms(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure, validation = Figure(), RUNS[name].validation
+    monkeypatch.setattr(pictures, "draw", lambda picture, _height: picture(figure))
+    pictures.error_histogram(validation)
+    (axes,) = figure.axes
+    error = (validation.error / validation.full_scale * 1e6).ravel()
+    rms = float(np.sqrt((error**2).mean()))
+    lines = [list(line.get_xdata()) for line in axes.lines]
+    assert [one[0] for one in lines if len(one) == 2] == pytest.approx([-rms, rms])
+    counts = axes.patches[0].get_data().values
+    assert counts.sum() == error.size
+    (curve,) = [line for line in axes.lines if len(line.get_xdata()) > 2]
+    assert np.trapezoid(curve.get_ydata(), curve.get_xdata()) == pytest.approx(
+        error.size * np.diff(axes.patches[0].get_data().edges)[0], rel=0.02
+    )
 
 
 def test_the_map_counts_rows_and_outputs_from_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from simulator.parts.resistors import draw_branches, nominal_ohms
+from simulator.parts.resistors import closed_branches, draw_branches, nominal_ohms
 from tests.support.simulated_boards import changed, small
 
 WIDE = small(shape={"rows": 24, "columns": 20})
@@ -153,3 +153,24 @@ def test_fractions_of_several_defects_hold_side_by_side():
     for kind, fraction in fractions.items():
         spread = np.sqrt(count * fraction * (1 - fraction))
         assert abs(found[kind].sum() - fraction * count) < 5 * spread, kind
+
+
+@pytest.mark.parametrize("kelvin", [-10.0, -1.0, 1.0, 10.0])
+def test_a_closed_branch_is_its_resistor_and_its_switch_at_any_temperature(kelvin):
+    """To second order: R·(1 + α·ΔT) + R_on·(1 + β·ΔT), of which the rest is below (1 %)³."""
+    random = np.random.default_rng(3)
+    ohms, tcr = random.uniform(1e3, 1e5, 50), random.uniform(-1e-3, 1e-3, 50)
+    on_ohms = random.uniform(10, 30, 50)
+    preset = changed(WIDE, switches={"on_per_kelvin": 4e-3})
+    closed = closed_branches(ohms, on_ohms, tcr, np.zeros(50), preset)
+    exact = 1 / (ohms * (1 + tcr * kelvin) + on_ohms * (1 + 4e-3 * kelvin))
+    np.testing.assert_allclose(closed.at(kelvin, 0.0), exact, rtol=2e-6)
+
+
+@pytest.mark.parametrize("decades", [0.0, 1.0, 3.0])
+def test_a_closed_branch_ages_by_its_resistor_alone(decades):
+    random = np.random.default_rng(3)
+    ohms, ageing = random.uniform(1e2, 1e5, 50), random.normal(0, 50e-6, 50)
+    closed = closed_branches(ohms, np.full(50, 20.0), np.zeros(50), ageing, WIDE)
+    exact = 1 / (ohms * (1 + ageing * decades) + 20.0)
+    np.testing.assert_allclose(closed.at(0.0, decades), exact, rtol=5e-7)

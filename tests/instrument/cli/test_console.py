@@ -1,0 +1,27 @@
+"""What a person reads at the end of a run says what its document says, counted from 1."""
+
+import json
+import re
+
+
+def test_the_table_says_what_the_document_says(ohmsum, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")  # every row on one line
+    command = ("run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept")
+    ended = ohmsum(*command)
+    assert ended.status == 0, ended.err
+    said = re.sub(r"\s+", " ", ended.out)
+    document = json.loads((tmp_path / "kept" / "result.json").read_text("utf-8"))
+    validation, program = document["validation"], document["program"]
+
+    outputs = sorted(validation["outputs"], key=lambda one: one["bits"])
+    named = re.findall(r"output (\d+) (\d+\.\d\d) bits", said)
+    assert named == [(str(one["output"] + 1), f"{one['bits']:.2f}") for one in outputs[:3]]
+    assert f"= {validation['bits']:.2f} bits (" in said
+    assert f"worst {validation['worst_bits']:.2f} bits of full scale" in said
+    assert f"8 × 4 weights, {program['rounds']} rounds" in said
+    predicted = document["budget"]["predicted_bits"]
+    assert f"{predicted:.2f} bits; alone" in said
+    spent = validation["cost_of_a_product"]["bench_seconds"]
+    milliseconds = 1e3 * (spent["settling"] + spent["integrating"])
+    assert f"here {milliseconds:.3g} ms" in said
+    assert "Report: kept/report.html" in said
