@@ -1,16 +1,45 @@
-"""Instrument drivers: wires and dialects, nothing of resistor selection."""
+"""Instrument drivers: byte streams, messages and dialects; nothing of resistor selection.
+
+A driver turns calls with arrays in SI units into messages of docs/board-protocol.md, keeps the
+board's watchdog fed, and raises an InstrumentError that names the resource where anything fails.
+Read `crossbar_board.py` first (the board's driver); below it are `host_session.py` (ownership,
+outputs, watchdog, way out), `scpi.py` (dialect), `link.py` (exchanges and their recovery) and
+`byte_streams.py` (sockets and serial ports).
+"""
 
 from drivers.crossbar_board import CrossbarBoard, SpentSeconds
-from drivers.errors import InstrumentError, OutputsUnproved, WatchdogExpired
+from drivers.errors import (
+    BoardChanged,
+    BoardInUse,
+    CommandRefused,
+    InstrumentError,
+    InterlockOpen,
+    LinkGarbled,
+    LinkLost,
+    LinkTimeout,
+    OutputsUnproved,
+    SettingDiffers,
+    WatchdogExpired,
+    WrongInstrument,
+)
 from drivers.patterns import pattern_crc
 from drivers.resource_names import parse_resource
 
 __all__ = [
+    "BoardChanged",
+    "BoardInUse",
+    "CommandRefused",
     "CrossbarBoard",
     "InstrumentError",
+    "InterlockOpen",
+    "LinkGarbled",
+    "LinkLost",
+    "LinkTimeout",
     "OutputsUnproved",
+    "SettingDiffers",
     "SpentSeconds",
     "WatchdogExpired",
+    "WrongInstrument",
     "parse_resource",
     "pattern_crc",
 ]

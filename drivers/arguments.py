@@ -1,11 +1,14 @@
-"""Arguments of the board driver, checked before anything is sent."""
+"""Checks of the board driver's arguments, made before anything is sent."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def finite(name: str, values: ArrayLike, dimensions: int) -> NDArray[np.float64]:
-    """Real numbers in so many dimensions. Raises ValueError."""
+    """Return `values` as binary64 numbers.
+
+    Raises ValueError unless they are finite real numbers in so many dimensions.
+    """
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or array.ndim != dimensions:
         raise ValueError(
@@ -18,7 +21,10 @@ def finite(name: str, values: ArrayLike, dimensions: int) -> NDArray[np.float64]
 
 
 def whole(name: str, values: ArrayLike, count: int, low: int, end: int) -> NDArray[np.intp]:
-    """Whole numbers (count,) from `low` up to `end`, that not counted. Raises ValueError."""
+    """Return `values` as whole numbers (count,).
+
+    Raises ValueError unless they are `count` integers from `low` up to, but not including, `end`.
+    """
     array = np.asarray(values)
     if array.shape != (count,) or (count and array.dtype.kind not in "iu"):
         raise ValueError(
@@ -32,7 +38,10 @@ def whole(name: str, values: ArrayLike, count: int, low: int, end: int) -> NDArr
 def within_limit(
     volts: NDArray[np.float64], rows: NDArray[np.intp], limit_volts: float
 ) -> NDArray[np.float32]:
-    """Voltages of `rows` (along the last axis), V, rounded to binary32. Raises ValueError."""
+    """Return voltages, V, rounded to binary32; the last axis runs along `rows`.
+
+    Raises ValueError that names the row of the first voltage beyond ±`limit_volts`.
+    """
     beyond = np.argwhere(np.abs(volts) > limit_volts)
     if len(beyond):
         first = tuple(beyond[0])

@@ -1,4 +1,4 @@
-"""What a board says that it is set to, and what of it is not as it was set."""
+"""The state that a board reports, and its differences from the state that was set."""
 
 from dataclasses import dataclass, fields
 
@@ -6,12 +6,12 @@ from drivers import scpi
 from drivers.link import Link
 
 _MAX_ROUNDING_SHARE = 1e-3
-"""Of a setting, at most, that rounding to the printed digits may take away."""
+"""Maximum share of a setting that rounding to the printed digits may change."""
 
 
 @dataclass(frozen=True)
 class BoardState:
-    """What readings depend on. In what is expected, None stands for anything."""
+    """The settings that readings depend on. In an expected state, None stands for any value."""
 
     outputs: bool | None = None
     watchdog_seconds: float | None = None
@@ -23,11 +23,11 @@ class BoardState:
     watchdog_owner: str | None = None
 
     def names(self) -> tuple[str, ...]:
-        """Of the fields that are not None."""
+        """Return the names of the fields that are not None."""
         return tuple(field.name for field in fields(self) if getattr(self, field.name) is not None)
 
     def differences(self, expected: "BoardState") -> list[str]:
-        """What is not as expected, in words."""
+        """Return the differences from the expected state, in words."""
         return [
             f"{_WORDS[field.name]} {_shown(is_now)}, {_shown(was_set)} was set"
             for field in fields(self)
@@ -59,12 +59,12 @@ _QUERIES = {
 
 
 def state_queries(names: tuple[str, ...]) -> str:
-    """The units of a message that ask for these fields of a BoardState."""
+    """Return the message units that query these fields of a BoardState."""
     return ";".join(_QUERIES[name] for name in names)
 
 
 def read_state(link: Link, names: tuple[str, ...], answers: list[str | bytes]) -> BoardState:
-    """Reads the answers to state_queries(names). Raises LinkGarbled."""
+    """Read the answers to state_queries(names). Raises LinkGarbled."""
     if len(answers) != len(names):
         raise link.garbled(f"{len(answers)} answers to {state_queries(names)}")
     read: dict[str, bool | int | float | str] = {}
@@ -81,7 +81,7 @@ def read_state(link: Link, names: tuple[str, ...], answers: list[str | bytes]) -
 
 
 def watchdog_owner(link: Link, answer: str | bytes) -> str:
-    """Reads NOB (nobody), OWN (this session) or OTH (another that lives). Raises LinkGarbled."""
+    """Read NOB (nobody), OWN (this session) or OTH (another live one). Raises LinkGarbled."""
     owner = answer.strip().upper()[:3] if isinstance(answer, str) else ""
     if owner not in ("NOB", "OWN", "OTH"):
         raise link.garbled(f"no owner of a watchdog: {answer[:80]!r}")
@@ -89,10 +89,10 @@ def watchdog_owner(link: Link, answer: str | bytes) -> str:
 
 
 def is_printed(wanted: float, text: str) -> bool:
-    """Whether `text` may be how an instrument prints a setting of `wanted`."""
+    """Return whether `text` may be how an instrument prints a setting of `wanted`."""
     mantissa, _, exponent = text.strip().lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    # Read and not computed: of a wire's exponents, a power may be beyond all numbers.
+    # Parsed, not computed: a power of ten with an exponent off the wire may overflow.
     half_a_digit = float(f"5e{int(exponent or 0) - decimals - 1}")
     allowed = max(1e-6 * wanted, min(half_a_digit * 1.001, _MAX_ROUNDING_SHARE * wanted))
     return abs(float(text) - wanted) <= allowed

@@ -1,8 +1,8 @@
-"""Bytes over the wires that PyVISA opens, each call with a deadline.
+"""Byte streams over the resources that PyVISA opens; each call keeps a deadline.
 
-PyVISA opens the resource; the bytes then go straight over the session's own socket or serial port,
-because its reads and writes cannot keep a deadline, read serial ports byte by byte and take a
-connection that is refused for one that is open.
+PyVISA opens the resource; the bytes then go straight over the session's own socket or serial port.
+PyVISA's reads and writes cannot keep a deadline, read serial ports byte by byte, and take a refused
+connection for an open one.
 """
 
 import contextlib
@@ -29,24 +29,28 @@ _SERIAL_WAIT_SECONDS = 0.05
 class ByteStream(Protocol):
     """A byte stream to one instrument. All deadlines are times of time.monotonic()."""
 
-    # True where a new connection leaves behind all that was under way on the old one.
+    # True where a new connection drops all that was under way on the old one.
     new_session_when_reopened: ClassVar[bool]
 
     def send(self, data: memoryview, deadline: float) -> None:
-        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+        """Send all of `data`. Raises LinkTimeout, LinkLost."""
 
     def receive(self, deadline: float) -> bytes:
-        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+        """Return the bytes that have come, at least one. Raises LinkTimeout, LinkLost."""
 
     def has_unread(self) -> bool:
-        """Whether bytes wait to be read. Raises LinkLost if the other end has gone."""
+        """Return whether bytes wait to be read. Raises LinkLost if the other end has gone."""
 
     def close(self) -> None:
-        """Gives the resource back; called once."""
+        """Give the resource back; called once."""
 
 
 def open_stream(resource: str, deadline: float) -> ByteStream:
-    """Opens a VISA resource. Raises LinkLost if nobody is there, InstrumentError for a bad name."""
+    """Open a VISA resource by the deadline.
+
+    Resolving a host name may take longer than the deadline. Raises LinkLost if no instrument is
+    there, InstrumentError for a name that cannot be opened.
+    """
     try:
         name = parse_resource(resource)
     except ValueError as error:
@@ -57,8 +61,9 @@ def open_stream(resource: str, deadline: float) -> ByteStream:
 
 
 def _open_session(resource: str, name: str, deadline: float) -> tuple[Any, Callable[[], None]]:
-    """Opens a PyVISA session by a name that PyVISA reads; returns the socket or the serial port
-    below it, and what closes both.
+    """Open a PyVISA session; return its socket or serial port, and the function that closes both.
+
+    `name` is one that PyVISA can parse.
     """
     manager = pyvisa.ResourceManager("@py")
     library = cast(Any, manager.visalib)
@@ -77,14 +82,14 @@ class SocketStream:
 
     def __init__(self, resource: str, name: SocketName, deadline: float) -> None:
         self._resource = resource
-        # PyVISA leaves its socket open when a name does not resolve: so ask before it does.
+        # PyVISA leaves its socket open when a name does not resolve: resolve it first.
         try:
-            found = socket.getaddrinfo(name.host, name.port, type=socket.SOCK_STREAM)
+            addresses = socket.getaddrinfo(name.host, name.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise LinkLost(resource, f"no host named {name.host}") from error
         self._socket: socket.socket
-        # PyVISA reads and resolves no IPv6 address.
-        if socket.AF_INET not in (family for family, *_ in found):
+        # PyVISA parses and resolves no IPv6 address.
+        if socket.AF_INET not in (family for family, *_ in addresses):
             allowed = max(0.001, deadline - time.monotonic())
             try:
                 self._socket = socket.create_connection((name.host, name.port), allowed)
@@ -99,7 +104,7 @@ class SocketStream:
             # Otherwise a message sent in pieces waits 40 ms for the acknowledgement of the first.
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._socket.setblocking(False)
-        except OSError as error:  # it has gone again already
+        except OSError as error:  # the connection has ended again already
             self.close()
             raise self._nobody(error) from error
         except BaseException:
@@ -107,12 +112,12 @@ class SocketStream:
             raise
 
     def _check_connected(self) -> None:
-        """Tells a connection from an attempt: PyVISA calls a refused one open."""
+        """Raise LinkLost unless the socket is connected: PyVISA takes a refused one for open."""
         code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         try:
             if code:
                 raise OSError(code, os.strerror(code))
-            # A port of the ephemeral range with nobody behind it can connect to itself.
+            # A port of the ephemeral range without a listener can connect to itself.
             if self._socket.getpeername() == self._socket.getsockname():
                 raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         except OSError as error:
@@ -122,7 +127,7 @@ class SocketStream:
         return LinkLost(self._resource, f"nobody answers ({_reason(error)})")
 
     def send(self, data: memoryview, deadline: float) -> None:
-        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+        """Send all of `data`. Raises LinkTimeout, LinkLost."""
         while data:
             try:
                 data = data[self._socket.send(data) :]
@@ -134,20 +139,20 @@ class SocketStream:
                 raise self._lost(error) from error
 
     def receive(self, deadline: float) -> bytes:
-        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+        """Return the bytes that have come, at least one. Raises LinkTimeout, LinkLost."""
         remaining = deadline - time.monotonic()
         if remaining <= 0 or not select.select([self._socket], [], [], remaining)[0]:
             raise LinkTimeout(self._resource, "no answer")
         return self._received(0)
 
     def has_unread(self) -> bool:
-        """Whether bytes wait to be read. Raises LinkLost if the other end has gone."""
+        """Return whether bytes wait to be read. Raises LinkLost if the other end has gone."""
         if not select.select([self._socket], [], [], 0)[0]:
             return False
         return bool(self._received(socket.MSG_PEEK))
 
     def close(self) -> None:
-        """Closes the connection."""
+        """Close the connection."""
         self._close()
 
     def _received(self, flags: int) -> bytes:
@@ -166,7 +171,7 @@ class SocketStream:
 class SerialStream:
     """A serial port: USB CDC-ACM, RS-232, a pty. 8 data bits, no parity, raw."""
 
-    # A serial port has no sessions: what was under way stays under way.
+    # A serial port has no sessions: an exchange that was under way stays under way.
     new_session_when_reopened: ClassVar[bool] = False
 
     def __init__(self, resource: str, name: SerialName, deadline: float) -> None:
@@ -175,7 +180,7 @@ class SerialStream:
         with _claimed(resource, name.port):
             self._port, self._close = _open_session(resource, f"ASRL{name.port}::INSTR", deadline)
         try:
-            # Two programs on one port would each read some of the other's answers.
+            # Two programs on one port would read some of each other's answers.
             self._port.exclusive = True
             self._port.timeout = _SERIAL_WAIT_SECONDS
         except OSError as error:
@@ -188,7 +193,7 @@ class SerialStream:
             raise
 
     def send(self, data: memoryview, deadline: float) -> None:
-        """Sends all of `data`. Raises LinkTimeout, LinkLost."""
+        """Send all of `data`. Raises LinkTimeout, LinkLost."""
         try:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -201,13 +206,13 @@ class SerialStream:
             raise self._lost(error) from error
 
     def _allow(self, seconds: float) -> None:
-        """Sets the port's own time for a write; only seldom, because it costs system calls."""
+        """Set the port's own timeout for a write; only seldom, because it costs system calls."""
         allowed = self._port.write_timeout
         if allowed is None or not seconds <= allowed <= seconds + 1.0:
             self._port.write_timeout = seconds + 0.5
 
     def receive(self, deadline: float) -> bytes:
-        """Returns what has come, at least one byte. Raises LinkTimeout, LinkLost."""
+        """Return the bytes that have come, at least one. Raises LinkTimeout, LinkLost."""
         try:
             while time.monotonic() < deadline:
                 waiting = self._port.in_waiting
@@ -219,14 +224,14 @@ class SerialStream:
         raise LinkTimeout(self._resource, "no answer")
 
     def has_unread(self) -> bool:
-        """Whether bytes wait to be read. Raises LinkLost if the port has gone."""
+        """Return whether bytes wait to be read. Raises LinkLost if the port has gone."""
         try:
             return self._port.in_waiting > 0
         except OSError as error:
             raise self._lost(error) from error
 
     def close(self) -> None:
-        """Closes the port."""
+        """Close the port."""
         self._close()
 
     def _lost(self, error: OSError) -> LinkLost:
@@ -235,10 +240,10 @@ class SerialStream:
 
 @contextlib.contextmanager
 def _claimed(resource: str, path: str) -> Iterator[None]:
-    """Holds the port's lock while PyVISA opens it. Raises LinkLost if another program has it.
+    """Hold the port's lock while PyVISA opens it. Raises LinkLost if another program has it.
 
-    Opening drops what has come in and was not read: that may be an answer to the other program. A
-    port that cannot be opened is told by PyVISA. Windows opens a port for one program alone.
+    Opening drops received bytes that were not read, which may be an answer to the other program.
+    PyVISA reports a port that cannot be opened. Windows opens a port for one program alone.
     """
     descriptor = None
     if sys.platform != "win32":

@@ -1,4 +1,4 @@
-"""The crossbar test board, as docs/board-protocol.md describes it.
+"""The driver of the crossbar test board, which speaks docs/board-protocol.md.
 
 Rows, columns and branches count from 0 here, from 1 on the wire and in messages. A reading beyond
 the range of its amplifier is NaN in every array.
@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from drivers import scpi
 from drivers.arguments import finite, whole, within_limit
+from drivers.board_description import read_description
 from drivers.board_state import BoardState, is_printed
 from drivers.errors import (
     CommandRefused,
@@ -23,66 +24,60 @@ from drivers.errors import (
     SettingDiffers,
     WrongInstrument,
 )
+from drivers.exchange_sizes import allowed_seconds, exchange_parts
 from drivers.host_session import HostSession
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
 
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
-_MAX_SIDE = 65_535
-_MAX_SWITCHES = 1 << 26
+_MAX_WATCHDOG_SECONDS = 3600
+_MAX_READINGS = 10_000
 _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
 _MAX_READING_RANGES = 1.05 * (1 + 1e-6)
-# One exchange stays short enough for Ctrl-C to be answered soon and for slow wires.
-_MAX_EXCHANGE_BYTES = 2 << 20
-_MAX_EXCHANGE_SECONDS = 10.0
-_MAX_EXCHANGE_ITEMS = 65_535
-# Board time may be wall time, and a USB full-speed port moves about 0.5 MB/s.
-_TIME_MARGIN = 1.5
-_SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
 _POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
 _SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
 
 
 class SpentSeconds(NamedTuple):
-    """What a board's time went into, s."""
+    """The time a board has spent since power-on, s, by purpose."""
 
     settling: float
-    """Waiting for currents to settle after a switch or a row moved."""
+    """Waiting for currents to settle after a switch or a row voltage changed, s."""
     integrating: float
-    """Apertures."""
+    """Apertures, s."""
     talking: float
-    """Messages, at the nominal rate of the interface; beside the board's clock, not on it."""
+    """Messages, at the nominal rate of the interface, s; not part of the board's clock."""
 
     def since(self, earlier: "SpentSeconds") -> "SpentSeconds":
-        """What was spent since then."""
+        """Return the time spent since `earlier`."""
         return SpentSeconds(*(now - then for now, then in zip(self, earlier, strict=True)))
 
     def plus(self, other: "SpentSeconds") -> "SpentSeconds":
-        """Return what was spent on both."""
-        return SpentSeconds(*(one + more for one, more in zip(self, other, strict=True)))
+        """Return the sum of two times, purpose by purpose."""
+        return SpentSeconds(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 class CrossbarBoard:
     """A crossbar board on a link.
 
-    Read once, when it is opened: `identity`, `type` (for instance "64x16"), `rows`, `columns`,
-    `branches`, `nominal_ohms` (branches,), `row_volts_limit`, `ranges_amperes` (ranges,) ascending,
-    `line_hertz`, `protocol`, `dac_bits`, `adc_bits`. Read back after every change:
-    `range_amperes`, `aperture_seconds`, `delay_seconds`.
+    Read once, when the board is opened: `identity`, `type` (for instance "64x16"), `protocol`, and
+    the fields of BoardDescription: `rows`, `columns`, `branches`, `nominal_ohms` (branches,),
+    `row_volts_limit`, `ranges_amperes` (ranges,) ascending, `line_hertz`, `dac_bits`, `adc_bits`.
+    Read back after every change: `range_amperes`, `aperture_seconds`, `delay_seconds`.
 
-    As long as it is open its watchdog is armed and a thread keeps it fed. The outputs are switched
-    on by the first measurement that needs them, and off by `rest`. Every measurement asks back what
-    it depends on, in its own message.
+    While the board is open its watchdog is armed and a thread keeps it fed. The first measurement
+    that needs the outputs switches them on; `rest` switches them off. Every measurement asks back
+    the settings that it depends on, in its own message.
 
-    Every method raises LinkTimeout, LinkLost, LinkGarbled for a fault of the wire and
-    CommandRefused for what the board refuses; BoardChanged, WatchdogExpired or InterlockOpen where
-    the board is not as it was left; ValueError before anything is sent.
+    Every method raises LinkTimeout, LinkLost or LinkGarbled for a fault of the wire, CommandRefused
+    where the board refuses, BoardChanged, WatchdogExpired or InterlockOpen where the board is not
+    as this host set it, and ValueError for a bad argument, before anything is sent.
     """
 
     def __init__(self, link: Link, identity: scpi.Identity, watchdog_seconds: float) -> None:
-        """Reads what the board is. CrossbarBoard.open makes sure that it is one."""
+        """Read the board's description; CrossbarBoard.open checks first that a board answers."""
         self._link = link
         self._session = HostSession(link, watchdog_seconds)
         self._texts = self._session.texts
@@ -90,15 +85,14 @@ class CrossbarBoard:
         self.identity = identity
         self.type = identity.model.removeprefix(_MODEL_START)
         self.protocol = self._session.protocol
-        self.dac_bits, self.adc_bits = self._read_converter_bits()
-        self.rows, self.columns, self.branches = self._read_shape()
-        self.nominal_ohms = self._read_nominal_ohms()
-        limit, catalog, hertz = self._texts(":SOUR:VOLT:RANG?;:CURR:RANG:CAT?;:SYST:LFR?", 3)
-        self.row_volts_limit = self._positive(limit)
-        self.ranges_amperes = np.array([self._positive(text) for text in catalog.split(",")])
-        if not (np.diff(self.ranges_amperes) > 0).all():
-            raise link.garbled(f"ranges that do not ascend: {catalog[:80]!r}")
-        self.line_hertz = self._positive(hertz)
+        description = read_description(self._session)
+        self.dac_bits, self.adc_bits = description.dac_bits, description.adc_bits
+        self.rows, self.columns = description.rows, description.columns
+        self.branches = description.branches
+        self.nominal_ohms = description.nominal_ohms
+        self.row_volts_limit = description.row_volts_limit
+        self.ranges_amperes = description.ranges_amperes
+        self.line_hertz = description.line_hertz
         self._hold_settings(self._texts(_SETTINGS, 3))
         self._all_open_crc = pattern_crc(np.zeros(self._shape, np.bool_))
 
@@ -113,14 +107,18 @@ class CrossbarBoard:
         trace: Trace | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Self:
-        """Opens the board behind a VISA resource, arms its watchdog and keeps it fed.
+        """Open the board behind a VISA resource, arm its watchdog and keep it fed.
 
-        `check` is called before every exchange but those that feed; what it raises ends it.
+        `timeout_seconds` is the time the board has for an answer, beyond the board time of what it
+        is asked. `watchdog_seconds`, more than 0 and at most 3600, is the silence of this host
+        after which the board opens everything. `check` is called before every exchange that does
+        not feed the watchdog; an exception that it raises ends the exchange.
 
-        A board that another host works with is left as it is: BoardInUse, unless `take_over` is
-        set, which switches its outputs off. Raises WrongInstrument if something else answers *IDN?.
+        Raises BoardInUse where another host works with the board, which is left as it is;
+        `take_over` switches its outputs off instead. Raises WrongInstrument where another
+        instrument answers *IDN?, and ValueError for a watchdog beyond its limits.
         """
-        if not 0 < watchdog_seconds <= 3600:
+        if not 0 < watchdog_seconds <= _MAX_WATCHDOG_SECONDS:
             raise ValueError(f"a watchdog takes up to 3600 s, more than 0, not {watchdog_seconds}")
         link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
@@ -151,17 +149,17 @@ class CrossbarBoard:
 
     @property
     def lock(self) -> "threading.RLock":
-        """Held by a thread, keeps the board as it is for as long: other threads wait."""
+        """The lock of the link: while a thread holds it, other threads wait for the board."""
         return self._link.lock
 
     @property
     def held_crc(self) -> int | None:
-        """CRC-32 of the pattern that the board holds because this host set it; None if unknown."""
+        """CRC-32 of the pattern that this host has set on the board; None if it is unknown."""
         return self._session.held_crc
 
     @property
     def bytes_moved(self) -> int:
-        """Bytes sent and received so far, but for what kept the watchdog fed."""
+        """Bytes sent and received so far, without those that fed the watchdog."""
         return self._link.bytes_sent + self._link.bytes_received
 
     def configure(
@@ -171,10 +169,10 @@ class CrossbarBoard:
         aperture_seconds: float | None = None,
         delay_seconds: float | None = None,
     ) -> None:
-        """Sets the amplifiers' range, the aperture and the settling delay; reads back all three.
+        """Set the amplifiers' range, the aperture and the settling delay; read back all three.
 
-        The board takes the smallest range that is not below `range_amperes`. Raises SettingDiffers
-        if it then holds something else.
+        The board takes the smallest range that is not below `range_amperes`. A setting of None
+        stays as it is. Raises SettingDiffers where the board then holds another value.
         """
         wanted = {
             ":CURR:RANG": range_amperes,
@@ -212,17 +210,17 @@ class CrossbarBoard:
                     raise SettingDiffers.of(self._link.resource, name, text, value)
 
     def rest(self) -> None:
-        """Switches the outputs off, if they are on: what comes next is computed, not measured.
+        """Switch the outputs off while the host computes, if they are on.
 
-        Switches and settings stay. The next measurement switches on again.
+        Switches and settings stay. The next measurement switches the outputs on again.
         """
         self._session.rest()
 
     def apply(self, pattern: NDArray[np.bool_]) -> None:
-        """Sets all switches; `pattern` is bool, (rows, columns, branches), True closes.
+        """Set all switches from a pattern (rows, columns, branches), bool; True closes a switch.
 
-        The block's CRC-32 goes with it and is asked back. Raises InstrumentError if the board then
-        holds another pattern.
+        The CRC-32 of the pattern block is sent with it and asked back. Raises InstrumentError where
+        the board then holds another pattern.
         """
         pattern = np.asarray(pattern)
         if pattern.dtype != np.bool_ or pattern.shape != self._shape:
@@ -243,9 +241,9 @@ class CrossbarBoard:
             self._session.held_crc = sent
 
     def pattern(self) -> NDArray[np.bool_]:
-        """Reads back all switches: bool, (rows, columns, branches), True is closed.
+        """Read back all switches: bool, (rows, columns, branches), True where one is closed.
 
-        The block is checked against the CRC-32 that the board has of it.
+        The pattern block is checked against the CRC-32 that the board computes of it.
         """
         with self._link.lock:
             answers = self._session.ask(
@@ -263,9 +261,9 @@ class CrossbarBoard:
             return pattern
 
     def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
-        """Multiplies: for every vector sets the rows, waits the delay, reads all columns once.
+        """Multiply: for each vector set the rows, wait the delay, read all columns once.
 
-        `row_volts` (vectors, rows), V; returns (vectors, columns), A, NaN where a reading
+        `row_volts` is (vectors, rows), V. Returns (vectors, columns), A, NaN where a reading
         overloaded. Afterwards the rows are at 0 V.
         """
         volts = finite("row_volts", row_volts, 2)
@@ -289,16 +287,17 @@ class CrossbarBoard:
     def scan(
         self, rows: ArrayLike, branches: ArrayLike, row_volts: ArrayLike, readings: int = 1
     ) -> NDArray[np.float64]:
-        """Probes one branch of one row in every column, point by point.
+        """Probe one branch of one row in every column, point by point.
 
-        `rows`, `branches`: (points,) whole numbers from 0, branch -1 closes none; `row_volts`
-        (points,), V, on that row, the others at 0 V. Returns (points, readings, columns), A, NaN
-        where a reading overloaded. Afterwards all switches are open and the rows at 0 V.
+        `rows` and `branches` are (points,), whole numbers from 0; branch -1 closes none.
+        `row_volts` is (points,), V, on the point's row; the other rows are at 0 V. `readings`, 1 to
+        10,000, are taken of each point. Returns (points, readings, columns), A, NaN where a reading
+        overloaded. Afterwards all switches are open and the rows at 0 V.
         """
         volts = finite("row_volts", row_volts, 1)
         rows = whole("rows", rows, len(volts), 0, self.rows)
         branches = whole("branches", branches, len(volts), -1, self.branches)
-        if not 1 <= readings <= 10_000:
+        if not 1 <= readings <= _MAX_READINGS:
             raise ValueError(f"a point takes 1 to 10000 readings, not {readings}")
         points = np.empty(len(volts), _POINT)
         points["row"], points["branch"] = rows + 1, branches + 1
@@ -324,39 +323,39 @@ class CrossbarBoard:
         return amperes
 
     def seconds(self) -> float:
-        """Time on the board's own clock, s."""
+        """Return the time on the board's own clock, s."""
         return scpi.real(self._link, self._texts(":SYST:TIME?", 1)[0])
 
     def spent_seconds(self) -> SpentSeconds:
-        """Where the board's time has gone since power-on, s."""
+        """Return the time the board has spent since power-on, s, by purpose."""
         texts = self._texts(":SYST:TIME:SETT?;:SYST:TIME:INT?;:SYST:TIME:TALK?", 3)
         return SpentSeconds(*(scpi.real(self._link, text) for text in texts))
 
     def temperature_kelvin(self) -> float:
-        """Reading of the board's temperature sensor, K."""
+        """Return the reading of the board's temperature sensor, K."""
         return scpi.real(self._link, self._texts(":SYST:TEMP?", 1)[0])
 
     def moment(self) -> tuple[float, float]:
-        """Time on the board's own clock, s, and reading of its temperature sensor, K."""
+        """Return the time on the board's clock, s, and its temperature sensor's reading, K."""
         seconds, kelvin = self._texts(":SYST:TIME?;:SYST:TEMP?", 2)
         return scpi.real(self._link, seconds), scpi.real(self._link, kelvin)
 
     def safe(self) -> None:
-        """Switches the outputs off, opens all switches, and once that is proved, disarms the
-        watchdog and clears the errors.
+        """Switch the outputs off and open all switches, with proof.
 
-        Works whatever was under way: a link that is dirty recovers first, and what fails is tried
-        again until the board has had its time to answer. Raises OutputsUnproved where nothing
-        proves the outputs off, and LinkTimeout, LinkLost, LinkGarbled where the board cannot be
-        reached and its outputs were off already.
+        Once that is proved, the watchdog is disarmed and the errors are cleared. Works whatever was
+        under way: a dirty link recovers first, and a step that fails is tried again until the board
+        has had its time to answer. Raises OutputsUnproved where nothing proves the outputs off, and
+        LinkTimeout, LinkLost or LinkGarbled where the board cannot be reached and its outputs were
+        off already.
         """
         self._session.make_safe(self._all_open_crc)
 
     def close(self) -> bool:
-        """Makes the board safe and closes the link. May be called again.
+        """Make the board safe and close the link; return whether the board was made safe.
 
-        A board that another host has taken over meanwhile is left to it: returns whether it was
-        made safe.
+        A board that another host has taken over meanwhile is left to that host. May be called
+        again.
         """
         if self._closed:
             return True
@@ -366,7 +365,7 @@ class CrossbarBoard:
     def _measure(
         self, command: bytes, readings: int, timeout_seconds: float, expected: BoardState
     ) -> NDArray[np.float64]:
-        """Asks for (readings, columns) currents, A; NaN where a reading overloaded."""
+        """Ask for currents (readings, columns), A; NaN where a reading overloaded."""
         expected = replace(
             expected,
             range_amperes=self.range_amperes,
@@ -381,8 +380,8 @@ class CrossbarBoard:
         read = np.frombuffer(data, "<f4").reshape(readings, self.columns)
         overloaded = read == _OVERLOAD_AMPERES
         amperes = np.where(overloaded, np.nan, read.astype(np.float64))
-        largest = _MAX_READING_RANGES * self.ranges_amperes[-1]
-        if not (overloaded | (np.abs(amperes) <= largest)).all():
+        max_amperes = _MAX_READING_RANGES * self.ranges_amperes[-1]
+        if not (overloaded | (np.abs(amperes) <= max_amperes)).all():
             raise self._link.garbled("currents that no range of the board can read")
         return amperes
 
@@ -390,62 +389,18 @@ class CrossbarBoard:
     def _shape(self) -> tuple[int, int, int]:
         return self.rows, self.columns, self.branches
 
-    def _read_converter_bits(self) -> tuple[int, int]:
-        """Reads the converters' resolution; a board of protocol 1.0 has 16 and 24 bits."""
-        if self.protocol < (1, 1):
-            return 16, 24
-        (text,) = self._texts(":SYST:BOAR:CONV?", 1)
-        bits = [scpi.integer(self._link, number) for number in text.split(",")]
-        if len(bits) != 2 or not all(1 <= number <= 64 for number in bits):
-            raise self._link.garbled(f"no resolutions of converters: {text[:80]!r}")
-        return bits[0], bits[1]
-
-    def _read_shape(self) -> tuple[int, int, int]:
-        answer = self._texts(":SYST:BOAR:SHAP?", 1)[0]
-        sides = [scpi.integer(self._link, text) for text in answer.split(",")]
-        sound = len(sides) == 3 and all(1 <= side <= _MAX_SIDE for side in sides)
-        if not sound or math.prod(sides) > _MAX_SWITCHES:
-            raise self._link.garbled(f"not the shape of a board: {answer[:80]!r}")
-        rows, columns, branches = sides
-        return rows, columns, branches
-
-    def _read_nominal_ohms(self) -> NDArray[np.float64]:
-        data = scpi.checked_query_block(self._link, ":SYST:BOAR:NOM?")
-        if len(data) != 4 * self.branches:
-            raise self._link.garbled(f"{len(data)} bytes of nominals for {self.branches} branches")
-        ohms = np.frombuffer(data, "<f4").astype(np.float64)
-        if not (np.isfinite(ohms) & (ohms > 0)).all():
-            raise self._link.garbled("a nominal resistance that is none")
-        return ohms
-
     def _hold_settings(self, texts: list[str]) -> None:
-        """Holds the answers to _SETTINGS. Raises LinkGarbled for a range that is not there."""
-        amperes = self._positive(texts[0])
+        """Take over the answers to _SETTINGS. Raises LinkGarbled for a range not in the catalog."""
+        amperes = scpi.positive(self._link, texts[0])
         nearest = self.ranges_amperes[np.abs(self.ranges_amperes - amperes).argmin()]
         if not math.isclose(amperes, nearest, rel_tol=1e-5):
             raise self._link.garbled(f"a range that the board does not have: {texts[0][:80]!r}")
         self.range_amperes = amperes
-        self.aperture_seconds = self._positive(texts[1])
+        self.aperture_seconds = scpi.positive(self._link, texts[1])
         self.delay_seconds = scpi.real(self._link, texts[2])
 
-    def _positive(self, text: str) -> float:
-        number = scpi.real(self._link, text)
-        if number <= 0:
-            raise self._link.garbled(f"not a positive number: {text[:80]!r}")
-        return number
-
     def _allow(self, board_seconds: float, moved_bytes: int) -> float:
-        """Wall time for an exchange, s."""
-        waiting = _TIME_MARGIN * board_seconds + moved_bytes / _SLOW_WIRE_BYTES_PER_SECOND
-        return self._link.timeout_seconds + waiting
+        return allowed_seconds(self._link.timeout_seconds, board_seconds, moved_bytes)
 
     def _parts(self, count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
-        """Splits `count` items so that each part is one exchange of bounded size and duration."""
-        at_once = min(_MAX_EXCHANGE_BYTES // item_bytes, _MAX_EXCHANGE_ITEMS)
-        if item_seconds > 0:
-            # The board may count its own work as silence.
-            seconds = min(_MAX_EXCHANGE_SECONDS, self._session.watchdog_seconds / 2)
-            at_once = min(at_once, int(seconds / item_seconds))
-        at_once = max(1, at_once)
-        for start in range(0, count, at_once):
-            yield slice(start, min(start + at_once, count))
+        return exchange_parts(count, item_bytes, item_seconds, self._session.watchdog_seconds)

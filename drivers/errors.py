@@ -1,4 +1,4 @@
-"""What can go wrong with an instrument: one family, every message names the resource."""
+"""Errors of instruments: one family of exceptions; every message names the resource."""
 
 from typing import Self
 
@@ -17,17 +17,17 @@ class LinkTimeout(InstrumentError):
 
 
 class LinkLost(InstrumentError):
-    """Nobody is at the other end of the wire: refused, closed, unplugged."""
+    """No instrument is at the other end of the wire: refused, closed, unplugged."""
 
 
 class LinkGarbled(InstrumentError):
-    """What came over the wire is not an answer to what was asked."""
+    """The bytes that came over the wire are no answer to the query."""
 
 
 class CommandRefused(InstrumentError):
     """The instrument queued an error for `command`.
 
-    `number` and `error` are the oldest entry of its queue, `later` the entries behind it, in order.
+    `number` and `error` are the oldest entry of its error queue, `later` the newer ones in order.
     """
 
     def __init__(
@@ -49,12 +49,12 @@ class CommandRefused(InstrumentError):
 
     @property
     def numbers(self) -> set[int]:
-        """Of all entries."""
+        """The error numbers of all entries."""
         return {self.number, *(number for number, _ in self.later)}
 
 
 class WrongInstrument(InstrumentError):
-    """Another instrument answers here: `said` is its *IDN?, `wanted` what was looked for."""
+    """Another instrument answers: `said` is its *IDN?, `wanted` the expected one."""
 
     def __init__(self, resource: str, said: str, wanted: str) -> None:
         super().__init__(resource, f"{said!r} answers, {wanted} is wanted")
@@ -63,24 +63,24 @@ class WrongInstrument(InstrumentError):
 
 
 class SettingDiffers(InstrumentError):
-    """The instrument holds another setting than the one that was just sent."""
+    """The instrument holds another value of a setting than this host has just sent."""
 
     @classmethod
     def of(cls, resource: str, name: str, printed: str, sent: float) -> Self:
-        """Returns the error for a setting that reads `printed` after `sent`."""
+        """Return the error for a setting that reads `printed` after `sent`."""
         return cls(resource, f"the {name} is {printed[:40]}, {sent:g} was sent")
 
 
 class BoardInUse(InstrumentError):
-    """Somebody works with this board: its outputs are on, or another session holds its watchdog."""
+    """Another host works with the board: its outputs are on, or it has the watchdog armed."""
 
 
 class BoardChanged(InstrumentError):
-    """The board is not as this host has set it, and the board itself has no reason for it."""
+    """The board is not as this host has set it, and the board reports no reason for it."""
 
     @classmethod
     def because(cls, resource: str, *differences: str) -> Self:
-        """Returns the error that lists what is not as it was set."""
+        """Return the error that lists the settings that differ."""
         return cls(resource, "another host has changed the board: " + "; ".join(differences))
 
 
@@ -98,7 +98,7 @@ class WatchdogExpired(InstrumentError):
 
 
 class InterlockOpen(InstrumentError):
-    """The board's interlock is open, or was: its outputs are off."""
+    """The board's interlock is open, or has been: its outputs are off."""
 
     def __init__(self, resource: str) -> None:
         super().__init__(
@@ -109,7 +109,7 @@ class InterlockOpen(InstrumentError):
 
 
 class OutputsUnproved(InstrumentError):
-    """The outputs could not be proved to be off; the board's watchdog may have to do it."""
+    """The outputs could not be proved off; the board's watchdog may have to switch them off."""
 
     def __init__(self, resource: str, why: str, watchdog_seconds: float) -> None:
         super().__init__(

@@ -1,5 +1,6 @@
-"""This host's session with a crossbar board: whose the board is, whether its outputs are on, its
-watchdog, what it reports of itself, and the way out.
+"""A host's session with a crossbar board: ownership, outputs, watchdog, and the way out.
+
+It also turns what the board reports of itself (interlock, watchdog) into errors of their own.
 """
 
 from dataclasses import replace
@@ -21,49 +22,53 @@ from drivers.safe_state import make_safe
 
 _UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101, 102, 104
 _INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
-# A host that is busy misses a turn or two.
+# A busy host may miss one or two of them.
 _FEEDS_PER_INTERVAL = 4
 _TAKEN_OVER = "it has taken it over"
 
 
 class HostSession:
-    """A host's session with the board on a link; CrossbarBoard speaks through it.
+    """A host's session with the board on a link; CrossbarBoard sends its messages through it.
 
     `protocol` is the version of docs/board-protocol.md that the board follows. `held_crc` is the
-    CRC-32 of the pattern that the board holds because this host set it, None if that is unknown.
+    CRC-32 of the pattern that this host has set on the board, None if it is unknown.
     """
 
     def __init__(self, link: Link, watchdog_seconds: float) -> None:
-        """Asks for the protocol's version; changes nothing."""
+        """Ask for the protocol's version; change nothing."""
         self.link = link
         self.watchdog_seconds = watchdog_seconds
         self.held_crc: int | None = None
         self._printed_watchdog_seconds = watchdog_seconds
         self._armed = False
-        self._driving = False  # as far as is known
+        self._driving = False  # as far as this host knows
         self._may_be_on = False
         self._keep_alive: KeepAlive | None = None
         self.protocol = self._read_protocol()
 
-    # what is said
+    # messages
 
     def ask(
         self, command: str | bytes, *, timeout_seconds: float | None = None
     ) -> list[str | bytes]:
-        """scpi.checked_query, with words for what the board reports of itself."""
+        """Send queries as scpi.checked_query does, and return their answers.
+
+        Raises InterlockOpen or WatchdogExpired where the board reports that, and what
+        scpi.checked_query raises.
+        """
         answers, refused = scpi.query_with_refusal(
             self.link, command, timeout_seconds=timeout_seconds
         )
         if refused is None:
             return answers
-        known = self._known(refused.numbers)
-        if known is None:
+        reported = self._reported(refused.numbers)
+        if reported is None:
             raise refused
         self._forget()
-        raise known
+        raise reported
 
     def texts(self, command: str, count: int) -> list[str]:
-        """Asks for `count` texts."""
+        """Send queries that `count` texts answer; return the texts. Raises as `ask` does."""
         answers = self.ask(command)
         texts = [answer for answer in answers if isinstance(answer, str)]
         if not len(texts) == len(answers) == count:
@@ -71,10 +76,11 @@ class HostSession:
         return texts
 
     def measure(self, command: bytes, expected: BoardState, timeout_seconds: float) -> bytes:
-        """Asks for a block of readings with the outputs on.
+        """Send a query with the outputs on; return the block of readings that answers it.
 
-        Switches on in the same message where they are off, and asks back what readings depend on:
-        what this session set, and what is `expected`.
+        The message switches the outputs on where they are off, and asks back the settings that the
+        readings depend on: those of this session, and those of `expected`. Raises BoardChanged,
+        InterlockOpen or WatchdogExpired where they differ.
         """
         self.hold()
         expected = replace(
@@ -109,10 +115,13 @@ class HostSession:
             raise self.link.garbled(f"no block in answer to {scpi.abbreviated(command)}")
         return data
 
-    # whose the board is
+    # ownership, and the way out
 
     def claim(self, *, take_over: bool) -> None:
-        """Arms the watchdog and begins to feed it, unless another host works with the board."""
+        """Arm the watchdog and begin to feed it.
+
+        Raises BoardInUse where another host works with the board, unless `take_over` is set.
+        """
         (text,) = self.texts(":OUTP?", 1)
         on = scpi.boolean(self.link, text)
         if not take_over and (on or self._owner() == "OTH"):
@@ -129,7 +138,7 @@ class HostSession:
         self._keep_alive = KeepAlive(self.link, fed, self.watchdog_seconds / _FEEDS_PER_INTERVAL)
 
     def hold(self) -> None:
-        """Arms the watchdog again where it may not be armed any more.
+        """Arm the watchdog again where it may no longer be armed.
 
         Raises BoardChanged where another host has taken the board over.
         """
@@ -140,14 +149,14 @@ class HostSession:
         self._arm()
 
     def rest(self) -> None:
-        """Switches the outputs off, if they may be on; the next measurement switches on again."""
+        """Switch the outputs off, if they may be on; the next measurement switches on again."""
         with self.link.lock:
             if self._may_be_on:
                 self.hold()
                 self._switch_off()
 
     def make_safe(self, all_open_crc: int) -> None:
-        """drivers.safe_state.make_safe, and takes note of it."""
+        """Make the board safe with drivers.safe_state.make_safe, which says what it raises."""
         with self.link.lock:
             self.held_crc = None
             make_safe(
@@ -161,9 +170,9 @@ class HostSession:
             self.held_crc = all_open_crc
 
     def close(self, all_open_crc: int) -> bool:
-        """Makes the board safe, unless another host has taken it over, and closes the link.
+        """Make the board safe, unless another host has taken it over, and close the link.
 
-        Returns whether it made it safe.
+        Returns whether the board was made safe.
         """
         try:
             if self._keep_alive is not None:
@@ -172,7 +181,7 @@ class HostSession:
         except InstrumentError:
             raise
         except BaseException:
-            # Cut short, by a Ctrl-C that came just then: the outputs may still be on.
+            # Interrupted, for instance by Ctrl-C: the outputs may still be on.
             self._leave(all_open_crc)
             raise
         finally:
@@ -181,15 +190,15 @@ class HostSession:
     def _leave(self, all_open_crc: int) -> bool:
         with self.link.lock:
             try:
-                if self._is_anothers():
+                if self._is_taken_over():
                     return False
             except InstrumentError:
-                pass  # making it safe finds out as well, and tries again
+                pass  # making the board safe meets the same fault, and tries again
             self.make_safe(all_open_crc)
             return True
 
-    def _is_anothers(self) -> bool:
-        """Whether another host has taken the board over meanwhile."""
+    def _is_taken_over(self) -> bool:
+        """Return whether another host has taken the board over meanwhile."""
         if self.protocol >= (1, 1):
             return self._owner() == "OTH"
         if self._may_be_on:
@@ -197,7 +206,7 @@ class HostSession:
         return scpi.boolean(self.link, self.texts(":OUTP?", 1)[0])
 
     def _owner(self) -> str:
-        """Whose the watchdog is: NOB, OWN, OTH. A board of protocol 1.0 does not know: NOB."""
+        """Return whose the watchdog is: NOB, OWN or OTH; NOB for a board of protocol 1.0."""
         if self.protocol < (1, 1):
             return "NOB"
         return watchdog_owner(self.link, self.texts(":SYST:WATC:OWN?", 1)[0])
@@ -211,7 +220,7 @@ class HostSession:
         self._driving = self._may_be_on = False
 
     def _arm(self) -> None:
-        """Arms the watchdog, also on every session of the link to come."""
+        """Arm the watchdog, also in every later session of the link."""
         arm = f":SYST:WATC {self.watchdog_seconds!r}"
         (text,) = self.texts(f"{arm};:SYST:WATC?", 1)
         printed = scpi.real(self.link, text)
@@ -222,7 +231,7 @@ class HostSession:
         self._armed = True
 
     def _read_protocol(self) -> tuple[int, int]:
-        """Reads the protocol's version; a board of 1.0 has no word for it."""
+        """Read the protocol's version; a board of 1.0 has no query for it."""
         try:
             (text,) = self.texts(":SYST:BOAR:PROT?", 1)
         except CommandRefused as refused:
@@ -234,19 +243,19 @@ class HostSession:
             raise self.link.garbled(f"not a version: {text[:80]!r}")
         return int(numbers[0]), int(numbers[1])
 
-    # what the board reports
+    # reports of the board
 
     def _forget(self) -> None:
-        """Takes nothing for granted any more: all is set again before it counts."""
+        """Take no setting for granted any more: each is set again before it counts."""
         self.held_crc = None
         self._driving = self._armed = False
-        # A link that is reopened must not take the board back from whoever has it by now.
+        # A reopened link must not take the board back from the host that has it by now.
         self.link.greeting = None
 
     def _explained(
         self, state: BoardState, differences: list[str], refused: CommandRefused | None
     ) -> InstrumentError:
-        """Returns the error that says why the board is not as it was set."""
+        """Return the error that says why the board is not as it was set."""
         numbers = set() if refused is None else refused.numbers
         if state.outputs is False:
             condition, event = self.texts(":STAT:QUES:COND?;:STAT:QUES?", 2)
@@ -255,17 +264,17 @@ class HostSession:
                 numbers.add(_INTERLOCK_OPEN)
             if bits & _WATCHDOG_BIT:
                 numbers.add(_WATCHDOG_EXPIRED)
-        known = self._known(numbers)
-        if known is not None:
-            return known
+        reported = self._reported(numbers)
+        if reported is not None:
+            return reported
         if state.watchdog_owner == "OTH":
             return BoardChanged.because(self.link.resource, _TAKEN_OVER)
         if refused is not None and _OUTPUTS_OFF not in numbers:
             return refused
         return BoardChanged.because(self.link.resource, *differences)
 
-    def _known(self, numbers: set[int]) -> InstrumentError | None:
-        """Returns the error for what a board reports of itself, if it is among these numbers."""
+    def _reported(self, numbers: set[int]) -> InstrumentError | None:
+        """Return the error for a report of the board among these numbers, None without one."""
         if _INTERLOCK_OPEN in numbers:
             return InterlockOpen(self.link.resource)
         if _WATCHDOG_EXPIRED in numbers:

@@ -1,6 +1,6 @@
-"""A thread that lets an instrument know that its host lives, however long the host computes.
+"""A thread that feeds an instrument's watchdog, however long the host computes.
 
-It feeds nothing when the process is frozen or gone: that is what a watchdog is for.
+It feeds nothing when the process is frozen or has ended: the watchdog exists for these cases.
 """
 
 import threading
@@ -10,9 +10,9 @@ from drivers.link import Link
 
 
 class KeepAlive:
-    """Asks `message` every `every_seconds` until it is stopped, or nobody uses the link any more.
+    """Sends the query `message` every `every_seconds` until it is stopped or the link is dropped.
 
-    Nothing of it is counted by the link, and its failures are found out by the next exchange.
+    The link does not count these exchanges. A failure is reported by the next exchange.
     """
 
     def __init__(self, link: Link, message: bytes, every_seconds: float) -> None:
@@ -26,7 +26,7 @@ class KeepAlive:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it; what is under way ends by its own deadline."""
+        """End the thread; an exchange that is under way ends by its own deadline."""
         self._stopped.set()
 
 
@@ -34,8 +34,8 @@ def _feed(
     link: "weakref.ref[Link]", message: bytes, every_seconds: float, stopped: threading.Event
 ) -> None:
     while not stopped.wait(every_seconds):
-        alive = link()
-        if alive is None:
+        live_link = link()
+        if live_link is None:
             return
-        alive.feed(message, timeout_seconds=every_seconds)
-        del alive
+        live_link.feed(message, timeout_seconds=every_seconds)
+        del live_link

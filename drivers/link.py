@@ -1,9 +1,9 @@
-"""One wire between an instrument and its driver: whole exchanges, deadlines, recovery, a trace.
+"""The link between an instrument and its driver: whole exchanges, deadlines, recovery, a trace.
 
-An exchange is one message and, if it asks, the one response to it. A link is dirty from the moment
-an exchange begins until it ends well; whatever cuts an exchange short (a timeout, rubbish,
-Ctrl-C) leaves it dirty, and the next exchange first recovers, so that no answer ever goes to
-another question than its own.
+An exchange is one message and, if the message is a query, the one response to it. A link is dirty
+from the start of an exchange until the exchange ends well. A timeout, a garbled answer or Ctrl-C
+cuts an exchange short and leaves the link dirty; the next exchange first recovers, so that no
+answer is ever taken for the answer to another query.
 """
 
 import logging
@@ -35,8 +35,9 @@ class Link:
 
     Hold `lock` to make several exchanges one. `exchanges`, `bytes_sent` and `bytes_received` count,
     recovery included. `trace` is called with the direction, the time of time.monotonic() in seconds
-    and the bytes of every message. `greeting`, if there is one, is a message that asks nothing and
-    goes ahead of all others after every recovery, so that it is the first that a new session hears.
+    and the bytes of every message. `greeting`, unless it is None, is a message without a query. It
+    is sent ahead of all others after every recovery, so that it is the first message of a new
+    session.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Link:
         trace: Trace | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """Opens the resource. `check` is called before every exchange; what it raises ends it.
+        """Open the resource.
 
-        Raises LinkLost if nobody is there, InstrumentError if the name is not that of a raw socket
-        or a serial port.
+        `check` is called before every exchange; an exception that it raises ends the exchange.
+        Raises LinkLost if no instrument is there, InstrumentError if the name is not that of a raw
+        socket or a serial port.
         """
         self.resource = resource
         self.timeout_seconds = timeout_seconds
@@ -59,7 +61,7 @@ class Link:
         self.bytes_received = 0
         self.exchanges = 0
         self.greeting: bytes | None = None
-        # Held for one exchange, where `lock` may be held for as long as its holder computes.
+        # Held for one exchange; `lock` may be held for as long as its holder computes.
         self._exchanging = threading.Lock()
         self._trace = trace
         self._check = check
@@ -68,7 +70,7 @@ class Link:
         self._unsent_bytes = 0
         self._nonce = 1 + secrets.randbelow(255)
         self._stream: ByteStream | None = open_stream(resource, time.monotonic() + timeout_seconds)
-        # A serial port may still carry answers to a program that has gone.
+        # A serial port may still carry answers to a program that has ended.
         self._dirty = not self._stream.new_session_when_reopened
 
     def __enter__(self) -> Self:
@@ -83,11 +85,11 @@ class Link:
         self.close()
 
     def write(self, message: str | bytes, *, timeout_seconds: float | None = None) -> None:
-        """Sends a message that asks nothing. Raises LinkTimeout, LinkLost."""
+        """Send a message without a query. Raises LinkTimeout, LinkLost."""
         self._exchange(message, timeout_seconds, answered=False)
 
     def query(self, message: str | bytes, *, timeout_seconds: float | None = None) -> str:
-        """Sends a message, returns the response as text.
+        """Send a message, return the response as text.
 
         Raises LinkTimeout, LinkLost, LinkGarbled.
         """
@@ -101,29 +103,30 @@ class Link:
     def query_elements(
         self, message: str | bytes, *, timeout_seconds: float | None = None
     ) -> list[str | bytes]:
-        """Sends a message, returns the elements of the response: text as str, blocks as bytes.
+        """Send a message, return the elements of the response: text as str, blocks as bytes.
 
         Raises LinkTimeout, LinkLost, LinkGarbled.
         """
         return self._exchange(message, timeout_seconds, answered=True)
 
     def garbled(self, text: str) -> LinkGarbled:
-        """Returns the error for an answer that makes no sense, and has the link recover."""
+        """Return the error for an answer that makes no sense, and mark the link dirty."""
         self._dirty = True
         return LinkGarbled(self.resource, text)
 
     @property
     def answers_by(self) -> float:
-        """When the instrument should have answered what it is asked now, a time of
-        time.monotonic(): it may still be at work on what was cut short.
+        """The time of time.monotonic(), s, by which a query sent now should be answered.
+
+        The instrument may first have to finish an exchange that was cut short.
         """
         return max(time.monotonic(), self._busy_until) + self.timeout_seconds
 
     def feed(self, message: bytes, *, timeout_seconds: float) -> None:
-        """Asks something in between, whoever holds `lock`, unless an exchange is under way.
+        """Send a query between two exchanges, whoever holds `lock`; do nothing during an exchange.
 
-        For a thread that keeps the instrument from taking this host for dead. Neither counted nor
-        raised: after what fails the link is dirty, and the next exchange finds out.
+        For the thread that shows the instrument that this host lives. The exchange is not counted
+        and raises nothing: a failure leaves the link dirty, and the next exchange reports it.
         """
         if not self._exchanging.acquire(blocking=False):
             return
@@ -138,7 +141,7 @@ class Link:
             self._exchanging.release()
 
     def close(self) -> None:
-        """Closes the wire; the link cannot be used afterwards. May be called again."""
+        """Close the byte stream; the link cannot be used afterwards. May be called again."""
         with self.lock, self._exchanging:
             self._closed = True
             self._drop_stream()
@@ -158,11 +161,11 @@ class Link:
         self, data: bytes, allowed_seconds: float, *, answered: bool
     ) -> list[str | bytes]:
         try:
-            wire, deadline = self._ready_stream(allowed_seconds)
+            stream, deadline = self._ready_stream(allowed_seconds)
             self._dirty = True
             self._busy_until = deadline
-            self._send(wire, data, deadline)
-            elements = self._receive_response(wire, deadline) if answered else []
+            self._send(stream, data, deadline)
+            elements = self._receive_response(stream, deadline) if answered else []
         except LinkTimeout as error:
             text = f"{error.text} within {allowed_seconds:g} s"
             raise LinkTimeout(self.resource, text) from error
@@ -174,13 +177,13 @@ class Link:
         return elements
 
     def _ready_stream(self, allowed_seconds: float) -> tuple[ByteStream, float]:
-        """Returns a wire on which nothing is under way, and the deadline of the exchange."""
+        """Return a byte stream on which nothing is under way, and the deadline of the exchange."""
         if self._closed:
             raise LinkLost(self.resource, "the link is closed: open the bench again")
         now = time.monotonic()
         if self._stream is not None and not self._dirty and not self._stream.has_unread():
             return self._stream, now + allowed_seconds
-        # The instrument may be at work on what was cut short for as long as that had.
+        # The instrument may work on an interrupted exchange until that exchange's deadline.
         deadline = max(now, self._busy_until) + allowed_seconds
         self._dirty = True
         if self._stream is not None and self._stream.new_session_when_reopened:
@@ -194,41 +197,42 @@ class Link:
             self._send(self._stream, self.greeting + b"\n", deadline)
         return self._stream, deadline
 
-    def _resynchronize(self, wire: ByteStream, deadline: float) -> None:
-        """Asks for a number nobody else has asked for, and drops all that comes before it.
+    def _resynchronize(self, stream: ByteStream, deadline: float) -> None:
+        """Query a number that no earlier query asked for, and drop all bytes that come before it.
 
-        The instrument may be in the middle of a block of which the rest was never sent: as many
-        line feeds as are missing end it, and behind a message's end they are empty messages. The
-        errors this queues tell of a message whose sender knows that it failed: they are cleared.
+        The instrument may be in the middle of a block whose rest was never sent. As many line feeds
+        as bytes are missing complete the block; behind the end of a message they are empty
+        messages. The errors that this queues belong to a message that has already been reported as
+        failed: they are cleared.
         """
         self._nonce = (self._nonce + secrets.randbelow(254)) % 255 + 1
         clear = "*CLS;" if self._unsent_bytes else ""
-        asking = f"{clear}*ESE?;*ESE {self._nonce};*ESE?\n".encode()
-        self._send(wire, b"\n" * self._unsent_bytes + asking, deadline)
-        last = b""
-        while (found := _TWO_NUMBERS.search(last)) is None or float(found[2]) != self._nonce:
-            data = wire.receive(deadline)
+        query = f"{clear}*ESE?;*ESE {self._nonce};*ESE?\n".encode()
+        self._send(stream, b"\n" * self._unsent_bytes + query, deadline)
+        tail = b""
+        while (numbers := _TWO_NUMBERS.search(tail)) is None or float(numbers[2]) != self._nonce:
+            data = stream.receive(deadline)
             self.bytes_received += len(data)
-            self._tell("received", data)
-            last = (last + data)[-_NONCE_ANSWER_BYTES:]
-        self._send(wire, b"*ESE %d\n" % float(found[1]), deadline)
+            self._record("received", data)
+            tail = (tail + data)[-_NONCE_ANSWER_BYTES:]
+        self._send(stream, b"*ESE %d\n" % float(numbers[1]), deadline)
 
-    def _send(self, wire: ByteStream, data: bytes, deadline: float) -> None:
-        self._tell("sent", data)
-        # Counted down piece by piece, so that it is never less than what is missing.
+    def _send(self, stream: ByteStream, data: bytes, deadline: float) -> None:
+        self._record("sent", data)
+        # Counted down piece by piece, so that it is never less than the bytes that are missing.
         self._unsent_bytes = len(data)
         view = memoryview(data)
         for start in range(0, len(data), _PIECE_BYTES):
             piece = view[start : start + _PIECE_BYTES]
-            wire.send(piece, deadline)
+            stream.send(piece, deadline)
             self._unsent_bytes -= len(piece)
             self.bytes_sent += len(piece)
 
-    def _receive_response(self, wire: ByteStream, deadline: float) -> list[str | bytes]:
+    def _receive_response(self, stream: ByteStream, deadline: float) -> list[str | bytes]:
         received = bytearray()
 
         def fill() -> None:
-            received.extend(wire.receive(deadline))
+            received.extend(stream.receive(deadline))
 
         try:
             return read_response(received, fill)
@@ -242,9 +246,9 @@ class Link:
         finally:
             self.bytes_received += len(received)
             if received:
-                self._tell("received", bytes(received))
+                self._record("received", bytes(received))
 
-    def _tell(self, direction: Literal["sent", "received"], data: bytes) -> None:
+    def _record(self, direction: Literal["sent", "received"], data: bytes) -> None:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug(
                 "%s %s %d bytes: %r", self.resource, direction, len(data), data[:_MAX_LOGGED_BYTES]
@@ -253,13 +257,16 @@ class Link:
             self._trace(direction, time.monotonic(), bytes(data))
 
     def _drop_stream(self) -> None:
-        wire, self._stream = self._stream, None
-        if wire is not None:
-            wire.close()
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
 
 def _framed(message: str | bytes) -> bytes:
-    """The bytes of a program message. A line feed in text would begin a second message."""
+    """Return the bytes of a program message, with its line feed.
+
+    Raises ValueError for text with a line feed, which would begin a second message.
+    """
     if isinstance(message, bytes):
         return message + b"\n"
     if "\n" in message:

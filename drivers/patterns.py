@@ -1,4 +1,4 @@
-"""The pattern block: one bit a switch, branch fastest, most significant bit first."""
+"""The pattern block: one bit per switch, branch fastest, most significant bit first."""
 
 import math
 import zlib
@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 
 def pack_pattern(pattern: NDArray[np.bool_]) -> bytes:
-    """The block of a pattern (rows, columns, branches)."""
+    """Return the block of a pattern (rows, columns, branches), bool."""
     return np.packbits(pattern.reshape(-1)).tobytes()
 
 
 def unpack_pattern(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.bool_]:
-    """The pattern of `shape` (rows, columns, branches) that a block holds. Raises ValueError."""
+    """Return the pattern (rows, columns, branches), bool, that a block holds.
+
+    Raises ValueError for a block of another length, or with a bit set behind the last switch.
+    """
     switches = math.prod(shape)
     if len(data) != (switches + 7) // 8:
         raise ValueError(f"a pattern of {len(data)} bytes for {switches} switches")
@@ -24,5 +27,5 @@ def unpack_pattern(data: bytes, shape: tuple[int, int, int]) -> NDArray[np.bool_
 
 
 def pattern_crc(pattern: NDArray[np.bool_]) -> int:
-    """CRC-32 of the block, as the board computes it."""
+    """Return the CRC-32 of a pattern's block, as the board computes it."""
     return zlib.crc32(pack_pattern(pattern))

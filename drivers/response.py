@@ -1,4 +1,4 @@
-"""Where a response message ends, and what stands in it.
+"""The response message: where it ends, and the elements it consists of.
 
 A response is a list of elements separated by `;` and ends with line feed. An element is text or a
 definite-length block (IEEE 488.2, 8.7.9); inside a block the stated length alone counts.
@@ -7,7 +7,7 @@ definite-length block (IEEE 488.2, 8.7.9); inside a block the stated length alon
 import re
 from collections.abc import Callable
 
-# The protocol lets no answer exceed 16 MiB; headers, text and further elements get the rest.
+# The protocol limits an answer to 16 MiB; block headers, text and further elements add a little.
 MAX_RESPONSE_BYTES = (16 << 20) + (64 << 10)
 
 _TEXT_DELIMITER = re.compile(rb'[;"\n]')
@@ -15,11 +15,11 @@ _PRINTABLE = re.compile(r"[\t -~]*")
 
 
 def read_response(received: bytearray, fill: Callable[[], None]) -> list[str | bytes]:
-    """Reads one response message and returns its elements: text as str, blocks as bytes.
+    """Read one response message and return its elements: text as str, blocks as bytes.
 
-    `fill` appends at least one byte to `received` or raises; what it raises passes through.
-    Raises ValueError, with what is wrong, for bytes that are no response message, for more than
-    MAX_RESPONSE_BYTES, and for bytes behind the message's end.
+    `fill` appends at least one byte to `received`, or raises an exception that passes through.
+    Raises ValueError, which says what is wrong, for bytes that are no response message, for more
+    than MAX_RESPONSE_BYTES, and for bytes behind the end of the message.
     """
     elements: list[str | bytes] = []
     at = 0
@@ -49,7 +49,7 @@ def read_response(received: bytearray, fill: Callable[[], None]) -> list[str | b
 
 
 def _read_block(received: bytearray, at: int, need: Callable[[int], None]) -> tuple[int, bytes]:
-    """Reads the block that starts at `at`; returns where its separator stands, and its data."""
+    """Read the block that starts at `at`; return the place of its separator, and its data."""
     digits = received[at + 1] - ord("0")
     if digits == 0:
         raise ValueError("a block of indefinite length")
@@ -70,15 +70,15 @@ def _read_block(received: bytearray, at: int, need: Callable[[int], None]) -> tu
 
 
 def _read_text(received: bytearray, at: int, need: Callable[[int], None]) -> tuple[int, str]:
-    """Reads the text that starts at `at`; returns where its separator stands, and the text."""
+    """Read the text that starts at `at`; return the place of its separator, and the text."""
     scan, quoted = at, False
     while True:
-        found = _TEXT_DELIMITER.search(received, scan)
-        if found is None:
+        delimiter = _TEXT_DELIMITER.search(received, scan)
+        if delimiter is None:
             scan = len(received)
             need(scan + 1)
             continue
-        mark, end = found.group(), found.start()
+        mark, end = delimiter.group(), delimiter.start()
         if mark == b'"':
             quoted = not quoted
         elif mark == b"\n" or not quoted:

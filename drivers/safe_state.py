@@ -1,4 +1,4 @@
-"""The way of a board into its safe state: outputs off, all switches open, and that proved."""
+"""The safe state of a board: outputs off and all switches open, reached with proof."""
 
 import time
 
@@ -8,17 +8,18 @@ from drivers.link import Link
 
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.02, 0.5
 _SWITCH_OFF = ":OUTP OFF;:ROUT:OPEN:ALL;:OUTP?;:ROUT:PATT:CRC?"
-# Looks at the outputs again: nothing may have switched them on in between.
+# Asks for the outputs again, because another host may have switched them on in between.
 _DISARM = ":SYST:WATC 0;:OUTP?;:SYST:WATC?"
 
 
 def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_on: bool) -> None:
-    """Switches off, opens all, and once that is proved, disarms the watchdog, clears the errors.
+    """Switch the outputs off and open all switches; then disarm the watchdog and clear the errors.
 
-    What fails is tried again, with pauses, until the instrument has had the link's timeout for it
-    (a port may vanish and come back), and twice at least. Raises OutputsUnproved if nothing proves
-    the outputs off. Where they cannot be on (`may_be_on` is False, or they were proved off and only
-    the rest failed), what went wrong last is raised.
+    The watchdog is disarmed only once the outputs are proved off. A step that fails is tried again,
+    at least once, with pauses, until the instrument has had the link's timeout for it: a port may
+    vanish and come back. Raises OutputsUnproved if nothing proves the outputs off. Where they
+    cannot be on (`may_be_on` is False, or they were proved off and only a later step failed), the
+    last failure is raised.
     """
     deadline = link.answers_by
     pause, tries = _FIRST_PAUSE_SECONDS, 0
@@ -31,7 +32,7 @@ def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_
                 if not may_be_on:
                     scpi.drain(link)
                     return
-            # What was disarmed on the strength of a proof that no longer holds is armed again.
+            # The watchdog was disarmed on a proof that no longer holds: arm it again.
             link.write(f":SYST:WATC {watchdog_seconds!r}")
             failed = InstrumentError(link.resource, "the board says that they are on")
         except (LinkTimeout, LinkLost, LinkGarbled) as error:
@@ -45,9 +46,9 @@ def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_
 
 
 def _ask(link: Link, message: str, expected: int, instead: str) -> bool:
-    """Sends a message that asks for the outputs and for one number; returns whether they are on.
+    """Send a message that asks for the outputs and for one number; return whether they are on.
 
-    Raises LinkGarbled if they are off and the number is not as expected.
+    Raises LinkGarbled if the outputs are off and the number is not the expected one.
     """
     with link.lock:
         answers = link.query_elements(message)

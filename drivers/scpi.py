@@ -1,4 +1,4 @@
-"""What SCPI instruments share: identity, error queue, blocks, numbers. Functions on a Link."""
+"""SCPI over a Link, common to all instruments: identity, error queue, blocks, numbers."""
 
 import math
 import re
@@ -12,7 +12,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _BOOLEANS = {"ON": True, "OFF": False}
 _BLOCK_START = re.compile(rb"#([1-9])(?=\d)")
 _MAX_SHOWN_CHARACTERS = 80
-# Instruments keep some tens of entries; one that never says "No error" is broken.
+# Instruments keep some tens of entries; an instrument that never says "No error" is broken.
 _MAX_QUEUE_ENTRIES = 1000
 _ASK_ERROR = b";:SYST:ERR?"
 
@@ -28,7 +28,7 @@ class Identity:
 
 
 def identity(link: Link) -> Identity:
-    """Asks *IDN?. Raises LinkGarbled if the answer is not four fields, LinkTimeout, LinkLost."""
+    """Ask *IDN?. Raises LinkGarbled if the answer is not four fields, LinkTimeout, LinkLost."""
     answer = link.query("*IDN?")
     fields = [field.strip() for field in answer.split(",")]
     if len(fields) != 4 or not (fields[0] and fields[1]) or len(answer) > 256:
@@ -39,7 +39,7 @@ def identity(link: Link) -> Identity:
 def checked_write(
     link: Link, command: str | bytes, *, timeout_seconds: float | None = None
 ) -> None:
-    """Sends a command and asks for the error queue in the same message: one exchange.
+    """Send a command and ask for the error queue in the same message: one exchange.
 
     Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
     """
@@ -50,10 +50,11 @@ def checked_write(
 def checked_query(
     link: Link, command: str | bytes, *, timeout_seconds: float | None = None
 ) -> list[str | bytes]:
-    """Sends queries and asks for the error queue in the same message; returns their answers.
+    """Send queries and ask for the error queue in the same message; return their answers.
 
-    A query that is refused answers with the error alone, so that nobody waits for the rest.
-    Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost, LinkGarbled.
+    A query that is refused answers with the error alone, so that the host waits for no answer that
+    never comes. Raises CommandRefused if the queue holds anything, LinkTimeout, LinkLost,
+    LinkGarbled.
     """
     answers, refused = query_with_refusal(link, command, timeout_seconds=timeout_seconds)
     if refused is not None:
@@ -64,7 +65,10 @@ def checked_query(
 def query_with_refusal(
     link: Link, command: str | bytes, *, timeout_seconds: float | None = None
 ) -> tuple[list[str | bytes], CommandRefused | None]:
-    """checked_query that returns the refusal beside what was answered all the same."""
+    """Send queries; return the answers that came and the refusal, None if nothing was refused.
+
+    Raises LinkTimeout, LinkLost, LinkGarbled.
+    """
     message = (command.encode("ascii") if isinstance(command, str) else command) + _ASK_ERROR
     with link.lock:
         *answers, last = link.query_elements(message, timeout_seconds=timeout_seconds)
@@ -78,7 +82,10 @@ def query_with_refusal(
 def checked_query_block(
     link: Link, command: str | bytes, *, timeout_seconds: float | None = None
 ) -> bytes:
-    """checked_query for a command that is answered by one block, which it returns."""
+    """Send a query that one block answers; return the block.
+
+    Raises LinkGarbled for any other answer, and what checked_query raises.
+    """
     with link.lock:
         answers = checked_query(link, command, timeout_seconds=timeout_seconds)
         if len(answers) != 1 or not isinstance(answers[0], bytes):
@@ -87,7 +94,7 @@ def checked_query_block(
 
 
 def drain(link: Link) -> list[tuple[int, str]]:
-    """Empties the error queue; returns its entries, oldest first."""
+    """Empty the error queue; return its entries, oldest first."""
     entries: list[tuple[int, str]] = []
     while (entry := _error_entry(link, link.query(":SYST:ERR?"))) is not None:
         entries.append(entry)
@@ -97,7 +104,7 @@ def drain(link: Link) -> list[tuple[int, str]]:
 
 
 def real(link: Link, text: str | bytes) -> float:
-    """Reads a finite decimal number. Raises LinkGarbled."""
+    """Read a finite decimal number. Raises LinkGarbled."""
     if isinstance(text, str) and _NUMBER.fullmatch(text.strip()):
         number = float(text)
         if math.isfinite(number):
@@ -105,8 +112,16 @@ def real(link: Link, text: str | bytes) -> float:
     raise link.garbled(f"not a number: {text[:_MAX_SHOWN_CHARACTERS]!r}")
 
 
+def positive(link: Link, text: str | bytes) -> float:
+    """Read a decimal number above 0. Raises LinkGarbled."""
+    number = real(link, text)
+    if number <= 0:
+        raise link.garbled(f"not a positive number: {text[:_MAX_SHOWN_CHARACTERS]!r}")
+    return number
+
+
 def integer(link: Link, text: str | bytes) -> int:
-    """Reads a whole decimal number. Raises LinkGarbled."""
+    """Read a whole decimal number. Raises LinkGarbled."""
     number = real(link, text)
     if not number.is_integer():
         raise link.garbled(f"not a whole number: {text!r}")
@@ -114,7 +129,7 @@ def integer(link: Link, text: str | bytes) -> int:
 
 
 def boolean(link: Link, text: str | bytes) -> bool:
-    """Reads ON, OFF, or a number that is 0 or 1, however it is written (`+0`, `0.0`, `1E0`).
+    """Read ON, OFF, or a number that is 0 or 1, however it is written (`+0`, `0.0`, `1E0`).
 
     Raises LinkGarbled.
     """
@@ -128,7 +143,10 @@ def boolean(link: Link, text: str | bytes) -> bool:
 
 
 def encode_block(data: bytes) -> bytes:
-    """Wraps bytes as a definite-length block: #, digits of the length, length, data."""
+    """Return bytes as a definite-length block: #, digits of the length, length, data.
+
+    Raises ValueError for 10^9 bytes or more.
+    """
     length = str(len(data))
     if len(length) > 9:
         raise ValueError(f"{length} bytes do not fit a block")
@@ -136,26 +154,29 @@ def encode_block(data: bytes) -> bytes:
 
 
 def abbreviated(command: str | bytes) -> str:
-    """A command as a message can show it: blocks by their length, the rest cut short."""
+    """Return a command as an error message shows it: blocks by their length, at most 80 characters.
+
+    Characters are counted after the blocks have been replaced.
+    """
     if isinstance(command, str):
         command = command.encode("ascii", "replace")
     parts: list[bytes] = []
     at = 0
-    while (found := _BLOCK_START.search(command, at)) is not None:
-        start = found.end() + int(found[1])
-        length = command[found.end() : start]
+    while (block := _BLOCK_START.search(command, at)) is not None:
+        start = block.end() + int(block[1])
+        length = command[block.end() : start]
         if not length.isdigit():
             break
-        parts += [command[at : found.start()], b"<%d bytes>" % int(length)]
+        parts += [command[at : block.start()], b"<%d bytes>" % int(length)]
         at = start + int(length)
     text = b"".join([*parts, command[at:]]).decode("ascii", "replace")
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else text[:_MAX_SHOWN_CHARACTERS] + "…"
 
 
 def _error_entry(link: Link, answer: str | bytes) -> tuple[int, str] | None:
-    """Reads one answer of SYSTem:ERRor?; None when the queue is empty."""
-    found = _ERROR_ENTRY.fullmatch(answer.strip()) if isinstance(answer, str) else None
-    if found is None:
+    """Read one answer of SYSTem:ERRor?; None when the queue is empty."""
+    entry = _ERROR_ENTRY.fullmatch(answer.strip()) if isinstance(answer, str) else None
+    if entry is None:
         raise link.garbled(f"no entry of the error queue: {answer[:_MAX_SHOWN_CHARACTERS]!r}")
-    number = integer(link, found[1])
-    return (number, found[2].replace('""', '"')) if number else None
+    number = integer(link, entry[1])
+    return (number, entry[2].replace('""', '"')) if number else None
