@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.development_packages import needed
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
@@ -23,7 +25,7 @@ NO_CODE = {
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """Names of the files in the wheel that is built of this tree."""
-    build = pytest.importorskip("hatchling.builders.wheel")
+    build = needed("hatchling.builders.wheel")
     folder = tmp_path_factory.mktemp("wheel")
     (path,) = build.WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
     with zipfile.ZipFile(path) as archive:

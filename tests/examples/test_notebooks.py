@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-nbformat = pytest.importorskip("nbformat")
-pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
+from tests.support.development_packages import needed
+
+nbformat = needed("nbformat")
+needed("nbclient")
+needed("ipykernel")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PRINTED = {

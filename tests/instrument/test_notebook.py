@@ -4,8 +4,9 @@ import pytest
 
 from calibration.crossbar import no_progress
 from instrument.notebook import shown
+from tests.support.development_packages import needed
 
-interactiveshell = pytest.importorskip("IPython.core.interactiveshell")
+interactiveshell = needed("IPython.core.interactiveshell")
 
 
 @pytest.fixture
