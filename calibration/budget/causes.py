@@ -1,18 +1,17 @@
-"""The error budget: what each cause should contribute to the relative error of products.
+"""The contribution of each cause to the relative error of products.
 
-Products are ŷ = (ΔI − ΔI₀)/scale, the scale that of the output, ΔI the difference of a pair's
+Products are ŷ = (ΔI − ΔI₀)/scale, with the scale of the output, ΔI the difference of a pair's
 column currents at row voltages v, D the wanted differences of conductance. To first order their
 error, in amperes, is
 
-    Σ_i v_i E_ip + Σ_i δv_i D_ip + n_(2p) − n_(2p+1):
+    Σ_i v_i E_ip + Σ_i δv_i D_ip + n_(2p) − n_(2p+1),
 
-E what the transfer matrix is off by, δv what the rows' voltages are off by, n what a column's
-reading is off by. Each cause contributes its root sum square over all vectors, output by output;
-over all outputs these are weighed as products are, by 1/scale², relative to what is wanted,
-‖v D/scale‖. Causes are independent of one another, so their squares add up
-(JCGM 100:2008, 5.1.2); what one cause has in common between readings is kept in its own term.
-Everything comes from the calibration and from what was measured when the matrix was programmed.
-docs/uncertainty.md derives the rows one by one.
+with E the error of the transfer matrix, δv that of the row voltages, n that of a column's reading.
+Each cause contributes its root sum square over all vectors, output by output. Over all outputs
+these are weighted as products are, by 1/scale², relative to what is wanted, ‖v D/scale‖. Causes are
+independent of one another, so their squares add up (JCGM 100:2008, 5.1.2); a cause that is common
+to several readings has its own term. All inputs come from the calibration and from the measurements
+made when the matrix was programmed. docs/uncertainty.md derives the rows one by one.
 """
 
 from __future__ import annotations
@@ -37,19 +36,21 @@ MAX_HEATING_KELVIN_PER_WATT = 200.0
 
 @dataclass(frozen=True)
 class Products:
-    """Products to be budgeted: what is driven, what is wanted, what stands on the board.
+    """The products of a budget: row voltages, wanted conductances, state of the board.
 
-    Columns are those of the outputs, plus side before minus side; rows those of the matrix.
+    Columns are those of the outputs, plus side before minus side; rows are those of the matrix.
     """
 
     row_volts: Floats
-    """(vectors, rows): what is driven, in that order."""
+    """(vectors, rows): voltages as driven, in that order."""
     driven_lower: Floats
-    """(vectors,): what the voltages that were asked for were divided by; see `product_ranges`."""
+    """(vectors,): divisor of the voltages that were asked for; see
+    `calibration.transfer.driven_lower`.
+    """
     rounding_volts: Floats
-    """(vectors, rows): by how much the DACs' codes miss that."""
+    """(vectors, rows): rounding error of the DACs' codes."""
     row_bend_volts: Floats
-    """(vectors, rows): standard uncertainty of a DAC's curve there, once it is corrected."""
+    """(vectors, rows): standard uncertainty of a DAC's corrected curve at that voltage."""
     wanted_siemens: Floats
     """(rows, outputs): wanted differences."""
     transfer_siemens: Floats
@@ -57,52 +58,53 @@ class Products:
     transfer_uncertainty_siemens: Floats
     """(columns,): standard uncertainty of each element of a column."""
     transfer_volts: float
-    """Of the rows when it was measured, either sign."""
+    """Row voltage of the transfer measurement, of either sign."""
     transfer_readings: int
-    """Of each column."""
+    """Readings of each column in the transfer measurement."""
     squared_siemens: Floats
     """(rows, columns): sum of squares of the closed branches' conductances, S²."""
     column_siemens: Floats
-    """(columns,): all conductance on a column."""
+    """(columns,): sum of all conductances on a column."""
     range_amperes: Floats
-    """(vectors,): the range that a vector is read in."""
+    """(vectors,): range in which a vector is read."""
     column_bend_amperes: Floats
-    """(vectors, columns): standard uncertainty of an ADC's curve there, once it is corrected, that
-    is left beside a zero and a gain.
+    """(vectors, columns): standard uncertainty of an ADC's corrected curve at that current, apart
+    from a zero and a gain.
     """
     tied_siemens: Floats
-    """(vectors, columns): standard uncertainty of the elements of the transfer matrices by which
-    that range was tied to the range of use; 0 there.
+    """(vectors, columns): standard uncertainty of the elements of the transfer matrices that tied
+    the vector's range to the range of use; 0 in the range of use.
     """
     tied_square_kelvin: Floats
-    """(vectors,): square of the change of temperature from the one to the other, K²."""
+    """(vectors,): square of the change of temperature between those two measurements, K²."""
     seconds: Floats
-    """(vectors,): since the middle of the transfer matrix' measurement."""
+    """(vectors,): since the middle of the transfer measurement."""
     square_kelvin: Floats
-    """(vectors,): mean square of the change of temperature since then, K²."""
+    """(vectors,): mean square change of temperature since then, K²."""
     warmer_kelvin: Floats
-    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
+    """(vectors,): change of temperature since then, by the board's thermometer."""
     watched_square_kelvin: Floats
-    """(vectors,): mean square of the change since the gain that all columns have in common was last
-    looked at.
+    """(vectors,): mean square change of temperature since the gain that all columns share was last
+    measured, K².
     """
     watched_warmer_kelvin: Floats
-    """(vectors,): by how much the board is warmer than then, as its thermometer says."""
+    """(vectors,): change of temperature since then, by the board's thermometer."""
     aged_decades: Floats
-    """(vectors,): log₁₀ of the hours since power-on, and one, less the same then."""
+    """(vectors,): log₁₀ of (hours since power-on + 1), less its value at the transfer measurement.
+    """
 
     @property
     def products_amperes(self) -> Floats:
-        """(vectors, outputs): what is wanted of what is driven."""
+        """Wanted products (vectors, outputs) of the voltages as driven."""
         return self.row_volts @ self.wanted_siemens
 
     @property
     def asked_amperes(self) -> Floats:
-        """(vectors, outputs): what is wanted of the voltages that were asked for."""
+        """Wanted products (vectors, outputs) of the voltages that were asked for."""
         return self.products_amperes * self.driven_lower[:, None]
 
     def of_vectors(self, which: Bools) -> Products:
-        """Return some of the products (vectors,)."""
+        """Return the products of some vectors: `which` is a mask (vectors,)."""
         return replace(
             self,
             row_volts=self.row_volts[which],
@@ -124,14 +126,14 @@ class Products:
 
 @dataclass(frozen=True)
 class Row:
-    """What one cause contributes."""
+    """The contribution of one cause."""
 
     cause: str
     relative_error: float
 
     @property
     def bits(self) -> float:
-        """−log₂ of the relative error; infinite where there is none."""
+        """−log₂ of the relative error; infinite where it is zero."""
         return as_bits(self.relative_error)
 
 
@@ -153,9 +155,10 @@ class Budget:
 
 
 def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
-    """Return what each cause contributes to the sum over vectors of the square errors of each
-    output's products, (outputs,), A². What is driven lower counts with what its currents are
-    multiplied by.
+    """Predict each cause's contribution to the sum of square errors of each output, (outputs,), A².
+
+    The sum is over vectors. Vectors that are driven lower count with the factor by which their
+    currents are multiplied.
     """
     squares: dict[str, Floats] = defaultdict(lambda: np.zeros(products.wanted_siemens.shape[1]))
     for lower in np.unique(products.driven_lower).tolist():
@@ -166,7 +169,7 @@ def predict_squares(products: Products, survey: NoiseSurvey) -> dict[str, Floats
 
 
 def _squares_as_driven(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
-    """Return the same of products that are all driven alike, in amperes as they are driven."""
+    """Predict the same for products that are all driven alike, in amperes as driven."""
     return {
         **_of_the_matrix(products),
         **_of_drift(products, survey),
@@ -176,9 +179,10 @@ def _squares_as_driven(products: Products, survey: NoiseSurvey) -> dict[str, Flo
 
 
 def budget_of_squares(squares: dict[str, float], whole: float) -> Budget:
-    """Return the budget of causes that contribute so much to the sum of square errors, relative to
-    the sum of squares of what is wanted, in the same unit; causes contribute nothing to products
-    that are all zero.
+    """Return the budget of causes with given contributions to the sum of square errors.
+
+    They are relative to `whole`, the sum of squares of what is wanted, in the same unit. Causes
+    contribute nothing to products that are all zero.
     """
     return Budget(
         tuple(
@@ -189,31 +193,31 @@ def budget_of_squares(squares: dict[str, float], whole: float) -> Budget:
 
 
 def _of_the_matrix(products: Products) -> dict[str, Floats]:
-    """Return what the matrix on the board is off by, (outputs,), A².
+    """Return the square errors of the matrix on the board, (outputs,), A².
 
-    The measured residual is made of what the board is off by and of what the measurement is. Both
-    are of known size on average: the measurement's uncertainty, and what is left of the residual
-    without it. So the best guess of what the board is off by is a share λ of the residual, and that
-    guess is uncertain by λ of the measurement's variance (the linear estimate of least mean square
-    error). Together they are the residual's square less the measurement's. The share is found over
-    all outputs, which tell it better than one.
+    The measured residual is the sum of the board's error and the measurement's. Both are of known
+    size on average: the measurement's is its uncertainty, the board's is what remains of the
+    residual without it. The best estimate of the board's error is a share λ of the residual, and
+    the variance of that estimate is λ times the measurement's (the linear estimate of least mean
+    square error). Together they are the residual's square less the measurement's. λ is found over
+    all outputs, which determine it better than one.
     """
     volts, outputs = products.row_volts, products.wanted_siemens.shape[1]
     residual = differences(products.transfer_siemens, outputs) - products.wanted_siemens
-    seen = ((volts @ residual) ** 2).sum(axis=0)
+    apparent = ((volts @ residual) ** 2).sum(axis=0)
     measured = (volts**2).sum() * _of_pairs(products.transfer_uncertainty_siemens**2)
-    share = max(0.0, 1 - measured.sum() / seen.sum()) if seen.any() else 0.0
+    share = max(0.0, 1 - measured.sum() / apparent.sum()) if apparent.any() else 0.0
     return {
-        "selection residual": share**2 * seen,
+        "selection residual": share**2 * apparent,
         "transfer matrix": share * measured,
     }
 
 
 def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
-    """Return what has changed since the transfer matrix was measured, (outputs,), A².
+    """Return the square errors by changes since the transfer measurement, (outputs,), A².
 
-    Temperature changes all conductances together, the gains of columns apart, and branches apart;
-    age changes branches apart; their own heat changes branches by what it differs from that at the
+    Temperature changes all conductances together, the gains of columns apart, and branches apart.
+    Age changes branches apart. Self-heating changes branches by its difference from that at the
     voltage of the measurement.
     """
     volts, warming = products.row_volts, survey.warming
@@ -235,8 +239,9 @@ def _of_drift(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
 
 
 def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
-    """Return what rows are driven to beside what is asked for, (outputs,), A²; both columns of a
-    pair see it, and what they have in common cancels.
+    """Return the square errors of the row voltages, (outputs,), A².
+
+    Both columns of a pair get the same voltage, so their common part cancels.
     """
     of_row = products.wanted_siemens**2
     moved = np.diff(products.products_amperes, axis=0, prepend=0.0)
@@ -250,10 +255,10 @@ def _of_the_voltages(products: Products, survey: NoiseSurvey) -> dict[str, Float
 
 
 def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, Floats]:
-    """Return what readings of columns scatter by, or are off by, (outputs,), A².
+    """Return the square errors of column readings, by scatter and offset, (outputs,), A².
 
-    What is white in a reading is once more in the zero that is subtracted, a mean of many. What
-    falls as 1/f is in both as well, and counts by how far apart they are.
+    White noise of a reading is once more in the zero that is subtracted, a mean of many readings.
+    1/f noise is in both as well, and counts by the time between them.
     """
     vectors = len(products.row_volts)
     white = vectors * (1 + 1 / products.transfer_readings)
@@ -276,12 +281,12 @@ def _of_the_readings(products: Products, survey: NoiseSurvey) -> dict[str, Float
 
 
 def _of_the_ranges(products: Products, survey: NoiseSurvey) -> Floats:
-    """Return what products in wider ranges err by, because gain and offset of each column there are
-    known from comparing two transfer matrices, (outputs,), A².
+    """Return the square errors of products in wider ranges, (outputs,), A².
 
-    gain = Σ T'T/ΣT² is uncertain by u/√ΣT², the offset by u·V, u the uncertainty of an element and
-    V the voltage that they were measured with. If the board was warmer for one of the two, all
-    gains together are off by that.
+    Gain and offset of each column there are known from a comparison of two transfer matrices. gain
+    = Σ T'T/ΣT² has the uncertainty u/√ΣT², the offset u·V, with u the uncertainty of an element and
+    V the voltage of the measurements. A change of temperature between the two acts on all gains
+    together.
     """
     siemens, common = products.transfer_siemens, survey.warming.gain_per_kelvin
     power = np.maximum((siemens**2).sum(axis=0), np.finfo(np.float64).tiny)
@@ -297,11 +302,11 @@ def _of_pairs(of_columns: Floats) -> Floats:
 
 
 def _flicker_between(products: Products, survey: NoiseSurvey) -> Floats:
-    """Return the mean square (vectors,) of noise of density 1/f between a reading and the mean over
-    the transfer matrix' measurement.
+    """Return the mean square (vectors,) of 1/f noise from the transfer measurement to a reading.
 
-    With T the aperture, M the measurement's duration and L the time between, longer than both, it
-    is 3 + ln(L²/TM): the covariance −ln L between them, 3/2 − ln T and 3/2 − ln M in themselves.
+    The noise has density 1/f; the measurement counts as its mean. With T the aperture, M the
+    duration of the measurement and L the time between, longer than both, it is 3 + ln(L²/TM): the
+    covariance −ln L between them, 3/2 − ln T and 3/2 − ln M in themselves.
     """
     lasting = products.transfer_readings * survey.settings.period_seconds
     return np.asarray(

@@ -1,4 +1,4 @@
-"""Products as the budget needs them, from a programmed board's own numbers."""
+"""Collect what the budget needs of products, from a programmed board."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def products_of(
 ) -> Products:
     """Return products of a programmed board for row voltages (vectors, rows), for the budget.
 
-    `branches` are what the board was programmed from; their wires' drop is no matter here.
-    `moments` are seconds and kelvin of the board before the first product, after the last, and in
-    between as often as they were asked for; `watched_at` is when sentinels were read before all of
-    them, None if they were not.
+    `branches` are those that the board was programmed from; the drop in their wires is irrelevant
+    here. `moments` are times and temperatures of the board before the first product, after the
+    last, and in between as often as they were read. `watched_at` is when sentinels were read before
+    all of them, None if they were not.
     """
     rows, outputs = programmed.targets.difference_siemens.shape
     used = np.s_[:rows, : 2 * outputs]
@@ -55,7 +55,7 @@ def products_of(
     readings = 2 * len(weighing_signs(rows))
     which = ranges_of_products(programmed.ranges, transfer, row_volts, 2 * outputs)
     ranges = [programmed.ranges[index] for index in which]
-    range_amperes = np.array([one.range_amperes for one in ranges])
+    range_amperes = np.array([read_in.range_amperes for read_in in ranges])
     share = (np.arange(len(row_volts)) + 0.5) / len(row_volts)
     seconds = moments[0][0] + share * (moments[-1][0] - moments[0][0])
     middle_seconds, _ = transfer.middle
@@ -86,8 +86,8 @@ def products_of(
             range_amperes,
             programmed.range_amperes,
         )[:, : 2 * outputs],
-        tied_siemens=np.array([one.uncertainty_siemens for one in ranges])[:, : 2 * outputs],
-        tied_square_kelvin=np.array([_tied_square_kelvin(one, survey.warming) for one in ranges]),
+        tied_siemens=np.array([tied.uncertainty_siemens for tied in ranges])[:, : 2 * outputs],
+        tied_square_kelvin=np.array([_tied_square_kelvin(tied, survey.warming) for tied in ranges]),
         seconds=seconds - middle_seconds,
         square_kelvin=_square_kelvin(transfer, seconds, np.array(moments), survey.warming),
         warmer_kelvin=_between(seconds, np.array(moments))[0] - transfer.middle[1],
@@ -100,10 +100,10 @@ def products_of(
 def _rounded_siemens(
     survey: NoiseSurvey, range_amperes: float, volts: float, readings: int
 ) -> float:
-    """Return what rounding by the ADCs leaves in an element of a transfer matrix, siemens.
+    """Return what the rounding of the ADCs adds to an element of a transfer matrix, in siemens.
 
-    Readings at opposite voltages round alike where noise does not spread them over steps: what they
-    scatter by together then says nothing of it.
+    It is a standard uncertainty. Readings at opposite voltages round alike where noise does not
+    spread them over steps; their scatter then does not show the rounding.
     """
     step_square = survey.adc_quantization.value * range_amperes**2
     return float(np.sqrt(step_square / (readings / 2)) / volts)
@@ -117,52 +117,53 @@ def column_bend_amperes(
     range_amperes: Floats,
     used_amperes: float,
 ) -> Floats:
-    """Return the standard uncertainty (vectors, columns) of what the ADCs' curves leave in
-    products, each vector read in a range (vectors,); `used_amperes` is the range of use.
+    """Return the standard uncertainty (vectors, columns) that the ADCs' curves leave in products.
 
-    A deviation δ of a curve is in the readings of the products, in the zero, and in the transfer
-    matrix, which were measured through it with all rows at ±`volts`. What is left in the range of
-    use is δ(I) − mean δ − v·δT. In a wider one it is δ(I) − mean δ − I·Σ T·δT/ΣT², because there
-    but a gain is measured of each column. All of it is linear in the curve's coefficients.
+    Each vector is read in a range (vectors,); `used_amperes` is the range of use. A deviation δ of
+    a curve is in the readings of the products, in the zero, and in the transfer matrix, which were
+    measured through it with all rows at ±`volts`. In the range of use, δ(I) − mean δ − v·δT
+    remains. In a wider range it is δ(I) − mean δ − I·Σ T·δT/ΣT², because only a gain of each column
+    is measured there. All of it is linear in the curve's coefficients.
     """
     signs = weighing_signs(len(siemens))
     measured = volts * signs @ siemens
     power = (siemens**2).sum(axis=0)
     bend = np.empty((len(row_volts), siemens.shape[1]))
     for full in np.unique(range_amperes).tolist():
-        those = range_amperes == full
-        amperes = row_volts[those] @ siemens
+        in_range = range_amperes == full
+        amperes = row_volts[in_range] @ siemens
         plus, minus = curves.basis(measured / full), curves.basis(-measured / full)
         zero = (plus + minus).mean(axis=0) / 2
         transfer = np.tensordot(signs.T, plus - minus, 1) / (2 * len(signs) * volts)
         if full == used_amperes:
-            taken_in = np.tensordot(row_volts[those], transfer, 1)
+            taken_in = np.tensordot(row_volts[in_range], transfer, 1)
         else:
             gain = np.einsum("ij,ijn->jn", siemens, transfer) / np.maximum(power, TINY)[:, None]
             taken_in = amperes[..., None] * gain
-        bend[those] = full * curves.spread(curves.basis(amperes / full) - zero - taken_in)
+        bend[in_range] = full * curves.spread(curves.basis(amperes / full) - zero - taken_in)
     return bend
 
 
 def _dac_step_volts(converters: Converters, survey: NoiseSurvey) -> float:
-    """Return the step of the DACs: that of their bits, or what the survey saw where that is clearly
-    more.
+    """Return the step of the DACs, in volts.
+
+    It is that of their bits, or that of the survey where it is clearly larger.
     """
-    step, seen = converters.step_volts, survey.dac_quantization
-    if seen.value - step**2 / 12 <= 2 * seen.uncertainty:
+    step, surveyed = converters.step_volts, survey.dac_quantization
+    if surveyed.value - step**2 / 12 <= 2 * surveyed.uncertainty:
         return step
-    return float(np.sqrt(12 * seen.expected))
+    return float(np.sqrt(12 * surveyed.expected))
 
 
 def _square_kelvin(
     transfer: TransferMeasurement, seconds: Floats, moments: Floats, warming: Warming
 ) -> Floats:
-    """Return the mean square (vectors,) of the change of temperature from the middle of the
-    transfer matrix' measurement to products at some time, K².
+    """Return the mean square change of temperature (vectors,) since the transfer measurement, K².
 
-    The thermometer was read when either began, when they ended, and at other moments (moments, 2)
-    during the products. In between the temperature is taken to go straight, and to have wandered
-    about that as fast as it was seen to, a random walk between two known ends.
+    It counts from the middle of that measurement to the time of each product. The thermometer was
+    read when either began, when they ended, and at other moments (moments, 2) during the products.
+    In between, the temperature is taken as a straight line, plus a random walk between two known
+    ends that wanders as fast as was observed.
     """
     (began, _), (ended, _) = transfer.began, transfer.ended
     kelvin, bridged = _between(seconds, moments)
@@ -177,25 +178,29 @@ def _since_watched(
     since: Moment,
     warming: Warming,
 ) -> tuple[Floats, Floats]:
-    """Return the change of temperature as the thermometer says, (vectors,), and its mean square
-    since sentinels were read, or the transfer matrix where they never were; `since` is when either
-    was before the first of the moments.
+    """Return the change of temperature since the gain was measured, and its mean square.
+
+    Both are (vectors,), in kelvin by the thermometer and in K². The gain was measured by sentinels,
+    or with the transfer matrix where none were read; `since` is when either was before the first of
+    the moments.
     """
     times = np.array(moments)
-    found = np.array(watched(moments, since))
+    read_at = np.array(watched(moments, since))
     which = np.searchsorted(times[:, 0], seconds, side="right") - 1
     kelvin, bridged = _between(seconds, times)
-    change = kelvin - found[which, 1]
+    change = kelvin - read_at[which, 1]
     since_sentinels = change**2 + CHANGE_KELVIN**2 + warming.wander * bridged
-    never = found[which, 0] == transfer.middle[0]
+    never = read_at[which, 0] == transfer.middle[0]
     return change, np.where(
         never, _square_kelvin(transfer, seconds, times, warming), since_sentinels
     )
 
 
 def _between(seconds: Floats, moments: Floats) -> tuple[Floats, Floats]:
-    """Return the temperature at times (vectors,) between moments (moments, 2) at which it was read,
-    kelvin, and s(L − s)/L of each: how long an interval of length L leaves it alone at s.
+    """Interpolate temperatures at times (vectors,) between moments (moments, 2), in kelvin.
+
+    Returns also s(L − s)/L of each, in seconds, for a time s into an interval of length L: the
+    variance of a random walk between two known ends, over its variance per second.
     """
     after = np.clip(np.searchsorted(moments[:, 0], seconds), 1, len(moments) - 1)
     since, until = seconds - moments[after - 1, 0], moments[after, 0] - seconds
@@ -203,8 +208,9 @@ def _between(seconds: Floats, moments: Floats) -> tuple[Floats, Floats]:
 
 
 def _tied_square_kelvin(tied: ProductRange, warming: Warming) -> float:
-    """Return the mean square of the change of temperature between the two measurements that a range
-    was tied by, K²; each took as long as they are apart.
+    """Return the mean square change of temperature between the measurements that tied a range.
+
+    In K². Each took as long as they are apart.
     """
     if not tied.apart_seconds:
         return 0.0

@@ -1,4 +1,11 @@
-"""Steps 5 and 6: targets, the model of the board, the loop that programs it, sentinels."""
+"""Steps 5 and 6: from a weight matrix to a programmed board, and its watch while it is in use.
+
+Read `targets` first (weights become conductance differences), then `refinement`, the loop, from top
+to bottom: it selects pairs (`pairs`, `pattern_search`, `moves`), measures (`rounds`), learns
+(`board_model`), chooses the scale (`scale`), and leaves the record `programmed`. After that
+`sentinels`, which watch the drift of a programmed board; `tiles`, which cut a large matrix;
+`precision_by_branches`, which predicts what fewer branches would reach.
+"""
 
 from calibration.programming.moves import make_moves
 from calibration.programming.pairs import differences

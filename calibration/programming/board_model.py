@@ -1,16 +1,16 @@
-"""What a board is believed to be, and what every measured transfer matrix adds to that belief.
+"""The model of a board, and its update by every measured transfer matrix.
 
-A crosspoint has 1 + B unknowns θ: what it conducts with every switch open, and what closing each
-adds. Under a pattern x it conducts
+A crosspoint has 1 + B unknowns θ: its conductance with every switch open, and what closing each
+switch adds. Under a pattern x it conducts
 
     G = wᵀθ,   w = (1, x),
 
 and the covariance Σ of θ that characterization leaves gives the variance wᵀΣw of any sum. A
 transfer matrix measured later is one more linear observation of each crosspoint, T = r c γ ·
-T_network(G), and recursive least squares takes it in (R. E. Kalman, J. Basic Eng. 82, 1960).
+T_network(G), which recursive least squares absorbs (R. E. Kalman, J. Basic Eng. 82, 1960).
 
 The gains are those of row drivers and columns since characterization (r, c: another range, drift)
-and one of the whole board (γ: its temperature), which the scale of a product carries.
+and that of the whole board (γ: its temperature), which the scale of a product carries.
 """
 
 from __future__ import annotations
@@ -34,54 +34,55 @@ from calibration.transfer import (
 from kirchhoff import Wire, transfer_matrix
 
 IN_NEW_RANGE = GainSpread(rows=1e-4, columns=2e-3)
-"""Amplifiers have feedback resistors of 0.1 %, one for each range; rows were characterized at some
-other temperature each.
+"""Spread of gains in a range that is new. Amplifiers have feedback resistors of 0.1 %, one for each
+range; rows were characterized at different temperatures.
 """
 IN_SAME_RANGE = GainSpread(rows=3e-6, columns=3e-6)
-"""Drift between two measurements: a minute, some tenths of a kelvin, 10 ppm/K."""
+"""Spread of gains by drift between two measurements: a minute, some tenths of a kelvin, 10 ppm/K.
+"""
 UNKNOWN_SIEMENS = 1.0
 """Standard deviation of a crosspoint of which nothing could be read."""
 TINY = 1e-300
-SLOPE_FLOOR = 0.05
-"""Share of a usual crosspoint below which T/G says little of dT/dG: what sneaks through all others
-is then a part of T.
+MIN_SLOPE_SHARE = 0.05
+"""Share of a usual crosspoint below which T/G is no measure of dT/dG: currents that sneak through
+all others are then a part of T.
 """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoardEstimate(Record):
-    """A board as all its measurements together tell it."""
+    """The model of a board after all measurements so far."""
 
     branches: BranchCalibration
-    """Free of the wires' drop, and with the standard uncertainties that are left by now."""
+    """Without the wires' drop, and with the standard uncertainties after all measurements."""
     wire: Wire
     row_gain: Floats
     """(rows,)"""
     column_gain: Floats
-    """(columns,): use against characterization, in the range below."""
+    """(columns,): gain in use over that of characterization, in the range below."""
     range_amperes: float
     covariance: Floats
-    """(rows, columns, 1 + branches, 1 + branches): of (open, branches) by now, siemens²."""
+    """(rows, columns, 1 + branches, 1 + branches): of (open, branches), siemens²."""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The transfer matrix that an estimate predicts for a pattern; arrays (rows, columns)."""
+    """The transfer matrix that a model predicts for a pattern; arrays (rows, columns)."""
 
     siemens: Floats
     slope: Floats
-    """dT/dG of each crosspoint for itself."""
+    """dT/dG of each crosspoint with respect to itself."""
     variance: Floats
-    """Of `siemens`, from the branches' uncertainties."""
+    """Of `siemens`, from the branches' uncertainties, siemens²."""
 
 
 def first_estimate(calibration: BranchCalibration, wire: Wire) -> BoardEstimate:
-    """Return what characterization alone tells, once the wires are known."""
+    """Return the model that characterization alone gives, with the wires identified."""
     rows, columns, _ = calibration.status.shape
     known = np.concatenate([np.ones((rows, columns, 1), bool), calibration.usable], axis=2)
     covariance = calibration.covariance(*np.ogrid[:rows, :columns])
     covariance = covariance * (known[..., :, None] & known[..., None, :])
-    # Of which nothing could be read.
+    # Crosspoints of which nothing could be read.
     unread = ~calibration.usable.any(axis=2) & (calibration.open_siemens == 0)
     covariance[unread, 0, 0] = UNKNOWN_SIEMENS**2
     return BoardEstimate(
@@ -95,7 +96,7 @@ def first_estimate(calibration: BranchCalibration, wire: Wire) -> BoardEstimate:
 
 
 def predict(estimate: BoardEstimate, pattern: Bools) -> Prediction:
-    """Return the transfer matrix that a pattern (rows, columns, branches) should show."""
+    """Predict the transfer matrix of a pattern (rows, columns, branches)."""
     crosspoints = _crosspoints(estimate.branches, pattern)
     network = transfer_matrix(crosspoints, estimate.wire)
     gains = estimate.row_gain[:, None] * estimate.column_gain
@@ -116,16 +117,16 @@ def sum_variance(weights: Floats, covariance: Floats) -> Floats:
 
 
 def observe(covariance: Floats, h: Floats, y: Floats, noise: Floats) -> tuple[Floats, Floats]:
-    """Return what unknowns (…, 1 + branches) move by, and their covariance afterwards, when sums
-    of them with weights h (…, 1 + branches) are observed y (…) beyond expectation.
+    """Update unknowns by observed sums: return their step, and their covariance afterwards.
 
-    With P the `covariance` (…, 1 + branches, 1 + branches) and `noise` (…) the observations'
-    variance, infinite where nothing was observed,
+    The unknowns are (…, 1 + branches); sums with weights h (…, 1 + branches) are observed y (…)
+    beyond expectation. With P the `covariance` (…, 1 + branches, 1 + branches) and `noise` (…) the
+    variance of the observations, infinite where nothing was observed,
 
         S = hᵀPh + noise,   K = Ph/S,   step = Ky,   P ← (1 − Khᵀ) P (1 − Khᵀ)ᵀ + K·noise·Kᵀ,
 
     the form of Joseph (Bucy & Joseph 1968), which keeps P positive where a crosspoint of which
-    nothing was known is seen for the first time.
+    nothing was known is observed for the first time.
     """
     correlated = _times(covariance, h)
     spread = np.maximum((correlated * h).sum(axis=-1), 0.0) + noise
@@ -148,26 +149,27 @@ def absorb(
     measured: TransferMeasurement,
     range_amperes: float,
 ) -> BoardEstimate:
-    """Return the better estimate after a transfer matrix was measured for a pattern (rows,
-    columns, branches). Columns that overloaded (NaN) tell nothing.
+    """Return the model improved by a transfer matrix measured for a pattern.
 
-    Where elements are off by more than the branches' and the measurement's variances allow, the
-    branches are less certain than they said (their ADC's curve, their own temperature
-    coefficients): each gets a variance in proportion to its conductance squared, as much as the
-    median asks for. A crosspoint that stands out by more than SURPRISE is not what it was; one of
-    its branches is suspected.
+    `pattern` is (rows, columns, branches). Columns that overloaded (NaN) add nothing.
+
+    Where elements deviate by more than the variances of branches and measurement allow, the
+    branches are less certain than stated (their ADC's curve, their own temperature coefficients):
+    each gets an additional variance in proportion to its conductance squared, of the size that the
+    median deviation asks for. A crosspoint that stands out by more than SURPRISE standard
+    deviations has changed; one of its branches is suspected.
     """
     shape = estimate.branches.status.shape[:2]
     siemens = np.full(shape, np.nan)
     siemens[: len(measured.siemens)] = measured.siemens
-    seen = np.isfinite(siemens)
+    measurable = np.isfinite(siemens)
     estimate = _with_first_guess(estimate, siemens)
     crosspoints = _crosspoints(estimate.branches, pattern)
     network = transfer_matrix(crosspoints, estimate.wire)
     slope = _slopes(crosspoints, network)
     h = slope[:, :, None] * sum_weights(pattern)
 
-    noise = np.where(seen, np.nan_to_num(measured.uncertainty_siemens) ** 2, np.inf)
+    noise = np.where(measurable, np.nan_to_num(measured.uncertainty_siemens) ** 2, np.inf)
 
     same_range = range_amperes == estimate.range_amperes
     column_gain = estimate.column_gain if same_range else np.ones(shape[1])
@@ -176,14 +178,14 @@ def absorb(
     fitted = _gains_since(siemens, network * gains, spread, same_range)
     gains = gains * fitted.of_elements
 
-    y = np.where(seen, siemens / gains - network, 0.0)
+    y = np.where(measurable, siemens / gains - network, 0.0)
     drawn = slope**2 * (pattern * estimate.branches.branch_siemens**2).sum(axis=2)
-    told = seen & (drawn > 0)
-    doubt = _doubt(y[told], spread[told], drawn[told])
+    loaded = measurable & (drawn > 0)
+    doubt = _doubt(y[loaded], spread[loaded], drawn[loaded])
     covariance = estimate.covariance.copy()
     variance = np.einsum("ijkk->ijk", covariance)  # a view of its diagonal
     variance[:, :, 1:] += doubt * estimate.branches.branch_siemens**2
-    at = np.nonzero(seen & (y**2 > SURPRISE**2 * (spread + doubt * drawn)))
+    at = np.nonzero(measurable & (y**2 > SURPRISE**2 * (spread + doubt * drawn)))
     excess = y[at] / slope[at]
     suspect = _suspect(pattern[at], estimate.branches.branch_siemens[at], excess)
     variance[(*at, suspect)] += excess**2
@@ -200,8 +202,9 @@ def absorb(
 
 
 def _with_first_guess(estimate: BoardEstimate, siemens: Floats) -> BoardEstimate:
-    """Return the estimate with crosspoints of which nothing is known at what they show now: they
-    may conduct so much that their whole row feels it, which is beyond linear.
+    """Return the model with unknown crosspoints set to their measured values (rows, columns).
+
+    Such a crosspoint may conduct so much that it loads its whole row, beyond the linear update.
     """
     blind = (estimate.covariance[:, :, 0, 0] == UNKNOWN_SIEMENS**2) & np.isfinite(siemens)
     if not blind.any():
@@ -216,61 +219,65 @@ def _crosspoints(branches: BranchCalibration, pattern: Bools) -> Floats:
 
 
 def _slopes(crosspoints: Floats, network: Floats) -> Floats:
-    """Return dT/dG of each crosspoint for itself: T/G, which differs from it by what the crosspoint
-    drops in its own wires, and near zero by the mean over its row and column.
+    """Return dT/dG (rows, columns) of each crosspoint with respect to itself.
+
+    It is T/G, `network` over `crosspoints`, both (rows, columns) in siemens. That differs from
+    dT/dG by the drop of the crosspoint in its own wires; near zero, the mean over the crosspoint's
+    row and column is taken.
     """
     if not crosspoints.any():
         return np.ones_like(crosspoints)
-    floor = SLOPE_FLOOR * float(np.median(crosspoints[crosspoints > 0]))
+    floor = MIN_SLOPE_SHARE * float(np.median(crosspoints[crosspoints > 0]))
     rows, columns = ((network.sum(k) + floor) / (crosspoints.sum(k) + floor) for k in (1, 0))
     usual = np.outer(rows, columns) / (network.sum() / crosspoints.sum())
     return np.asarray((network + floor * usual) / (crosspoints + floor))
 
 
 def _gains_since(measured: Floats, predicted: Floats, variance: Floats, same_range: bool) -> Gains:
-    """Return the gains (rows, columns) by which what is measured differs from what is predicted.
+    """Return the gains (rows, columns) of a measured transfer matrix over the predicted one.
 
-    In a range that is new, what all have in common cannot be told from the columns' own gains.
+    In a new range, a common gain cannot be distinguished from the columns' own gains.
     """
-    tells = np.isfinite(measured) & (predicted > 0)
-    whole = np.where(tells, predicted, 1.0)
+    informative = np.isfinite(measured) & (predicted > 0)
+    whole = np.where(informative, predicted, 1.0)
     return fit_gains(
-        np.where(tells, measured / whole - 1, 0.0),
-        np.where(tells, whole**2 / np.maximum(variance, TINY), 0.0),
+        np.where(informative, measured / whole - 1, 0.0),
+        np.where(informative, whole**2 / np.maximum(variance, TINY), 0.0),
         IN_SAME_RANGE if same_range else IN_NEW_RANGE,
         common=same_range,
     )
 
 
 def _doubt(y: Floats, spread: Floats, drawn: Floats) -> float:
-    """Return the relative variance of a branch that the scatter of y asks for beyond `spread`.
+    """Return the relative variance of a branch that the scatter of y requires beyond `spread`.
 
-    The variance that the median of n squares tells has a standard deviation of 2.33/√n of itself;
-    what lies within three times that asks for nothing.
+    The variance that the median of n squares gives has a standard deviation of 2.33/√n of itself;
+    an excess within three times that requires nothing.
     """
     if not len(y):
         return 0.0
-    said = float(np.median(spread))
-    beyond = float(np.median(y**2)) / MEDIAN_OF_CHI_SQUARED - said
-    if beyond <= 3 * 2.33 / np.sqrt(len(y)) * said:
+    stated = float(np.median(spread))
+    beyond = float(np.median(y**2)) / MEDIAN_OF_CHI_SQUARED - stated
+    if beyond <= 3 * 2.33 / np.sqrt(len(y)) * stated:
         return 0.0
     return beyond / float(np.median(drawn))
 
 
 def _suspect(pattern: Bools, siemens: Floats, excess: Floats) -> NDArray[np.int_]:
-    """Return which reading of each crosspoint (crosspoints,) is to blame for what it conducts too
-    much (`excess`, negative where it is too little): the closed branch whose failing explains it
-    best; 0, the open crosspoint, where none is closed.
+    """Return the reading (crosspoints,) that best explains a crosspoint's excess conductance.
 
-    `pattern` and `siemens` are (crosspoints, branches).
+    `excess` is (crosspoints,), in siemens, negative where it conducts too little; `pattern` and
+    `siemens` are (crosspoints, branches). The result is 1 + the closed branch whose failure
+    explains the excess best, or 0, the open crosspoint, where no branch is closed.
     """
     left = np.where(pattern, np.abs(siemens + excess[:, None]), np.inf)
     return np.where(pattern.any(axis=1), 1 + left.argmin(axis=1), 0)
 
 
 def _moved(branches: BranchCalibration, step: Floats, covariance: Floats) -> BranchCalibration:
-    """Return branches after their unknowns (open, branches) moved by `step` (rows, columns, 1 +
-    branches), with what is left of their uncertainty.
+    """Return branches after their unknowns moved, with their remaining uncertainty.
+
+    `step` (rows, columns, 1 + branches) is the change of (open, branches), in siemens.
     """
     left = np.sqrt(np.maximum(np.einsum("ijkk->ijk", covariance)[:, :, 1:], 0.0))
     siemens = branches.branch_siemens + step[:, :, 1:]

@@ -1,4 +1,4 @@
-"""Moves of pairs, weighed one after another against what they do to their row and column."""
+"""Moves of pairs, each weighed in turn against its effect on its row and column."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,12 @@ def make_moves(
     total_siemens: Floats,
     variance: Floats,
 ) -> Bools:
-    """Make, in place, those of some moves that lessen the sum of squared errors; says which.
+    """Make, in place, those of some moves that reduce the sum of squared errors; return which.
 
-    `error`, `done` (1 where an error counts, 0 where its pair has yet to move, or is off by more
-    than `stray_siemens` after its turn) and `wanted` are (rows, outputs); a move at (row, output)
-    changes the pair's difference by `step_siemens`, its total by `total_siemens`, its variance by
-    `variance`. See `calibration.programming.pattern_search` for the rest.
+    `error`, `done` and `wanted` are (rows, outputs). `done` is 1 where an error counts, 0 where its
+    pair has yet to move or is off by more than `stray_siemens` after its move. A move at (row,
+    output) changes the pair's difference by `step_siemens`, its total by `total_siemens` and its
+    variance by `variance`. `calibration.programming.pattern_search` describes the couplings.
     """
     rows, outputs = error.shape
     made = np.zeros(len(step_siemens), np.bool_)

@@ -1,8 +1,7 @@
 """Differential pairs: columns 2p and 2p + 1 of a row as one bank of signed branches.
 
-A pair of B + B branches is one subset-sum problem of 2B: plus side counted positive, minus side
-negative. Selecting both sides jointly is worth twice the bits of selecting them one after the
-other.
+A pair of B + B branches is one subset-sum problem of 2B branches: plus side counted positive, minus
+side negative. Selecting both sides jointly is worth twice the bits of selecting them in turn.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class PairBanks:
     usable: Bools
     """(cells, 2·branches)"""
     open_difference_siemens: Floats
-    """(cells,): what the pair shows with every switch open."""
+    """(cells,): difference of the pair with every switch open."""
 
 
 def pair_banks(calibration: BranchCalibration, rows: int, outputs: int) -> PairBanks:
@@ -44,20 +43,21 @@ def pair_banks(calibration: BranchCalibration, rows: int, outputs: int) -> PairB
 
 
 def left_to_reach(bank: PairBanks, wanted_siemens: Floats) -> Floats:
-    """Return how far wanted differences (cells,) lie inside of what all good branches of either
-    side reach, siemens; negative outside.
+    """Return the distance (cells,) of wanted differences from the edge of what a pair reaches.
+
+    It is positive inside the span of all usable branches of both sides, negative outside, in
+    siemens.
     """
     signed = np.where(bank.usable, bank.signed_siemens, 0.0)
     asked = wanted_siemens - bank.open_difference_siemens
-    most, least = np.maximum(signed, 0.0).sum(axis=1), np.minimum(signed, 0.0).sum(axis=1)
-    return np.asarray(np.minimum(most - asked, asked - least))
+    highest, lowest = np.maximum(signed, 0.0).sum(axis=1), np.minimum(signed, 0.0).sum(axis=1)
+    return np.asarray(np.minimum(highest - asked, asked - lowest))
 
 
 def board_pattern(chosen: Bools, used: tuple[int, int], board_shape: tuple[int, ...]) -> Bools:
-    """Lay patterns of cells (cells, 2·branches) out on a board (rows, columns, branches); the rest
-    stays open.
+    """Lay out patterns of cells (cells, 2·branches) on a board (rows, columns, branches).
 
-    `used` is (rows, outputs) of the cells.
+    `used` is (rows, outputs) of the cells. All other switches stay open.
     """
     rows, outputs = used
     pattern = np.zeros(board_shape, dtype=bool)
@@ -68,15 +68,17 @@ def board_pattern(chosen: Bools, used: tuple[int, int], board_shape: tuple[int, 
 
 
 def cells_of(pattern: Bools, used: tuple[int, int]) -> Bools:
-    """Return the patterns of cells (cells, 2·branches) that are laid out on a board (rows, columns,
-    branches): the way back of `board_pattern`.
+    """Return the patterns of cells (cells, 2·branches) on a board: the inverse of `board_pattern`.
+
+    `pattern` is (rows, columns, branches), `used` (rows, outputs) of the cells.
     """
     rows, outputs = used
     return pattern[:rows, : 2 * outputs].reshape(rows * outputs, -1)
 
 
 def differences(column_values: Floats, outputs: int) -> Floats:
-    """Return plus column minus minus column of the first `outputs` pairs: (…, columns) to (…,
-    outputs).
+    """Return plus column minus minus column of the first `outputs` pairs.
+
+    (…, columns) to (…, outputs), in the unit of `column_values`.
     """
     return column_values[..., 0 : 2 * outputs : 2] - column_values[..., 1 : 2 * outputs : 2]

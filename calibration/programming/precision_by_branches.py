@@ -1,4 +1,4 @@
-"""How much each further branch brings: precision of selection against branches used."""
+"""Precision of selection against the number of branches used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calibration.statistics import as_finite_bits
 
 @dataclass(frozen=True)
 class PrecisionByBranches:
-    """Precision of selection alone, wires and noise apart; arrays (counts,)."""
+    """Precision of selection alone, without wires and noise; arrays (counts,)."""
 
     branches_per_weight: NDArray[np.int_]
     median_bits: Floats
@@ -30,11 +30,11 @@ class PrecisionByBranches:
 def bits_against_branches(
     tiles: Sequence[Floats], calibration: BranchCalibration
 ) -> PrecisionByBranches:
-    """Select matrices (rows, outputs) of one board, or tiles of one, again and again from the
-    measured branches, with fewer of them allowed. All their weights together are looked at.
+    """Select matrices from the measured branches with fewer and fewer of them allowed.
 
-    Branches are left out evenly over their nominal values and alike on both sides of a pair, so
-    that k of B per crosspoint stand for a board built with k.
+    `tiles` are matrices (rows, outputs) of one board, or tiles of one matrix; bits are those of all
+    their weights together. Branches are left out evenly over their nominal values and alike on both
+    sides of a pair, so that k of B per crosspoint stand for a board built with k.
     """
     branches = calibration.branch_siemens.shape[2]
     counts = np.arange(1, branches + 1)
@@ -53,9 +53,7 @@ def bits_against_branches(
 
 
 def _relative_error(weights: Floats, calibration: BranchCalibration) -> Floats:
-    """Return by how much selection misses each weight of (rows, outputs), (weights,), relative to
-    the largest.
-    """
+    """Return the |error| (weights,) of selection, over the largest of (rows, outputs)."""
     targets = choose_targets(weights, calibration)
     bank = pair_banks(calibration, *weights.shape)
     residual = select(

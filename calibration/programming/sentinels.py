@@ -1,11 +1,11 @@
-"""Sentinels: a few vectors by which a programmed board is watched while it is in use.
+"""Sentinels: a few vectors that watch a programmed board while it is in use.
 
-They are vectors of the transfer measurement itself and their negatives, driven and read again: a
-reading of a column carries every branch that is closed on it, so eight readings see the whole
-board, and what they should be is known since it was programmed. What all columns have in common by
-now is a gain (the resistors' mean temperature coefficient, above all), which products are freed
-from. What pairs have moved by apart from it (their own coefficients, their age) no gain follows; it
-says when to program anew.
+They are vectors of the transfer measurement itself and their negatives, driven and read again. A
+reading of a column carries every branch that is closed on it, so eight readings observe the whole
+board, and their expected values are known since it was programmed. A change that all columns share
+is a gain (above all the resistors' mean temperature coefficient), which products are corrected for.
+A change of pairs apart from it (their own coefficients, their age) is no gain; it shows when to
+program anew.
 """
 
 from __future__ import annotations
@@ -24,45 +24,46 @@ from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
 from calibration.transfer import weighing_signs
 
 VECTORS = 4
-"""And as many negatives."""
-MOST_APART = 1e-4
-"""What gains of columns drift apart by in hours: 10 ppm/K of amplifiers, the age of branches."""
-MOST_GAIN = 1.25
-"""A gain beyond this or its inverse is no drift: 100 ppm/K would take 2500 K."""
+"""Vectors that are read; their negatives are read as well."""
+MAX_COLUMN_DRIFT = 1e-4
+"""Relative drift between columns' gains in hours: amplifiers of 10 ppm/K, ageing branches."""
+MAX_GAIN = 1.25
+"""A gain beyond this or its inverse is no drift: at 100 ppm/K it would take 2500 K."""
 WATCH_SECONDS = 60.0
-"""How old a gain may become while products go on: a board moves by 10 ppm in a minute."""
+"""Age at which a gain is measured again during products: a board moves by 10 ppm in a minute."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What sentinels tell of a programmed board, against when its transfer matrix was measured."""
+    """Reading of the sentinels, relative to the measurement of the transfer matrix."""
 
     gain: float
-    """What all columns read now, over what they read then."""
+    """Reading of all columns over their reading when the transfer matrix was measured."""
     gain_uncertainty: float
     """Standard uncertainty (type A)."""
     relative_drift: float
-    """Root mean square of what the pairs' products have moved by beside the gain, over that of the
-    products; what noise explains is taken off, down to 0.
+    """Root mean square change of the pairs' products apart from the gain, over the root mean square
+    of the products. The part that noise explains is subtracted, down to 0.
     """
     strayed: tuple[int, ...]
-    """Columns in use that have moved so much more than the others that the gain is not theirs."""
+    """Columns in use that have moved so much more than the others that the gain does not apply."""
     moment: Moment
     """When the sentinels were read."""
 
 
 def watch(board: Crossbar, programmed: Programmed) -> Watch:
-    """Read the sentinels of the pattern that is applied, in the range of use.
+    """Read the sentinels of the applied pattern, in the range of use.
 
-    With d = (I₊ − I₋)/2 what a column reads and p = V·s T what it did (s the signs of the rows),
-    the gain is Σdp/Σp² over vectors and columns, by least squares, without the columns that are
-    beyond SURPRISE of what is usual. Raises OverloadError where no column is left, GainError where
-    the gain is beyond MOST_GAIN.
+    With d = (I₊ − I₋)/2 a column's reading and p = V·s T its value when the matrix was programmed
+    (s the signs of the rows), the gain is Σdp/Σp² over vectors and columns, by least squares,
+    without the columns that are beyond SURPRISE times the usual deviation.
+
+    Raises OverloadError where no column is left, GainError where the gain is beyond MAX_GAIN.
     """
     rows, outputs = programmed.targets.difference_siemens.shape
     transfer, columns = programmed.transfer, 2 * outputs
-    every = weighing_signs(rows)
-    signs = every[:VECTORS]
+    all_signs = weighing_signs(rows)
+    signs = all_signs[:VECTORS]
     volts = transfer.volts
     vectors = np.zeros((len(signs), board.rows))
     vectors[:, :rows] = volts * signs
@@ -70,16 +71,16 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
     moment = Moment(*board.moment())
     now = (amperes[: len(signs)] - amperes[len(signs) :]) / 2
     then = volts * signs @ transfer.siemens[:, :columns]
-    # Of one reading s = uV√(2m), m the vectors of the transfer measurement and u its uncertainty:
-    # half the difference of two readings has s/√2, `then` u V √rows.
-    scatter = transfer.uncertainty_siemens[:columns] * volts * np.sqrt(len(every) + rows)
+    # One reading scatters by s = uV√(2m), with m the vectors of the transfer measurement and u its
+    # uncertainty: half the difference of two readings by s/√2, `then` by u V √rows.
+    scatter = transfer.uncertainty_siemens[:columns] * volts * np.sqrt(len(all_signs) + rows)
 
     steady = _steady(now, then, scatter)
     if not steady.any():
         raise OverloadError("no column in use reads what it did when it was programmed")
     power = float((then[:, steady] ** 2).sum())
     gain = float((now * then)[:, steady].sum()) / power
-    if not 1 / MOST_GAIN <= gain <= MOST_GAIN:
+    if not 1 / MAX_GAIN <= gain <= MAX_GAIN:
         raise GainError(
             f"the board reads {gain:.3g} times what it did when the matrix was programmed: no "
             "drift goes so far; check that rows are driven (supply, interlock, cables) and that "
@@ -100,29 +101,32 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
 
 
 def _steady(now: Floats, then: Floats, scatter: Floats) -> Bools:
-    """Say which columns (columns,) have moved from `then` to `now` (vectors, columns) as most have.
+    """Return which columns (columns,) have moved as most columns have.
 
-    A column's own gain against the median of all: within MOST_APART, or what `scatter` (columns,)
-    foresees, or SURPRISE standard deviations as the median shows them.
+    They moved from `then` to `now` (vectors, columns), in amperes. The gain of such a column
+    differs from the median of all by at most MAX_COLUMN_DRIFT, or by at most SURPRISE standard
+    deviations: those of `scatter` (columns,), in amperes, or those that the median shows.
     """
     power = (then**2).sum(axis=0)
-    tells = np.isfinite(now).all(axis=0) & (power > 0)
-    own = (now * then).sum(axis=0)[tells] / power[tells]
+    informative = np.isfinite(now).all(axis=0) & (power > 0)
+    own = (now * then).sum(axis=0)[informative] / power[informative]
     off = (own - np.median(own)) ** 2 if len(own) else own
-    variance = scatter[tells] ** 2 / power[tells]
+    variance = scatter[informative] ** 2 / power[informative]
     usual = max(1.0, float(np.median(off / variance)) / MEDIAN_OF_CHI_SQUARED) if len(own) else 1.0
-    steady = np.zeros(len(tells), dtype=bool)
-    steady[tells] = off <= np.maximum(SURPRISE**2 * usual * variance, MOST_APART**2)
+    steady = np.zeros(len(informative), dtype=bool)
+    steady[informative] = off <= np.maximum(SURPRISE**2 * usual * variance, MAX_COLUMN_DRIFT**2)
     return steady
 
 
 def watched(moments: Iterable[Moment], since: Moment) -> list[Moment]:
-    """Return when the gain that holds at each of ascending moments was found, if it was first found
-    at `since`, and again at each moment at which it was older than WATCH_SECONDS.
+    """Return when the gain that holds at each of ascending moments was measured.
+
+    It was first measured at `since`, and again at each moment at which it was older than
+    WATCH_SECONDS.
     """
-    found = []
+    when_read = []
     for moment in moments:
         if moment.seconds - since.seconds > WATCH_SECONDS:
             since = moment
-        found.append(since)
-    return found
+        when_read.append(since)
+    return when_read

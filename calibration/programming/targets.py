@@ -13,29 +13,32 @@ from calibration.errors import MatrixError
 from calibration.records import Record
 
 REACH_FRACTION = 0.5
-"""Largest weight, as a fraction of what a pair can reach: subset sums are dense in the middle half
-of their range.
+"""Largest weight, as a fraction of the reach of a pair: subset sums are dense in the middle half of
+their range.
 """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Targets(Record):
-    """What the pairs of a board shall conduct."""
+    """Wanted conductances of the pairs of a board."""
 
     difference_siemens: Floats
     """(rows, outputs) of the matrix: wanted G₊ − G₋."""
     scale_siemens: Floats
-    """(outputs,): siemens for a weight of one. Each output is divided by its own, digitally, so
-    that one of small weights uses its conductances as fully as one of large weights.
+    """(outputs,): siemens for a weight of one. Each output is divided by its own scale, digitally,
+    so that an output of small weights uses its conductances as fully as one of large weights.
     """
     total_siemens: float
-    """The total G₊ + G₋ that every pair is held to: wire drop then hardly depends on the weights.
+    """The total G₊ + G₋ that every pair is held to, so that wire drop hardly depends on the
+    weights.
     """
 
 
 def check_matrix(weights: object) -> Floats:
-    """Return a weight matrix (rows, outputs) as float64, or raise MatrixError that says what is
-    wrong with it.
+    """Return a weight matrix (rows, outputs) as float64.
+
+    Raises MatrixError that names the fault: a wrong number of dimensions, an empty matrix, anything
+    but finite real numbers, all weights zero, or weights too far from 1 to be scaled.
     """
     matrix = real_array(weights, "a matrix")
     if matrix.ndim != 2:
@@ -69,16 +72,16 @@ def relative_rms(targets: Targets, error_siemens: Floats) -> float:
 
 
 def choose_targets(weights: Floats, calibration: BranchCalibration) -> Targets:
-    """Choose the scale of every output, and with it the conductance difference of every pair, for
-    weights (rows, outputs).
+    """Choose the scale of each output, and so the conductance difference of each pair.
 
-    The scale of an output is the largest that keeps each of its weights within half of what its own
-    pair reaches. Pairs that have lost half of the usual reach or more do not count as long as the
-    output has others, lest one bad crosspoint cost these their precision; they are programmed as
-    near as they come. An output that asks for nothing, or of which no pair reaches anything, takes
-    the median of the other outputs' scales.
+    `weights` are (rows, outputs). The scale of an output is the largest that keeps each of its
+    weights within REACH_FRACTION of the reach of its own pair. Pairs that have lost half of the
+    usual reach or more do not limit the scale as long as the output has others, lest one bad
+    crosspoint cost these their precision; they are programmed as near as they come. An output that
+    asks for nothing, or none of whose pairs reaches anything, takes the median of the other
+    outputs' scales.
 
-    Raises MatrixError where no pair that is needed can reach anything.
+    Raises MatrixError where no needed pair reaches anything.
     """
     rows, outputs = weights.shape
     usable = np.where(calibration.usable, calibration.branch_siemens, 0.0)[:rows, : 2 * outputs]

@@ -1,4 +1,9 @@
-"""The transfer matrix of a pattern: measured, and what it tells of wires and gains."""
+"""The transfer matrix of a pattern, and what it shows: wires, line gains, ranges of products.
+
+Read `measure` first: the weighing design that measures the matrix. Then `wires`, which identifies
+the wires' resistances from it and removes their drop from the branch values; `line_gains`, which
+fits the gains of rows and columns; `product_ranges`, which ties wider ranges to the range of use.
+"""
 
 from calibration.transfer.line_gains import Gains, GainSpread, fit_gains
 from calibration.transfer.measure import TransferMeasurement, measure_transfer, weighing_signs

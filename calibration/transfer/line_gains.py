@@ -1,4 +1,4 @@
-"""Gains of rows and columns, from what a transfer matrix shows against what was predicted."""
+"""Fit the gains of rows and columns to a transfer matrix, measured over predicted."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from calibration.arrays import Bools, Floats
 from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
 
 SWEEPS = 8
-MOST_GAIN = 0.02
-"""What no converter deviates by that works: a driver that died is no matter of gain."""
-LEAST_WEIGHT = 1e-3
-"""Over the largest weight."""
+MAX_DEVIATION = 0.02
+"""Largest relative gain deviation of a working converter: a dead driver is not a gain."""
+MIN_WEIGHT_SHARE = 1e-3
+"""Share of the largest weight below which an element is not informative."""
 
 
 @dataclass(frozen=True)
 class GainSpread:
-    """Standard deviations, relative, of gains before anything is measured."""
+    """Relative standard deviations of gains before any measurement: the prior."""
 
     rows: float
     columns: float
@@ -36,21 +36,21 @@ class Gains:
 
     @property
     def of_elements(self) -> Floats:
-        """(rows, columns): the gain of each element."""
+        """Gain of each element (rows, columns)."""
         return np.asarray((1 + self.rows)[:, None] * (1 + self.columns) * (1 + self.common))
 
 
 def fit_gains(deviation: Floats, weight: Floats, spread: GainSpread, *, common: bool) -> Gains:
-    """Fit relative deviations (rows, columns) by those of rows, columns, and of all in common.
+    """Fit relative deviations (rows, columns) by gains of rows, of columns, and of all in common.
 
     Least squares with weights 1/variance (rows, columns), 0 where nothing is known, and with a
-    prior of 0 ± `spread`; without `common`, nothing is. Elements are left out that are off the
-    medians of their row and column by more than SURPRISE standard deviations, the stated or the
-    usual, whichever is larger.
+    prior of 0 ± `spread`. Without `common`, the common gain is zero. Elements are left out that
+    deviate from the medians of their row and column by more than SURPRISE standard deviations,
+    stated or observed, whichever are larger.
     """
     weight = np.where(_stands_out(deviation, weight), 0.0, weight)
     rows, columns, shared = np.zeros(len(deviation)), np.zeros(deviation.shape[1]), 0.0
-    # One kind after another: few sweeps do, because nearly all elements are known.
+    # One kind at a time: few sweeps suffice, because nearly all elements have a weight.
     for _ in range(SWEEPS):
         if common and weight.any():
             left = deviation - rows[:, None] - columns
@@ -63,21 +63,21 @@ def fit_gains(deviation: Floats, weight: Floats, spread: GainSpread, *, common: 
 
 
 def _stands_out(deviation: Floats, weight: Floats) -> Bools:
-    """Say which elements (rows, columns) are no matter of gains.
+    """Return which elements (rows, columns) deviate by more than gains explain.
 
-    The medians are those of two sweeps of a median polish (Tukey 1977), over the rows and columns
-    of which something is known well; leakage alone tells nothing.
+    The medians are those of two sweeps of a median polish (Tukey 1977) over the rows and columns
+    with an informative element; leakage alone is not informative.
     """
-    tells = weight > LEAST_WEIGHT * weight.max(initial=0.0)
-    known = np.ix_(tells.any(axis=1), tells.any(axis=0))
-    left, trusted = deviation[known], weight[known]
+    informative = weight > MIN_WEIGHT_SHARE * weight.max(initial=0.0)
+    lines = np.ix_(informative.any(axis=1), informative.any(axis=0))
+    left, its_weight = deviation[lines], weight[lines]
     outside = np.zeros(deviation.shape, dtype=bool)
-    if trusted.size:
+    if its_weight.size:
         for _ in range(2):
             left = left - np.median(left, axis=0)
             left = left - np.median(left, axis=1, keepdims=True)
-        squares = left**2 * trusted
+        squares = left**2 * its_weight
         usual = max(1.0, float(np.median(squares)) / MEDIAN_OF_CHI_SQUARED)
-        no_gain = np.abs(deviation[known] - left - np.median(deviation[known])) > MOST_GAIN
-        outside[known] = no_gain | (squares > SURPRISE**2 * usual)
+        no_gain = np.abs(deviation[lines] - left - np.median(deviation[lines])) > MAX_DEVIATION
+        outside[lines] = no_gain | (squares > SURPRISE**2 * usual)
     return outside

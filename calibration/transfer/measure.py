@@ -1,14 +1,14 @@
-"""Measure what a programmed board really does: its transfer matrix and its zero, in the range of
-use.
+"""Measure the transfer matrix and the zero of a programmed board, in the range of use.
 
-All rows are driven at once with orthogonal ±V vectors (a Hadamard weighing design) and then with
-their negatives: every reading carries every row, so the noise falls with the square root of the
-number of vectors, and the amplifiers work in the range and near the currents of real products (the
-gains of two ranges differ by 10 bits).
+All rows are driven at once with orthogonal ±V vectors (a Hadamard weighing design), then with their
+negatives. Every reading carries every row, so the noise falls with the square root of the number of
+vectors, and the amplifiers work in the range and near the currents of real products (the gains of
+two ranges differ by 10 bits).
 
-Of Sylvester's matrix the first vector drives all rows alike: a current √m times that of any other,
-far out on the ADC's curve, whose error then is in every element of a column. Signs on the rows that
-are a bent function of the row's number make all vectors alike, and keep them orthogonal.
+The first vector of Sylvester's matrix drives all rows alike. Its current is √m times that of any
+other, far out on the ADC's curve, whose error would then be in every element of a column. Signs on
+the rows that are a bent function of the row's number make all vectors alike and keep them
+orthogonal.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from calibration.crossbar import Crossbar, Moment
 from calibration.errors import OverloadError
 from calibration.records import Record
 
-DRIFT = 1e-5
-"""Standard deviation of what the gain of a whole board moves by from a vector to its negative:
+GAIN_DRIFT_SIGMA = 1e-5
+"""Standard deviation of the relative change of a whole board's gain from a vector to its negative:
 100 ppm/K, 0.1 K.
 """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TransferMeasurement(Record):
-    """A measured transfer matrix, of the rows that are in use."""
+    """A measured transfer matrix of the rows in use."""
 
     siemens: Floats
     """(used rows, columns)"""
     zero_amperes: Floats
-    """(columns,): what a column reads with all rows set to 0 V."""
+    """(columns,): column readings with all rows set to 0 V."""
     uncertainty_siemens: Floats
     """(columns,): standard uncertainty of each element of a column (type A)."""
     volts: float
-    """Of the rows while it was measured, either sign."""
+    """Row voltage of the measurement, of either sign."""
     began: tuple[float, float] = (0.0, 0.0)
-    """The board's clock, seconds, and its temperature, kelvin, when the measurement began."""
+    """(seconds on the board's clock, board temperature in kelvin) at the start."""
     ended: tuple[float, float] = (0.0, 0.0)
-    """The same when it ended."""
+    """The same at the end."""
 
     @property
     def middle(self) -> Moment:
-        """The mean of both."""
+        """Mean of the moments of start and end."""
         (began, cold), (ended, warm) = self.began, self.ended
         return Moment((began + ended) / 2, (cold + warm) / 2)
 
@@ -56,19 +56,19 @@ class TransferMeasurement(Record):
 def measure_transfer(
     board: Crossbar, used_rows: int, used_columns: int, volts: float
 ) -> TransferMeasurement:
-    """Measure the transfer matrix of the pattern that is applied, for the first `used_rows` rows.
+    """Measure the transfer matrix of the applied pattern, for the first `used_rows` rows.
 
-    Columns from `used_columns` on are in the result as well, as NaN where they overload.
+    Columns from `used_columns` on are in the result as well; they are NaN where they overload.
 
-    The rows sit at two settings only, +V and −V, which are exact codes. The line through what a DAC
-    puts out at these two is the one that its curve is stated from (`calibration.converters`), so
-    they are the actual voltages in the scale of the products.
+    The rows sit at two settings only, +V and −V, which are exact codes. The line through a DAC's
+    output at these two is the reference of its curve (`calibration.converters`), so they are the
+    actual voltages in the scale of the products.
 
-    With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is
-    T = Hᵀ(I₊ − I₋) / (2mV), its uncertainty s / (V·√(2m)) with s the standard deviation of one
-    reading, found from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane
-    1979, weighing designs). Equal conductances draw no more than √m (√2m for odd powers of two)
-    times one row's current.
+    With H a Hadamard matrix of order m ≥ rows and I± the readings of ±V·H, the estimate is T =
+    Hᵀ(I₊ − I₋) / (2mV). Its uncertainty is s / (V·√(2m)), s the standard deviation of one reading,
+    from the scatter of I₊ + I₋, which holds nothing but the zero (Harwit & Sloane 1979, weighing
+    designs). Equal conductances draw at most √m times the current of one row (√2m for odd powers of
+    two).
 
     Raises OverloadError that names the first used column beyond its range.
     """
@@ -100,15 +100,17 @@ def measure_transfer(
 def _without_drift(
     amperes: Floats,
 ) -> tuple[Floats, Floats]:
-    """Return readings (2·vectors, columns) of vectors and then of their negatives, as they would
-    have been at mid time had the gain of the whole board not moved, and the share (columns,) of
-    their variance about the zero that fitting this has left.
+    """Correct readings for a gain of the whole board that drifts along a straight line in time.
 
-    A board that warms up by 0.1 K conducts 10 ppm less. With b the slope of (I₊ + I₋)/2 on
-    (I₊ − I₋)/2, each less its mean, over all vectors and columns, the gain falls by 2b from a
-    vector to its negative; it is taken as a straight line in time. A prior of 0 ± DRIFT keeps noise
-    from being taken for drift where there is little to tell them apart, and where that would take
-    half of the scatter or more, nothing is done.
+    `amperes` (2·vectors, columns) are the readings of vectors, then of their negatives. Returns
+    them as at mid time, and the share (columns,) of their variance about the zero that the fit has
+    left.
+
+    A board that warms up by 0.1 K conducts 10 ppm less. With b the slope of (I₊ + I₋)/2 on (I₊ −
+    I₋)/2, each less its mean, over all vectors and columns, the gain falls by 2b from a vector to
+    its negative. A prior of 0 ± GAIN_DRIFT_SIGMA keeps noise from being taken for drift where
+    little distinguishes them. Where the fit would remove half of the scatter or more, nothing is
+    corrected.
     """
     vectors = len(amperes) // 2
     half = (amperes[:vectors] - amperes[vectors:]) / 2
@@ -117,7 +119,7 @@ def _without_drift(
     power, together = np.nansum(half**2, axis=0), float(np.nansum(common * half))
     freedom = (vectors - 1) * np.count_nonzero(np.isfinite(common[0])) - 1
     scatter = float(np.nansum(common**2)) - together**2 / (power.sum() or 1.0)
-    weight = float(power.sum() + scatter / max(1.0, float(freedom)) / DRIFT**2) or 1.0
+    weight = float(power.sum() + scatter / max(1.0, float(freedom)) / GAIN_DRIFT_SIGMA**2) or 1.0
     left = 1 - power / weight / (vectors - 1)
     if left.min() < 0.5:
         return amperes, np.ones_like(left)
@@ -127,15 +129,16 @@ def _without_drift(
 
 
 def weighing_signs(used_rows: int) -> Floats:
-    """Return the signs (vectors, used rows) that `measure_transfer` drives the rows with."""
+    """Return the row signs (vectors, used rows) of `measure_transfer`."""
     order = 1 << max(1, (used_rows - 1).bit_length())
     return np.asarray(hadamard(order)[:, :used_rows] * _flat_signs(order)[:used_rows])
 
 
 def _flat_signs(order: int) -> Floats:
-    """Return signs (order,) whose Walsh-Hadamard transform is flat: (−1)^(x₀x₁ + x₂x₃ + …), x the
-    binary digits of the place (Rothaus 1976, "On bent functions"), flat to √2 where their number is
-    odd.
+    """Return signs (order,) whose Walsh-Hadamard transform is flat.
+
+    They are (−1)^(x₀x₁ + x₂x₃ + …), x the binary digits of the place (Rothaus 1976, "On bent
+    functions"); flat to √2 where the number of digits is odd.
     """
     digits = np.arange(order)[:, None] >> np.arange(order.bit_length() - 1) & 1
     even, odd = digits[:, 0::2], digits[:, 1::2]

@@ -1,9 +1,9 @@
-"""Ranges of use: products are read in the lowest one that holds their currents.
+"""Ranges of use: each product is read in the lowest range that holds its currents.
 
-Hardly any input draws what the worst one could. In the range that holds the vectors of a transfer
-measurement, and with them most inputs, the ADC's noise is a third or a tenth of that in the range
-which holds any input. Wider ranges are tied to that first one, because each has an offset and, for
-each column, a gain of its own.
+Hardly any input draws as much as the worst one. The range that holds the vectors of a transfer
+measurement also holds most inputs; there the ADC's noise is a third or a tenth of that in the range
+which holds any input. Wider ranges are tied to this range of use, because each has an offset and,
+for each column, a gain of its own.
 """
 
 from __future__ import annotations
@@ -20,37 +20,40 @@ from calibration.transfer.measure import TransferMeasurement
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProductRange(Record):
-    """A range that products are read in, and what its readings mean in the range of use."""
+    """A range of products, and how its readings convert to the range of use."""
 
     range_amperes: float
     gain: Floats
-    """(columns,): what a column reads here over what the same current reads in the range of use."""
+    """(columns,): reading in this range over the reading of the same current in the range of use.
+    """
     offset_amperes: Floats
-    """(columns,): what it reads here for a current that reads zero there."""
+    """(columns,): reading in this range of a current that reads zero in the range of use."""
     uncertainty_siemens: Floats
-    """(columns,): standard uncertainty of the elements of the two transfer matrices that were
-    compared, together.
+    """(columns,): combined standard uncertainty of the elements of the two transfer matrices that
+    were compared.
     """
     apart_seconds: float = 0.0
-    """From the middle of the other's measurement to the middle of this one's."""
+    """From the middle of the measurement in the range of use to the middle of this one."""
     warmer_kelvin: float = 0.0
-    """How much warmer the board was for this one: a gain that is taken for the range's."""
+    """Board temperature of this measurement less that of the other. Its effect is part of `gain`.
+    """
 
     def in_range_of_use(self, amperes: Floats) -> Floats:
-        """Return what the currents that read `amperes` (vectors, columns) here would read there."""
+        """Convert readings (vectors, columns) in this range to readings in the range of use."""
         return np.asarray((amperes - self.offset_amperes) / self.gain)
 
 
 def range_of_use(range_amperes: float, columns: int) -> ProductRange:
-    """Return the range that the others are tied to."""
+    """Return the range that the others are tied to: gain 1, offset 0."""
     return ProductRange(range_amperes, np.ones(columns), np.zeros(columns), np.zeros(columns))
 
 
 def tie(used: TransferMeasurement, wide: TransferMeasurement, range_amperes: float) -> ProductRange:
-    """Return a wider range, from transfer matrices of one pattern measured in both.
+    """Tie a wider range to the range of use, by transfer matrices of one pattern measured in both.
 
     gain = Σ_i T_wide T / Σ_i T², least squares over the rows; 1 for a column that conducts nothing
-    or overloads. The offset is what the zeros differ by then: all that flows at 0 V flows in both.
+    or overloads. The offset is the difference of the zeros at that gain: whatever flows at 0 V
+    flows in both.
     """
     power = (used.siemens**2).sum(axis=0)
     together = (wide.siemens * used.siemens).sum(axis=0)
@@ -75,10 +78,11 @@ def driven_lower(
     row_volts: Floats,
     columns: int,
 ) -> Floats:
-    """Return what the voltages of each vector (vectors, used rows) are divided by, a power of two,
-    so that the last of ascending ranges holds the currents foreseen in the first `columns`.
+    """Return the power of two (vectors,) by which the voltages of each vector are to be divided.
 
-    It is 1 for all, unless the board's widest range does not hold any input.
+    Divided so, the currents predicted in the first `columns` fit the last of ascending ranges.
+    `row_volts` is (vectors, used rows). The divisor is 1 for all, unless the board's widest range
+    does not hold every input.
     """
     largest = np.abs(row_volts @ transfer.siemens[:, :columns]).max(axis=1, initial=0.0)
     zero = float(np.abs(transfer.zero_amperes[:columns]).max(initial=0.0))
@@ -92,16 +96,19 @@ def ranges_of_products(
     row_volts: Floats,
     columns: int,
 ) -> NDArray[np.int_]:
-    """Return which of ascending ranges each vector (vectors, used rows) is to be read in, by the
-    currents that the measured transfer matrix foresees in the first `columns`.
+    """Return the index of the range in which each product (vectors,) is to be read.
+
+    `ranges` ascend. The currents in the first `columns` are predicted from the measured transfer
+    matrix for `row_volts` (vectors, used rows).
     """
-    foreseen = (row_volts @ transfer.siemens + transfer.zero_amperes)[:, :columns]
-    return lowest_that_holds(ranges, np.abs(foreseen).max(axis=1, initial=0.0))
+    predicted = (row_volts @ transfer.siemens + transfer.zero_amperes)[:, :columns]
+    return lowest_that_holds(ranges, np.abs(predicted).max(axis=1, initial=0.0))
 
 
 def lowest_that_holds(ranges: tuple[ProductRange, ...], amperes: Floats) -> NDArray[np.int_]:
-    """Return which of ascending ranges each current (vectors,) is to be read in: the last for those
-    that none holds.
+    """Return the index of the lowest of ascending ranges that holds each current (vectors,).
+
+    It is the last range for a current that none holds.
     """
-    limits = [one.range_amperes for one in ranges[:-1]]
+    limits = [wider.range_amperes for wider in ranges[:-1]]
     return np.searchsorted(np.asarray(limits), amperes)

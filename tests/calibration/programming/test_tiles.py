@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.errors import MatrixError
-from calibration.programming.tiles import MOST_TILES, NEGLIGIBLE, Tile, cut, tiles_to_program
+from calibration.programming.tiles import MAX_TILES, NEGLIGIBLE_SHARE, Tile, cut, tiles_to_program
 
 sides = st.integers(1, 40)
 
@@ -46,17 +46,17 @@ def test_a_matrix_that_fits_is_one_tile():
 def test_tiles_without_a_weight_that_counts_are_left_out():
     weights = np.zeros((16, 8))
     weights[3, 6] = -1.0
-    weights[9, 1] = 2 * NEGLIGIBLE
-    weights[12, 6] = NEGLIGIBLE / 2  # of the largest in its output
+    weights[9, 1] = 2 * NEGLIGIBLE_SHARE
+    weights[12, 6] = NEGLIGIBLE_SHARE / 2  # of the largest in its output
     assert tiles_to_program(weights, 8, 4) == (Tile(0, 8, 4, 4), Tile(8, 8, 0, 4))
 
 
 def test_more_tiles_than_a_board_is_worth_are_refused():
-    assert len(tiles_to_program(np.ones((8 * MOST_TILES, 4)), 8, 4)) == MOST_TILES
+    assert len(tiles_to_program(np.ones((8 * MAX_TILES, 4)), 8, 4)) == MAX_TILES
     with pytest.raises(MatrixError, match=r"513 rows × 4 outputs does not fit .* more than 64"):
-        tiles_to_program(np.ones((8 * MOST_TILES + 1, 4)), 8, 4)
-    sparse = np.eye(8 * MOST_TILES)
-    assert len(tiles_to_program(sparse, 8, 8)) == MOST_TILES  # of 4096 that there would be
+        tiles_to_program(np.ones((8 * MAX_TILES + 1, 4)), 8, 4)
+    sparse = np.eye(8 * MAX_TILES)
+    assert len(tiles_to_program(sparse, 8, 8)) == MAX_TILES  # of 4096 that there would be
 
 
 def test_a_tile_says_where_it_is():
