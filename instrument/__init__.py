@@ -1,10 +1,13 @@
-"""The controller: opens a bench, calibrates, programs, multiplies, proves the precision.
+"""Controller: opens a bench, calibrates, programs, multiplies and validates.
 
-from ohmsum import open_bench
+    from ohmsum import open_bench
 
-with open_bench("sim:64x16") as bench:
-    program = bench.program(weights)
-    y = x @ program
+    with open_bench("sim:64x16") as bench:
+        program = bench.program(weights)
+        y = x @ program
+
+It connects calibration, drivers and simulator, which do not know one another. `__all__` is the list
+of public names, which `ohmsum` hands on. Read first: bench.py, then pipeline.py.
 """
 
 from importlib import import_module
@@ -46,7 +49,7 @@ require_own_packages()
 
 
 def __getattr__(name: str) -> Any:
-    # Late, so that `ohmsum --help` does not wait for numerical libraries.
+    # Imported late, so that `ohmsum --help` does not wait for numerical libraries.
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

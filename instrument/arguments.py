@@ -1,4 +1,4 @@
-"""What a person's own program passes in: numbers, vectors, choices; checked first."""
+"""Checks of the arguments that a person's own program passes in: numbers, vectors, choices."""
 
 from __future__ import annotations
 
@@ -17,14 +17,20 @@ from instrument.errors import UsageError
 
 
 def whole_number(value: object, name: str, *, minimum: int) -> int:
-    """Return a whole number. Raises UsageError that begins with `name`."""
+    """Return a whole number of at least `minimum`.
+
+    Raises UsageError, which begins with `name`, for any other value.
+    """
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= minimum:
         return int(value)
     raise UsageError(f"{name} is a whole number from {minimum} on, not {_shown(value)}")
 
 
 def positive_number(value: object, name: str) -> float:
-    """Return a number that can be divided by. Raises UsageError that begins with `name`."""
+    """Return a positive number that is safe to divide by.
+
+    Raises UsageError, which begins with `name`, for any other value.
+    """
     number = math.nan
     if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
         with suppress(OverflowError):
@@ -38,23 +44,26 @@ def positive_number(value: object, name: str) -> float:
 
 
 def file_path(value: object) -> Path:
-    """Return the path of a file. Raises UsageError for what is none."""
+    """Return the path of a file.
+
+    Raises UsageError where the value is no path.
+    """
     if isinstance(value, str | os.PathLike) and str(value):
         return Path(value)
     raise UsageError(f"a file is told by its path, not by {_shown(value)}")
 
 
 def one_of(value: object, name: str, choices: Sequence[str]) -> None:
-    """Raise UsageError that begins with `name` unless this is one of the choices."""
+    """Raise UsageError, which begins with `name`, unless the value is one of the choices."""
     if value not in choices:
         raise UsageError(f"{name} is {' or '.join(map(repr, choices))}, not {_shown(value)}")
 
 
 def input_vectors(x: object, rows: int, input_full_scale: float) -> Floats:
-    """Return inputs (rows,) or (vectors, rows) of a product as float64.
+    """Return the inputs (rows,) or (vectors, rows) of a product as float64.
 
-    Raises ValueError for what are no such vectors: wrong shapes, what holds no real numbers,
-    non-finite inputs, inputs beyond the full scale.
+    Raises ValueError where the shape is wrong, where the array holds no real numbers, NaN or
+    infinities, and where an input exceeds the full scale.
     """
     try:
         inputs = real_array(x, "an input")
@@ -81,7 +90,7 @@ def input_vectors(x: object, rows: int, input_full_scale: float) -> Floats:
 
 
 def _in_words(shape: tuple[int, ...], rows: int) -> str:
-    """Return what an array of a shape is, taken for vectors, and the way out where one is plain."""
+    """Describe an array's shape as input vectors, with advice where it is plainly transposed."""
     if len(shape) == 0:
         return "a single number"
     if len(shape) == 1:
@@ -93,7 +102,7 @@ def _in_words(shape: tuple[int, ...], rows: int) -> str:
 
 
 def _shown(value: object) -> str:
-    """Return a value as it can stand in one line."""
+    """Return a value in a form that fits one line of a message."""
     if value is None or isinstance(value, str | int | float | complex | np.generic):
         return repr(value.item() if isinstance(value, np.generic) else value)[:80]
     return f"a {type(value).__name__}"

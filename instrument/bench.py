@@ -1,4 +1,7 @@
-"""An open bench: calibrates, programs, and is closed. `instrument.opening` opens it."""
+"""The open bench, which calibrates and programs its board.
+
+`instrument.opening` opens a bench and defines how it is closed.
+"""
 
 from __future__ import annotations
 
@@ -62,24 +65,26 @@ from instrument.provenance import ohmsum_version
 from instrument.summary import as_html, as_text
 
 Part: TypeAlias = Converters | RowsRead | BranchCalibration
-"""What of a calibration is there before it is whole."""
+"""Result of one stage of a calibration, before the calibration is complete."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bench:
-    """An open bench. Made by `open_bench`, usable until it is closed: at the end of `with`, by
-    `close()`, or when Python ends.
+    """Open bench: a board, its configuration, and the steps that can be done with it.
+
+    Made by `open_bench`. It stays usable until it is closed: at the end of `with`, by `close()`, or
+    when Python ends.
     """
 
     board: CrossbarBoard
     config: BenchConfig
     name: str
-    """What the person called it: a file, or sim:PRESET."""
+    """Name that the bench was opened by: a file, or sim:PRESET."""
     opened_at: SpentSeconds
-    """Where the board's time had gone before."""
+    """Seconds that the board had spent before this bench was opened."""
     way_out: ExitStack
-    """Makes the board safe and takes down what was set up to reach it."""
+    """Callbacks that make the board safe and take down what was set up to reach it."""
 
     def __enter__(self) -> Self:
         return self
@@ -94,16 +99,15 @@ class Bench:
         self.way_out.__exit__(kind, error, traceback)
 
     def close(self) -> None:
-        """Switch the outputs off, open every switch, close what was opened. May be called again.
+        """Switch the outputs off, open every switch and close all connections.
 
-        Raises InstrumentError where the board could not be brought into its safe state.
+        Further calls do nothing. Raises InstrumentError where the board cannot be brought into its
+        safe state.
         """
         self.__exit__(None, None, None)
 
     def close_at_exit(self, process_id: int) -> None:
-        """Close a bench that was left open when Python ends; not in a fork of the process that
-        opened it.
-        """
+        """Close a bench that is still open when Python ends, but not in a forked child process."""
         if os.getpid() != process_id:
             return
         try:
@@ -129,7 +133,7 @@ class Bench:
 
     @property
     def identity(self) -> BoardIdentity:
-        """Which board this is."""
+        """Identity of the board on this bench."""
         return identity_of(self.board)
 
     @property
@@ -138,7 +142,7 @@ class Bench:
         return self.config.board.row_volts or measuring_volts(self.board.row_volts_limit)
 
     def spent_seconds(self) -> SpentSeconds:
-        """Return where the board's time has gone since the bench was opened."""
+        """Return how the board spent its time since the bench was opened."""
         return self.board.spent_seconds().since(self.opened_at)
 
     def calibrate(
@@ -146,11 +150,12 @@ class Bench:
         progress: Progress | None = None,
         tell: Callable[[Part], None] = lambda _part: None,
     ) -> Calibration:
-        """Measure the converters of the board, every branch, the gains of the ranges, the noise.
+        """Measure the converters, every branch, the gains of the ranges and the noise.
 
-        Branches are read with apertures of whole line cycles, which no mains pickup passes,
-        whatever products use. `progress` hears of converters, branches and ranges, a third each;
-        `tell` is given what was measured, as it comes.
+        Branches are read with apertures of whole line cycles, which reject mains pickup, whatever
+        aperture products use. `progress` is called with (done, total) and counts converters,
+        branches and ranges as one third each. `tell` receives each part of the calibration as soon
+        as it is measured.
         """
         with self._at_work(), shown("calibrate", progress) as watched:
             return self._calibrate(watched, tell)
@@ -158,39 +163,39 @@ class Bench:
     def _calibrate(self, progress: Progress, tell: Callable[[Part], None]) -> Calibration:
         started, began = time.perf_counter(), self.board.seconds()
         moved = self.board.bytes_moved
-        # A board that is read before it has settled looks as if nothing on it worked.
+        # Read before it has settled, a sound board looks defective.
         settling = choose_settle_time(self.board, self.config.board.fixed_settle_seconds)
         if settling.too_short:
             _log.warning("%s", settling.in_words)
-        of_all = partial(of_one_among, progress, count=3)
+        third = partial(of_one_among, progress, count=3)
         dac_bits = find_dac_bits(self.board, self.board.dac_bits)
-        converters = measure_converters(self.board, dac_bits=dac_bits, progress=of_all(0))
+        converters = measure_converters(self.board, dac_bits=dac_bits, progress=third(0))
         tell(converters)
-        straight = CorrectedCrossbar(self.board, converters)
+        corrected = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
         aperture_seconds = self.board.aperture_seconds
         cycles = max(1, round(aperture_seconds * self.board.line_hertz))
         self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
-        measured = characterize(straight, progress=of_all(1), tell=tell)
-        tell(measured)
+        branches = characterize(corrected, progress=third(1), tell=tell)
+        tell(branches)
         self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
-        gains = measure_ranges(straight, converters.columns, measured, progress=of_all(2))
+        gains = measure_ranges(corrected, converters.columns, branches, progress=third(2))
         ranges_done = self.board.seconds()
-        # The noise is that of the board itself, before anything is corrected.
+        # The survey reads the board without corrections: the noise is the board's own.
         settings = usual_settings(
             self.board,
-            measured,
+            branches,
             aperture_seconds=self.board.aperture_seconds,
             delay_seconds=self.board.delay_seconds,
             line_hertz=self.board.line_hertz,
         )
-        noise = survey_noise(self.board, measured, settings, self.board.adc_bits)
-        measured, coefficients = with_earlier(measured, [], noise.warming)
+        noise = survey_noise(self.board, branches, settings, self.board.adc_bits)
+        branches, coefficients = with_earlier(branches, [], noise.warming)
         ended = ClockReading.now(self.board.seconds())
         return Calibration(
             board=self.identity,
-            branches=measured,
+            branches=branches,
             converters=converters,
             ranges=gains,
             noise=noise,
@@ -210,14 +215,16 @@ class Bench:
     def require(self, calibration: Calibration) -> None:
         """Raise UsageError unless this is a calibration of this board.
 
-        A board that tells no serial number is known by its branches, a few of which are measured.
+        A board that tells no serial number is recognized by its branches, a few of which are
+        measured.
         """
         calibration.require(self.identity)
         self._require_branches(calibration.branches, calibration.source)
 
     def _require_branches(self, measured: BranchCalibration, source: str) -> None:
-        """Raise UsageError that begins with `source` where a board that tells no serial number has
-        other branches.
+        """Raise UsageError where a board without serial number has other branches than measured.
+
+        The message begins with `source`.
         """
         if self.identity.serial or is_calibrated_board(self.board, measured):
             return
@@ -227,7 +234,7 @@ class Bench:
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:
-        """Return why a calibration no longer holds for this board, None while it does."""
+        """Return the reason why a calibration no longer holds for this board; None while it holds."""
         _require_calibration(calibration)
         seconds, kelvin = self.board.moment()
         return why_expired(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
@@ -243,21 +250,21 @@ class Bench:
         progress: Progress | None = None,
         keep: Callable[[ProgrammedTile], None] = lambda _tile: None,
     ) -> TiledMatrix:
-        """Program a signed matrix (rows, outputs); multiply with `program @ x`.
+        """Program a signed matrix (rows, outputs) and return it; `program @ x` multiplies.
 
-        One that is larger than the board is cut into tiles, which are programmed one after another
-        and take turns for products. `calibration` is measured first if none is given; its branches
-        are taken for what their temperature coefficients and their age make of them by then.
-        `input_full_scale` is the largest |x| that will be asked for. More `wanted_bits` than the
-        usual let products wait longer for currents to settle, unless bench.toml fixes the time.
-        `progress` hears of rounds; `keep` is given each tile as soon as it is programmed.
+        A matrix larger than the board is cut into tiles, which are programmed one after another and
+        take turns in products. Without a `calibration`, one is measured first. Its branches are
+        corrected to the board's present temperature and age. `input_full_scale` is the largest |x|
+        of later products. `wanted_bits` above the usual number makes products wait longer for the
+        currents to settle, unless bench.toml fixes the settling time. `progress` is called with
+        (done, total) rounds. `keep` receives each tile as soon as it is programmed.
 
-        Raises UsageError where the calibration is of another board or has expired (unless that is
-        allowed), at whichever tile; MatrixError where the matrix would take too many tiles, or
-        cannot be programmed.
+        Raises UsageError where the calibration is of another board, and, unless `allow_expired`,
+        where it has expired before any of the tiles. Raises MatrixError where the matrix needs too
+        many tiles or cannot be programmed.
         """
-        # What cannot be programmed is refused before anything is measured, and before the first of
-        # many tiles is.
+        # An impossible matrix is refused before anything is measured and before the first tile is
+        # programmed.
         matrix = check_matrix(weights)
         tiles = tiles_to_program(matrix, self.board.rows, self.board.columns // 2)
         input_full_scale = positive_number(input_full_scale, "input_full_scale")
@@ -318,11 +325,12 @@ class Bench:
         require_valid(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
 
     def load_program(self, path: str | Path) -> TiledMatrix:
-        """Read a matrix that this board was programmed with, by `program.save` or in a run, and let
-        it stand again: its pattern is set, and sentinels tell its gain by now.
+        """Read a programmed matrix of this board from a file and set it on the board again.
 
-        Raises UsageError that names the file where it is none, was altered or is of another board;
-        GainError where the board no longer reads anything like what it did.
+        The file was written by `program.save` or by a run. The pattern is set, and sentinels
+        measure its gain as it is now. Raises UsageError, which names the file, where the file holds
+        no program, was altered or is of another board; GainError where the board reads nothing like
+        before.
         """
         program = load_program(file_path(path), self.board)
         with self._at_work():
@@ -331,9 +339,7 @@ class Bench:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        """Keep the board to this thread; where the work fails nothing stands ready, and the outputs
-        go off.
-        """
+        """Hold the board for this thread; if the work fails, switch the outputs off."""
         with self.board.lock:
             try:
                 yield
@@ -343,13 +349,13 @@ class Bench:
                 raise
 
     def _branches_now(self, calibration: Calibration) -> BranchCalibration:
-        """Return the branches as they should be at the board's temperature and age of now."""
+        """Return the branches as predicted for the board's present temperature and age."""
         now = KnownMoment(*self.board.moment())
         return moved_to(now, calibration.branches, calibration.temperature)
 
 
 def _require_calibration(calibration: object) -> None:
-    """Raise UsageError for what is no calibration."""
+    """Raise UsageError unless the value is a Calibration."""
     if not isinstance(calibration, Calibration):
         raise UsageError(
             "a calibration is what bench.calibrate() or Calibration.load(path) returns, not a "
@@ -358,7 +364,10 @@ def _require_calibration(calibration: object) -> None:
 
 
 def _targets(matrix: Floats, tile: Tile, branches: BranchCalibration) -> Targets:
-    """Choose the targets of a tile, at the scale that is its own."""
+    """Choose the targets of a tile, at a scale of its own.
+
+    Raises MatrixError, which names the tile, where it cannot be programmed.
+    """
     try:
         return choose_targets(matrix[tile.block], branches)
     except MatrixError as error:

@@ -1,4 +1,4 @@
-"""Ages by clocks that nobody sets: a step of the time of day makes nothing older."""
+"""Ages by clocks that nobody sets, so that a change of the time of day ages nothing."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ class ClockReading:
     """What all clocks showed at one moment of a session."""
 
     date: datetime
-    """By the host's time of day; with its time zone."""
+    """Date and time of day of the host; with its time zone."""
     host_seconds: float
-    """Since the host was booted, its sleep included where the system tells."""
+    """Seconds since the host was booted, including its sleep where the system counts it."""
     board_seconds: float
-    """On the board's clock."""
+    """Seconds on the board's clock."""
 
     @classmethod
     def now(cls, board_seconds: float) -> ClockReading:
-        """Read the host's clocks, beside the board's."""
+        """Read the host's clocks and combine them with the board's."""
         return cls(datetime.now(UTC), _steady_seconds(), board_seconds)
 
     def since(self, earlier: ClockReading) -> timedelta:
-        """Return the time from an earlier moment of the same session: the longer one, because the
-        host's clock may stand still while it sleeps, and the board's begins anew with its power.
+        """Return the time since an earlier moment of the same session.
+
+        It is the longer of the host's and the board's time: the host's clock may stop while it
+        sleeps, and the board's restarts with its power.
         """
         host_seconds = self.host_seconds - earlier.host_seconds
         board_seconds = self.board_seconds - earlier.board_seconds

@@ -1,4 +1,4 @@
-"""bench.toml: which instruments make up a bench, and how they are used."""
+"""Configuration of a bench, bench.toml: its instruments and how they are used."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class BoardConfig(_Section):
     resource: str
     """VISA resource: TCPIP::host::port::SOCKET, or ASRL<port>::INSTR."""
     timeout_seconds: float = Field(default=5.0, gt=0, le=600)
-    """How long an answer may take beyond the time that the board needs for its readings."""
+    """Longest time for an answer beyond the time that the board needs for its readings."""
     row_volts: float | None = Field(default=None, gt=0)
-    """Row voltage that the largest input is given; 15/16 of the board's limit if left out."""
+    """Row voltage of the largest input, volts; 15/16 of the board's limit if left out."""
     nplc: float = Field(default=1.0, ge=0.001, le=100)
     """Aperture of every reading, in power-line cycles; whole numbers reject mains pickup."""
     settle_seconds: Literal["auto"] | float = "auto"
-    """Between a change of switches or rows and the start of the aperture; "auto": as long as the
-    board is measured to need.
+    """Time between a change of switches or rows and the start of the aperture; "auto": as long as
+    the board is measured to need.
     """
     watchdog_seconds: float = Field(default=60.0, ge=1, le=3600)
     """Silence of the host after which the board opens everything by itself."""
@@ -53,7 +53,7 @@ class BoardConfig(_Section):
 
     @property
     def fixed_settle_seconds(self) -> float | None:
-        """The settling time that somebody has set; None where the board is to tell."""
+        """Settling time that the file fixes, seconds; None if it is to be measured."""
         return None if isinstance(self.settle_seconds, str) else self.settle_seconds
 
     @field_validator("resource")
@@ -71,18 +71,21 @@ class CalibrationLimits(_Section):
 
     max_age_hours: float = Field(default=24.0, gt=0, le=1e6)
     max_excursion_kelvin: float = Field(default=3.0, gt=0, le=1e3)
-    """By the board's own sensor, between the calibration and its use."""
+    """Largest change of the board's own temperature between calibration and use."""
 
 
 class BenchConfig(_Section):
-    """A whole bench.toml."""
+    """A complete bench.toml."""
 
     board: BoardConfig
     calibration: CalibrationLimits = CalibrationLimits()
 
 
 def load_bench_config(path: Path) -> BenchConfig:
-    """Read and check a bench.toml. Raises UsageError that names the file and the key."""
+    """Read and check a bench.toml.
+
+    Raises UsageError, which names the file and the key, where it cannot be used.
+    """
     if not os.path.lexists(path):
         raise UsageError(
             f"{path}: no such file; `ohmsum sim` writes one, and sim:64x16 does without"
@@ -103,7 +106,7 @@ def load_bench_config(path: Path) -> BenchConfig:
 
 
 def _said(error: ErrorDetails) -> str:
-    """Return what is wrong with a key, in words for a person."""
+    """Return what is wrong with a key, in plain words."""
     if error["type"] == "extra_forbidden":
         return "unknown key"
     if error["type"] == "value_error":

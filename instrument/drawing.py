@@ -1,6 +1,6 @@
-"""How pictures are drawn: one style, as SVG, the same bytes for the same data.
+"""Style of all pictures: SVG, and the same bytes for the same data.
 
-Figures are made without pyplot, so nothing global is left behind, and without date or random names.
+Figures are made without pyplot, which leaves no global state, and without date or random names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.textpath import text_to_path
 INK, MUTED, HAIRLINE = "#1b2530", "#6b7681", "#dfe3e7"
 
 
-# After the Okabe-Ito palette: told apart under every common colour blindness, and in grey.
+# From the Okabe-Ito palette: distinguishable with every common colour blindness, and in grey.
 BLUE, VERMILION = "#0072b2", "#c44e00"
 
 
@@ -35,7 +35,7 @@ RASTER_DPI = 200
 TEXT_POINTS, SMALL_POINTS, POINTS_PER_INCH = 9.5, 8.5, 72.0
 
 
-# Margins are counted: matplotlib's own layout takes as long as all else that is drawn.
+# Margins are computed here: matplotlib's own layout takes as long as the rest of the drawing.
 MARGIN_INCHES, RIGHT_INCHES = 0.05, 0.1
 
 
@@ -43,15 +43,15 @@ LINE_INCHES = 0.18
 
 
 TICK_INCHES, LABEL_INCHES = 0.1, 0.07
-"""Between an axis and its numbers, between these and the axis' name."""
+"""Distance between an axis and its numbers, and between these and the axis' name."""
 
 
 PANELS_APART = 0.08
-"""Of their mean size."""
+"""Distance between panels, relative to their mean size."""
 
 
-# Matplotlib measures text in the font it brings along, which makes the layout the same everywhere;
-# the reader sees the page's own font, which runs narrower.
+# Matplotlib measures text in the font that it ships with, so that the layout is the same
+# everywhere. The page shows its own font, which is narrower.
 LAYOUT_FONT = "DejaVu Sans"
 
 
@@ -59,7 +59,7 @@ READER_FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-seri
 
 
 def draw(picture: Callable[[Figure], None], height_inches: float) -> str:
-    """Return a picture as an SVG document; `picture` fills the empty figure that it is given."""
+    """Return a picture as an SVG document; `picture` fills the empty figure that it receives."""
     with mpl.rc_context():
         _set_style()
         figure = Figure(figsize=(WIDTH_INCHES, height_inches), dpi=RASTER_DPI)
@@ -74,7 +74,8 @@ def draw(picture: Callable[[Figure], None], height_inches: float) -> str:
 
 
 def _set_style() -> None:
-    # A person's own settings shall not change a report. `rcdefaults` would read every style sheet.
+    # A person's own matplotlib settings shall not change a report. `rcdefaults` would read every
+    # style sheet.
     mpl.rcParams.update(
         {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
     )
@@ -107,7 +108,7 @@ def _set_top(figure: Figure, inches: float) -> None:
 
 
 def _make_room(figure: Figure) -> None:
-    """Leave the margins that the numbers and the names of the axes ask for."""
+    """Leave the margins that the numbers and the names of the axes need."""
     left = right = 0.0
     for axes in figure.axes:
         beside = _beside(axes)
@@ -127,7 +128,7 @@ def _make_room(figure: Figure) -> None:
 
 
 def _beside(axes: Axes) -> float:
-    """Return the inches that the numbers and the name of a vertical axis take."""
+    """Return the width, inches, of the numbers and the name of a vertical axis."""
     if not axes.yaxis.get_tick_params()["labelleft"] and axes.yaxis.get_ticks_position() == "left":
         return 0.0
     font = FontProperties(family=[LAYOUT_FONT], size=SMALL_POINTS)

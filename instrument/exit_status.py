@@ -6,14 +6,14 @@ OUT_OF_SPECIFICATION, BAD_USAGE, INSTRUMENT_FAULT = 1, 2, 3
 
 
 BUG = 70
-"""A fault of ours (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
+"""A fault of ohmsum itself (EX_SOFTWARE of sysexits.h), which a script must not take for a missed
 specification.
 """
 
 
 NOT_WRITTEN = 74
-"""A full disk, a read-only folder (EX_IOERR of sysexits.h): nothing is wrong with the command."""
+"""A full disk or a read-only folder (EX_IOERR of sysexits.h): the command itself is right."""
 
 
 INTERRUPTED, READER_GONE, TERMINATED = 130, 141, 143
-"""As a shell says it of SIGINT, SIGPIPE and SIGTERM."""
+"""128 plus the number of the signal SIGINT, SIGPIPE or SIGTERM, as a shell reports it."""

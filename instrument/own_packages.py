@@ -1,4 +1,4 @@
-"""The packages that stand beside this one, and a person's own modules of the same names."""
+"""Check that Python imports ohmsum's own packages, not a person's modules of the same names."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ OWN_PACKAGES = "drivers", "simulator", "calibration", "kirchhoff"
 
 
 def require_own_packages() -> None:
-    """Raise ImportError where a person's own `drivers.py`, `calibration/`… beside a notebook or
-    in the working folder is imported, or would be, instead of ours.
+    """Raise ImportError if another `drivers`, `calibration` … hides a package of ohmsum.
+
+    Such a file or folder beside a notebook, or in the working folder, is found before ours. A
+    module that is already loaded is checked as well.
     """
     for name in OWN_PACKAGES:
         loaded = sys.modules.get(name)
         if loaded is not None:
             origin = getattr(loaded, "__file__", None)
         else:
-            found = PathFinder.find_spec(name)
-            origin = None if found is None else found.origin
+            spec = PathFinder.find_spec(name)
+            origin = None if spec is None else spec.origin
         if origin is None:
             raise ImportError(f"ohmsum's own package {name} is not beside {HOUSE}/instrument")
         if Path(origin).resolve().parents[1] != HOUSE:

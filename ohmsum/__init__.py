@@ -1,10 +1,13 @@
-"""What a person imports.
+"""Public door of ohmsum: what a person's own program imports.
 
-from ohmsum import open_bench
+    from ohmsum import open_bench
 
-with open_bench("sim:64x16") as bench:
-    program = bench.program(weights)
-    y = x @ program
+    with open_bench("sim:64x16") as bench:
+        program = bench.program(weights)
+        y = x @ program
+
+The names are those of `instrument.__all__`, which is the only list of them. Read first:
+instrument/bench.py.
 """
 
 # Nothing that takes time is imported here: the command line does not handle Ctrl-C yet.
@@ -33,14 +36,15 @@ def __getattr__(name: str) -> "Any":
 
 
 def require_own_instrument() -> None:
-    """Raise ImportError where a person's own `instrument` would be imported instead of ours. That
-    one looks after the other packages.
+    """Raise ImportError if Python would import another package called `instrument` than ours.
+
+    Our `instrument` then checks the other packages.
     """
     from importlib.machinery import PathFinder
     from pathlib import Path
 
-    found = PathFinder.find_spec("instrument")
-    origin = None if found is None else found.origin
+    spec = PathFinder.find_spec("instrument")
+    origin = None if spec is None else spec.origin
     if origin is None or Path(origin).parents[1] != Path(__file__).parents[1]:
         raise ImportError(
             f"{origin} is in the way of ohmsum's own package instrument: rename it, or start "

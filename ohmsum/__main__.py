@@ -1,4 +1,4 @@
-"""`python -m ohmsum`, and the command `ohmsum`."""
+"""Entry point of `python -m ohmsum` and of the command `ohmsum`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ohmsum import require_own_instrument
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # Until somebody listens, Ctrl-C ends this without a traceback; in the background it is ignored.
+    # Until signals are handled, Ctrl-C ends the process without a traceback. A process in the
+    # background, which ignores Ctrl-C, goes on ignoring it.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
@@ -18,7 +19,7 @@ def main() -> None:
         import instrument.cli
     except ImportError as error:
         if sys.stderr is not None:
-            print(f"ohmsum: {error}", file=sys.stderr)  # noqa: T201  (the way an error is told)
+            print(f"ohmsum: {error}", file=sys.stderr)  # noqa: T201  (errors go to stderr)
         sys.exit(2)
     instrument.cli.main()
 

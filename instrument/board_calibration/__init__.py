@@ -1,4 +1,9 @@
-"""The calibration of a board: what was measured of it, whether it still holds, how it is kept."""
+"""Calibration of a board: what was measured, whether it still holds, and its file.
+
+`Calibration` is the record that `Bench.calibrate` returns and that programming needs. It expires by
+age and by temperature. Its .npz file carries a digest, and every array is checked when it is read.
+Read first: record.py, then file.py (how it is stored) and checks.py (what a file may hold).
+"""
 
 from instrument.board_calibration.file import digest_of, load_calibration, save_calibration
 from instrument.board_calibration.record import (

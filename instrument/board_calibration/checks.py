@@ -1,4 +1,4 @@
-"""Whether the contents of a calibration file can be those of a board's calibration."""
+"""Checks of a calibration file's contents: types, shapes and plausible values."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from calibration.crossbar import MAX_DELAY_SECONDS
 Arrays = Mapping[str, NDArray[Any]]
 
 MAX_MAGNITUDE = 1e12
-"""Of any number in a calibration, in SI units: so large, its powers are still numbers."""
+"""Largest number that a calibration may hold, in SI units: its powers stay finite."""
 MIN_DIVISOR = 1e-15
-"""Of what is divided by."""
+"""Smallest value of a quantity that is divided by."""
 CONDUCTANCE_OVER_NOMINAL = 0.2, 50.0
-"""Conductance of a working branch over its nominal one. Characterization calls less than a quarter
-dead; resistors with a tolerance of ± 98 % conduct fifty times as much.
+"""Range of a working branch's conductance over its nominal one. Characterization calls a branch
+dead below a quarter; a resistor at the edge of a ± 98 % tolerance conducts fifty times its nominal
+value.
 """
 COVARIANCE_ROUNDING = 1e-6
-"""Of the largest eigenvalue of a covariance: by so much the smallest may be below zero, and entries
-differ from those across the diagonal.
+"""Rounding error of a covariance, relative to its largest eigenvalue: the smallest eigenvalue may
+be this far below zero, and entries may differ by this much across the diagonal.
 """
 WHOLE_NUMBERS = {
     "branches.status": np.int8,
@@ -89,7 +90,7 @@ _Seconds = Annotated[float, Field(ge=0, le=MAX_MAGNITUDE)]
 
 
 class Board(BaseModel):
-    """Which board was measured, as a file says it."""
+    """Board that a calibration file names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -101,7 +102,7 @@ class Board(BaseModel):
 
 
 class About(BaseModel):
-    """What of a calibration is kept as JSON."""
+    """The part of a calibration that its file keeps as JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -119,7 +120,10 @@ class About(BaseModel):
 
 
 def read_about(text: str) -> About:
-    """Return what a file says beside its arrays. Raises ValueError that names the key."""
+    """Return the JSON part of a calibration file.
+
+    Raises ValueError, which names the key, where the content is invalid.
+    """
     try:
         about = About.model_validate_json(text)
     except ValidationError as error:
@@ -134,9 +138,9 @@ def read_about(text: str) -> About:
 
 
 def checked_arrays(arrays: Arrays, board: Board) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a calibration of this board, each of the type that it has in memory.
+    """Return the arrays of a calibration of this board, converted to their types in memory.
 
-    Raises ValueError that names the array whose type, shape or values cannot be.
+    Raises ValueError, which names the array, where a type, a shape or a value is impossible.
     """
     shapes = _shapes(arrays, board)
     checked = {}
@@ -176,7 +180,7 @@ def _of_its_type(name: str, array: NDArray[Any]) -> NDArray[Any]:
         raise ValueError(f"{name} is of type {array.dtype}")
     if wanted.kind == "i" and (array != array.astype(wanted)).any():
         raise ValueError(f"{name} holds numbers that are too large")
-    with np.errstate(over="ignore"):  # what becomes infinite is refused by its size
+    with np.errstate(over="ignore"):  # an overflow becomes infinite and is refused by its size
         return np.ascontiguousarray(array, dtype=wanted).reshape(array.shape)
 
 
@@ -249,7 +253,7 @@ def _check_order(arrays: Arrays) -> None:
 
 
 def _shapes(arrays: Arrays, board: Board) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all arrays that are not single numbers or words."""
+    """Return the shapes of all arrays that are neither single numbers nor words."""
     rows, columns = (board.rows,), (board.columns,)
     crosspoints = rows + columns
     row_terms, column_terms, ranges = (

@@ -1,4 +1,4 @@
-"""A calibration in a .npz file."""
+"""A calibration's .npz file: written with a digest, checked when it is read."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ FORMAT = "ohmsum calibration 6"
 
 
 FORMAT_WITHOUT_DIGEST = "ohmsum calibration 5"
-"""Is read as well; it names neither the run nor the nominals, nor how the board settles, and what
-was altered does not show.
+"""Earlier format that is read as well. It holds neither the run's id, nor nominal resistances, nor
+the settling time, and an alteration of the file goes unnoticed.
 """
 
 
@@ -44,22 +44,26 @@ MEASURED: dict[str, Any] = {
     "temperature": Coefficients,
     "nominal_ohms": Floats,
 }
-"""What of a calibration is kept as arrays; the rest is kept as JSON."""
+"""Fields of a calibration that are kept as arrays; the others are kept as JSON."""
 
 
 NOMINAL_OHMS = "nominal_ohms"
 
 
 MEASURED_SINCE = "settling.", "converters.dac_bits"
-"""What files of FORMAT_WITHOUT_DIGEST do not hold."""
+"""Arrays that files of FORMAT_WITHOUT_DIGEST do not hold."""
 
 
 MAX_CALIBRATION_BYTES = 512 << 20
-"""Of a calibration file, packed or not: 512 rows × 512 columns × 32 branches are less."""
+"""Largest calibration file, packed or not, bytes: 512 rows × 512 columns × 32 branches need less.
+"""
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration to a .npz file. Raises FileNotWritten."""
+    """Write a calibration to a .npz file.
+
+    Raises FileNotWritten where that fails.
+    """
     about = json.dumps(
         {
             "format": FORMAT,
@@ -80,29 +84,32 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Read a calibration. Raises UsageError that names the file where it is none, or where anything
-    in it was altered.
+    """Read a calibration from a .npz file.
+
+    Raises UsageError, which names the file, where it holds no calibration of a format that is read,
+    and where anything in it was altered.
     """
     data = read_bytes(path, MAX_CALIBRATION_BYTES)
     with as_usage_error(path, "not a calibration file"):
         members = arrays_of(data, MAX_CALIBRATION_BYTES)
         text = str(members["about"])
-        found = _format_of(text)
-        if found in EARLIER_FORMATS:
+        file_format = _format_of(text)
+        if file_format in EARLIER_FORMATS:
             raise UsageError(
                 f"{path}: a calibration of an earlier version of ohmsum, which did not measure "
                 "all that is needed now: calibrate again"
             )
-        if found not in (FORMAT, FORMAT_WITHOUT_DIGEST):
+        if file_format not in (FORMAT, FORMAT_WITHOUT_DIGEST):
             raise UsageError(f"{path}: not a calibration of this version of ohmsum")
         arrays = {
             name: members[name]
             for name in _leaves(MEASURED)
-            if found == FORMAT or (name != NOMINAL_OHMS and not name.startswith(MEASURED_SINCE))
+            if file_format == FORMAT
+            or (name != NOMINAL_OHMS and not name.startswith(MEASURED_SINCE))
         }
-        if found == FORMAT_WITHOUT_DIGEST:
+        if file_format == FORMAT_WITHOUT_DIGEST:
             arrays |= _not_measured(arrays["noise.settings.delay_seconds"])
-        if found == FORMAT and str(members["sha256"]) != digest_of(text, arrays):
+        if file_format == FORMAT and str(members["sha256"]) != digest_of(text, arrays):
             raise UsageError(
                 f"{path}: something in it was altered after it was written (its SHA-256 differs): "
                 "calibrate again"
@@ -132,8 +139,10 @@ def load_calibration(path: Path) -> Calibration:
 
 
 def _not_measured(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """Return what a file of FORMAT_WITHOUT_DIGEST does not hold: the delay that was in force, set
-    by somebody, and DACs of the usual number of bits.
+    """Return substitutes for the arrays that files of FORMAT_WITHOUT_DIGEST do not hold.
+
+    They are the delay that was in force, taken as set by a person, and the usual number of DAC
+    bits.
     """
     nothing = {name: np.asarray(0.0) for name in _leaves({"settling": SettleTime})}
     return nothing | {
@@ -149,8 +158,10 @@ def _format_of(text: str) -> str:
 
 
 def digest_of(about: str, arrays: Mapping[str, NDArray[Any]]) -> str:
-    """Return the SHA-256 of what a file holds: of its text, then of each array, in the order of
-    their names, as its name, type, shape and bytes.
+    """Return the SHA-256 of a file's text and arrays.
+
+    The text is hashed first, then each array in the order of the names, as its name, type, shape
+    and bytes.
     """
     digest = hashlib.sha256(about.encode())
     for name, array in sorted(arrays.items()):
@@ -164,9 +175,7 @@ def _iso(moment: datetime) -> str:
 
 
 def _leaves(kinds: dict[str, Any], path: str = "") -> Iterator[str]:
-    """Yield the name of every array, number and word in dataclasses of these types: the way to it,
-    with dots.
-    """
+    """Yield the dotted path of every array, number and word in dataclasses of these types."""
     for name, kind in kinds.items():
         if is_dataclass(kind):
             yield from _leaves(get_type_hints(kind), f"{path}{name}.")

@@ -1,4 +1,4 @@
-"""The calibration of a board: what was measured of it, when, and whether it still holds."""
+"""The record of a board's calibration, and whether it still holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from instrument.summary import as_html, as_text
 
 @dataclass(frozen=True)
 class BoardIdentity:
-    """Which board was measured."""
+    """Identity of a board: type, serial number and shape."""
 
     type: str
     serial: str
@@ -36,7 +36,7 @@ class BoardIdentity:
 
 
 def identity_of(board: CrossbarBoard) -> BoardIdentity:
-    """Return which board this is."""
+    """Return the identity of a board."""
     return BoardIdentity(
         board.type, board.identity.serial, board.rows, board.columns, board.branches
     )
@@ -44,7 +44,7 @@ def identity_of(board: CrossbarBoard) -> BoardIdentity:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Calibration(Record):
-    """A board's measured branches and converters, and what it took to measure them."""
+    """Measured branches and converters of a board, and how they were measured."""
 
     board: BoardIdentity
     branches: BranchCalibration
@@ -53,28 +53,33 @@ class Calibration(Record):
     noise: NoiseSurvey
     settling: SettleTime
     temperature: Coefficients
-    """Of the branches, as far as the temperatures tell that this one and earlier ones saw."""
+    """Temperature coefficients of the branches, as far as this and earlier calibrations resolve
+    them.
+    """
     bytes_moved: int
+    """Bytes sent to and received from the board."""
     bench_seconds: float
+    """Time that the measurement took on the board's clock, seconds."""
     converter_seconds: float
-    """How much of that the converters took, with the gains of the ranges."""
+    """Part of `bench_seconds` that converters and range gains took."""
     board_kelvin: float
-    """What the board's sensor said when the measurement ended."""
+    """Temperature that the board's sensor showed when the measurement ended, kelvin."""
     wall_seconds: float
     made_at: datetime
-    """When the measurement ended, by the host's clock; with its time zone."""
+    """Date at which the measurement ended, by the host's clock; with its time zone."""
     versions: dict[str, str]
-    """Of what took part: ohmsum, the board's firmware."""
+    """Versions of ohmsum and of the board's firmware."""
     joined: tuple[datetime, ...] = ()
-    """When the earlier ones ended that have made this one better."""
+    """Dates at which the earlier calibrations ended that have improved this one."""
     nominal_ohms: Floats | None = None
-    """(branches,): what the board says its branches have; None in files of format 5."""
+    """(branches,): the nominal resistances that the board states, ohms; None in files of format 5.
+    """
     run: str = ""
-    """Id of the run that measured it; empty where that was no run of the command line."""
+    """Id of the run that measured it; empty if no run of the command line did."""
     source: str = field(default="the calibration", compare=False)
-    """What a complaint about it begins with: the file it was read from."""
+    """Name that messages about it begin with: the file it was read from."""
     ended: ClockReading | None = field(default=None, compare=False)
-    """What clocks showed when the measurement ended; None where another session made it."""
+    """What the clocks showed when the measurement ended; None if another session made it."""
 
     def __repr__(self) -> str:
         return as_text("Calibration", self._figures())
@@ -95,14 +100,20 @@ class Calibration(Record):
         }
 
     def save(self, path: str | Path) -> None:
-        """Write it to a .npz file."""
+        """Write it to a .npz file.
+
+        Raises FileNotWritten where that fails.
+        """
         from instrument.board_calibration.file import save_calibration
 
         save_calibration(self, file_path(path))
 
     @staticmethod
     def load(path: str | Path) -> Calibration:
-        """Read one from a .npz file. Raises UsageError that names the file where it is none."""
+        """Read a calibration from a .npz file.
+
+        Raises UsageError, which names the file, where it holds none.
+        """
         from instrument.board_calibration.file import load_calibration
 
         return load_calibration(file_path(path))
@@ -113,24 +124,25 @@ class Calibration(Record):
             raise UsageError(f"{self.source}: of {self.board}, but on the bench is {board}")
 
     def with_earlier(self, earlier: Sequence[Calibration]) -> Calibration:
-        """Return this calibration as others of the same board, at other temperatures, make it
-        better: branches are better known, and so are their temperature coefficients.
+        """Return this calibration improved by earlier ones of the same board at other temperatures.
 
-        Raises UsageError where one is of another board, or counts already: by itself, or within
-        one that it has made better.
+        The branches and their temperature coefficients become better known. Raises UsageError where
+        one is of another board, and where a measurement would count twice: by itself, or within a
+        calibration that it has improved before.
         """
         counted = {self.made_at, *self.joined}
-        for one in earlier:
-            one.require(self.board)
-            again = counted & {one.made_at, *one.joined}
+        for calibration in earlier:
+            calibration.require(self.board)
+            measured_at = {calibration.made_at, *calibration.joined}
+            again = counted & measured_at
             if again:
                 raise UsageError(
-                    f"{one.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC is given "
+                    f"{calibration.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC is given "
                     "twice, by itself or within another file, and would count twice"
                 )
-            counted |= {one.made_at, *one.joined}
+            counted |= measured_at
         branches, temperature = with_earlier(
-            self.branches, [one.branches for one in earlier], self.noise.warming
+            self.branches, [calibration.branches for calibration in earlier], self.noise.warming
         )
         joined = tuple(sorted(counted - {self.made_at}))
         return replace(self, branches=branches, temperature=temperature, joined=joined)
@@ -140,16 +152,19 @@ SECONDS_PER_HOUR = 3600.0
 
 
 MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
-"""What the clocks of two hosts may differ by before a calibration is called one of the future."""
+"""Largest difference between the clocks of two hosts before a calibration is said to be dated in
+the future.
+"""
 
 
 def why_expired(
     calibration: Calibration, now: ClockReading, board_kelvin: float, limits: CalibrationLimits
 ) -> str | None:
-    """Return why a calibration no longer holds, None while it does.
+    """Return the reason why a calibration no longer holds; None while it holds.
 
-    `board_kelvin` is what the board's sensor says now. Within the session that measured it, its age
-    is told by clocks that nobody sets; else by dates, which may be wrong on either host.
+    `board_kelvin` is what the board's sensor shows now. In the session that measured the
+    calibration, its age follows from clocks that nobody sets; otherwise from dates, which may be
+    wrong on either host.
     """
     ended = calibration.ended
     if ended is not None and ended.date == calibration.made_at:
@@ -178,7 +193,7 @@ def why_expired(
 def require_valid(
     calibration: Calibration, now: ClockReading, board_kelvin: float, limits: CalibrationLimits
 ) -> None:
-    """Raise UsageError, with the way out, where a calibration has expired."""
+    """Raise UsageError, with advice, where a calibration has expired."""
     reason = why_expired(calibration, now, board_kelvin, limits)
     if reason is not None:
         raise UsageError(

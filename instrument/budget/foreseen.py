@@ -1,7 +1,7 @@
-"""Whether what was measured is what the error budget foresees.
+"""Comparison of the measured errors with the error budget.
 
-The budget is found without looking at the products. A relative error that differs from it by more
-than MAX_ERROR_RATIO was made by something that no calibration saw, and is no property of the board.
+The budget is predicted without any product. A relative error that differs from it by more than the
+factor MAX_ERROR_RATIO has a cause that no calibration measured, and is no property of the board.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ WHAT_TO_CHECK = (
 
 @dataclass(frozen=True)
 class Unforeseen:
-    """Products that are not what the budget foresees."""
+    """Products whose measured error differs from the budget."""
 
     output: int | None
-    """Counted from 0; None for all outputs together."""
+    """Output, counted from 0; None for all outputs together."""
     factor: float
     """Measured over predicted relative error."""
 
     @property
     def worse(self) -> bool:
-        """Whether the products err by more than foreseen, and not by less."""
+        """Whether the measured error is larger than predicted."""
         return self.factor > 1
 
 
@@ -46,21 +46,22 @@ def unforeseen(
     vectors may have small errors by chance: an error below the budget, and any statement on a
     single output, needs products that state a confidence interval.
     """
-    found = []
+    deviating = []
     predicted = [budgets.whole.relative_error, *budgets.output_relative_error.tolist()]
     for output, (products, error) in enumerate(zip([whole, *outputs], predicted, strict=True), -1):
         factor = products.relative_error / error if error else math.nan
-        told = products.interval is not None
+        stated = products.interval is not None
         if (factor > MAX_ERROR_RATIO and (told or output < 0)) or (
             factor < 1 / MAX_ERROR_RATIO and told
         ):
-            found.append(Unforeseen(None if output < 0 else output, factor))
-    return tuple(found)
+            deviating.append(Unforeseen(None if output < 0 else output, factor))
+    return tuple(deviating)
 
 
 def unforeseen_in_words(found: Sequence[Mapping[str, Any]]) -> str:
-    """Write what a result document lists as not foreseen, outputs counted from 1, and what to check
-    or to make of it.
+    """Describe the products that the result document lists as not foreseen, with advice.
+
+    Outputs count from 1.
     """
     said = [
         f"{'all products' if one['output'] is None else 'output ' + str(one['output'] + 1)} "

@@ -1,4 +1,4 @@
-"""The error budget of a programmed matrix: put together, written down, read again."""
+"""Predicted error of a programmed matrix: of all outputs, of each output, and of each tile."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from instrument.matrix import ProgrammedTile, TiledMatrix
 
 @dataclass(frozen=True)
 class Budgets:
-    """What the errors of products should be: of all, of each output, and of each tile's parts."""
+    """Predicted errors of products, relative to the products."""
 
     whole: Budget
+    """Budget of all outputs together."""
     output_relative_error: Floats
-    """(outputs,): predicted of each output, relative to its own products; NaN where these are all
-    zero.
+    """(outputs,): predicted relative error of each output, relative to its own products; NaN where
+    these are all zero.
     """
     tiles: tuple[Budget, ...]
-    """Of the partial products of each."""
+    """Budget of each tile's partial products."""
 
 
 def budgets_of(
@@ -37,18 +38,20 @@ def budgets_of(
 ) -> Budgets:
     """Return the budgets of the products of inputs (vectors, rows).
 
-    `moments` are seconds and kelvin of the board before the first, after the last, and in between,
-    as often for each tile. Currents of an output are divided by its scale, as products are. Errors
-    of different tiles are taken for independent, and their squares add up, but for what the board's
-    temperature does (`_beyond_independent`). Lost outputs have no part in it.
+    `moments` are the board's seconds and kelvin before the first batch, after each batch and so
+    after the last, equally many for each tile. Currents of an output are divided by its scale, as
+    in products. Errors of different tiles are taken as independent, so that their squares add up;
+    the effect of the board's temperature is common to them and is added by `_beyond_independent`.
+    Lost outputs do not count.
     """
     board = program.board
     survey = calibration.noise.read_with(board.aperture_seconds, board.delay_seconds)
-    each = (len(moments) - 1) // len(program.tiles)
+    batches_per_tile = (len(moments) - 1) // len(program.tiles)
     squares: dict[str, Floats] = defaultdict(lambda: np.zeros(len(program.lost)))
     all_products, budgets = [], []
     for index, part in enumerate(program.tiles):
-        own_moments = moments[index * each : (index + 1) * each + 1]
+        first = index * batches_per_tile
+        own_moments = moments[first : first + batches_per_tile + 1]
         products = products_of(
             part.matrix.programmed,
             calibration.branches,
@@ -88,13 +91,13 @@ def budgets_of(
 def _beyond_independent(
     program: TiledMatrix, products: Sequence[Products], warming: Warming
 ) -> Floats:
-    """Return by how much the square errors (outputs,) of products by temperature are more than
-    those of the tiles' partial products together.
+    """Return the square error (outputs,) by temperature beyond that of independent tiles.
 
-    As the temperature moves, all partial products grow or shrink together, and those that are read
-    by the same column once more. With κ by how much warmer the board is, as its thermometer says,
-    than when a tile was watched, and α the gain per kelvin, the first is α²(‖Σ κy‖² − Σ ‖κy‖²); the
-    same of a column's currents, since its tile was measured, is the other.
+    When the temperature moves, all partial products grow or shrink together, and those read by the
+    same column do so once more. κ is by how much the board is warmer than when a tile was last
+    watched, as its thermometer shows, α the gain per kelvin, y the partial products. The common
+    part is then α²(‖Σ κy‖² − Σ ‖κy‖²). The part of the columns has the same form, for a column's
+    currents and for the temperature since its tile was measured.
     """
     common = warming.gain_per_kelvin
     currents = [
@@ -127,15 +130,16 @@ def _beyond_independent(
 
 
 def _unscaled(part: ProgrammedTile, amperes: Floats) -> Floats:
-    """Return currents (vectors, outputs of the tile) over the scale of their output; 0 of outputs
-    that are lost.
+    """Return currents (vectors, outputs of the tile) over the scales of their outputs.
+
+    Lost outputs give 0.
     """
     programmed = part.matrix.programmed
     return np.where(programmed.lost, 0.0, amperes / programmed.targets.scale_siemens)
 
 
 def _over_outputs(squares: dict[str, Floats], whole: Floats) -> Budget:
-    """Return the budget over all outputs of what each has (outputs,)."""
+    """Return the budget over all outputs of square errors (outputs,) by cause."""
     sums = {cause: float(square.sum()) for cause, square in squares.items()}
     return budget_of_squares(sums, float(whole.sum()))
 
