@@ -234,7 +234,7 @@ class Bench:
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:
-        """Return the reason why a calibration no longer holds for this board; None while it holds."""
+        """Return why a calibration no longer holds for this board; None while it holds."""
         _require_calibration(calibration)
         seconds, kelvin = self.board.moment()
         return why_expired(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)

@@ -1,22 +1,25 @@
-"""Which boards the controller can work with, of all that the protocol allows."""
+"""Limits of the boards that this controller supports, among those the protocol allows."""
 
 from __future__ import annotations
 
 from drivers import CrossbarBoard, InstrumentError
 
 MIN_COLUMNS = 2
-"""An output is the difference of two columns."""
+"""Minimum number of columns: an output is the difference of two."""
 MAX_BRANCHES = 32
-"""Of a crosspoint: the two sides of a pair are selected together, 64 signed branches."""
+"""Maximum number of branches of a crosspoint: both sides of a pair are selected together, 64 signed
+branches.
+"""
 MAX_COVARIANCES = 1 << 26
-"""Numbers of float64 in the covariances of all crosspoints, rows · columns · (1 + branches)²: half
-a gigabyte, of which a run holds some four at a time.
+"""Maximum number of float64 in the covariances of all crosspoints, rows · columns · (1 +
+branches)²: half a gigabyte, of which a run holds about four at a time.
 """
 
 
 def require_supported(board: CrossbarBoard, resource: str) -> None:
-    """Raise InstrumentError that begins with `resource` unless this host can work with a board of
-    this shape. The limits stand in docs/board-protocol.md.
+    """Raise InstrumentError, which begins with `resource`, if a board's shape is not supported.
+
+    The limits are in docs/board-protocol.md.
     """
     rows, columns, branches = board.rows, board.columns, board.branches
     covariances = rows * columns * (1 + branches) ** 2

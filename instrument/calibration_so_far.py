@@ -1,4 +1,4 @@
-"""What a calibration has measured before it is whole, kept as it comes: it may be cut short."""
+"""Parts of a calibration, kept on disk as they are measured: the run may be cut short."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from instrument.runs import RunFolder
 FORMAT = "ohmsum calibration so far 1"
 SO_FAR_FILE = "calibration-so-far.npz"
 MIN_PAUSE_SECONDS = 5.0
-"""At least, between two times that the file is written anew."""
+"""Minimum time between two writes of the file."""
 MAX_WRITING_SHARE = 0.05
-"""Of the time, that is spent on writing it."""
+"""Largest share of the time that is spent on writing it."""
 
 
 class CalibrationSoFar:
@@ -41,24 +41,30 @@ class CalibrationSoFar:
         self._not_before = 0.0
 
     def of(self, board: BoardIdentity) -> None:
-        """Say which board is measured."""
+        """Name the board that is measured."""
         self._about["board"] = asdict(board)
 
     def tell(self, part: Converters | RowsRead | BranchCalibration) -> None:
-        """Take what was measured next; write, unless that was just done. Raises FileNotWritten."""
+        """Take the next measured part, and write the file unless that was just done.
+
+        Raises FileNotWritten where that fails.
+        """
         if isinstance(part, RowsRead):
             self._rows.append(part)
         elif isinstance(part, Converters):
             self._parts["converters"] = part
         else:
             self._parts["branches"] = part
-            self._rows.clear()  # this is what was made of them
+            self._rows.clear()  # the branches are estimated from these rows
         self._unkept = True
         if time.monotonic() >= self._not_before:
             self.write()
 
     def write(self) -> None:
-        """Write what is not on the disk yet. Raises FileNotWritten."""
+        """Write all parts if any of them is not on the disk yet.
+
+        Raises FileNotWritten where that fails.
+        """
         if not self._unkept:
             return
         began = time.monotonic()
@@ -71,7 +77,7 @@ class CalibrationSoFar:
         self._not_before = ended + max(MIN_PAUSE_SECONDS, (ended - began) / MAX_WRITING_SHARE)
 
     def whole(self) -> None:
-        """Drop everything: the calibration itself is on the disk."""
+        """Drop everything: the complete calibration is on the disk."""
         self._parts.clear()
         self._rows.clear()
         self._unkept = False
@@ -82,7 +88,7 @@ class CalibrationSoFar:
 def keeping_so_far(folder: RunFolder) -> Iterator[CalibrationSoFar]:
     """Collect a calibration; an error that ends it leaves all that was measured on the disk.
 
-    To be entered before the bench is opened: the outputs are then off before anything is written.
+    It is entered before the bench is opened: the outputs are then off before anything is written.
     """
     so_far = CalibrationSoFar(folder)
     try:
@@ -98,7 +104,7 @@ def keeping_so_far(folder: RunFolder) -> Iterator[CalibrationSoFar]:
 
 
 def _arrays_of_rows(rows: list[RowsRead]) -> dict[str, Any]:
-    """Return rows as arrays, one after another: of a row that was read twice both are there."""
+    """Return rows as arrays, one after another; both readings of a row that was read twice."""
     last = rows[-1]
     return {
         "rows.index": np.concatenate([read.rows for read in rows]),

@@ -1,7 +1,8 @@
-"""All kernels compiled ahead: by another process while a run measures, or by `ohmsum warm-up`.
+"""Compilation of all kernels ahead: beside a run, or by `ohmsum warm-up`.
 
-Numba compiles with Python's own lock held, one kernel at a time, so that only processes run side
-by side. They meet in the cache (`kirchhoff.compiled`), where none compiles what another one does.
+Numba holds Python's lock while it compiles, one kernel at a time, so that only processes compile in
+parallel. They share the cache (`kirchhoff.compiled`), and none compiles a kernel that another one
+is compiling.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ ENDING_SECONDS = 5.0
 
 
 def _network() -> None:
-    """What a simulated board and the fit of the wires call."""
+    """Call the kernels of a simulated board and of the fit of the wires."""
     wire = kirchhoff.Wire(0.02, 0.02, 0.05, 0.05)
     siemens = np.full((16, 8), 1e-5)
     kirchhoff.column_currents(siemens, np.ones((1, 16)), wire)
@@ -44,7 +45,7 @@ def _pairs(cells: int, branches: int) -> Floats:
 
 
 def _selection() -> None:
-    """What programming calls on any board of up to 14 branches a crosspoint."""
+    """Call the kernels of programming on boards of up to 14 branches a crosspoint."""
     from calibration import selection
     from calibration.programming import make_moves
 
@@ -52,7 +53,7 @@ def _selection() -> None:
     target = np.zeros(len(pairs))
     total = np.abs(pairs).sum(axis=1) / 2
     lopsided = np.abs(pairs) * np.linspace(0.5, 1.5, 12)
-    # What takes longest comes first: a run that gets here meanwhile compiles the rest itself.
+    # The slowest comes first: a run that arrives here meanwhile compiles the rest itself.
     for second, windows in ((lopsided, (1e-2, 1e-1, 1e-3)), (np.abs(pairs), (1e-1,))):
         for window in windows:
             selection.select_in_window(pairs, target, second, total, window)
@@ -63,7 +64,7 @@ def _selection() -> None:
 
 
 def _special() -> None:
-    """What wider crosspoints, tolerances, least expected errors and altered boards call."""
+    """Call the kernels of wider crosspoints, tolerances, expected errors and altered boards."""
     from calibration import selection
 
     wire = kirchhoff.Wire(0.02, 0.02, 0.05, 0.05)
@@ -85,7 +86,7 @@ def _special() -> None:
 
 
 def _studies() -> None:
-    """What `ohmsum study` and `ohmsum design` call."""
+    """Call the kernels of `ohmsum study` and `ohmsum design`."""
     from calibration import studies
 
     for make, name, bank in (
@@ -116,11 +117,11 @@ class Filled:
     group: str
     seconds: float
     compiled: int
-    """Kernels that were not in the cache."""
+    """Number of kernels that were not in the cache."""
 
 
 def compile_group(group: str) -> Filled:
-    """Call every kernel of a group once; what is in the cache is loaded."""
+    """Call every kernel of a group once; kernels in the cache are loaded."""
     from numba.core import event
 
     began = time.perf_counter()
@@ -133,10 +134,10 @@ def compile_group(group: str) -> Filled:
 
 @contextmanager
 def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
-    """Compile what a run needs in another process, the first time on a machine, and say so.
+    """Compile the kernels of a run in another process, the first time on a machine.
 
-    `announce` is given a line for whoever watches. The process ends with the run. Where there is a
-    single processor or no cache, the run itself compiles what it calls.
+    `announce` receives a line for the person who waits. The process ends with the run. With a
+    single processor or without a cache, the run itself compiles what it calls.
     """
     if all(is_filled(group) for group in GROUPS_OF_A_RUN):
         yield
@@ -162,9 +163,9 @@ def compiling_beside(announce: Callable[[str], None]) -> Iterator[None]:
 
 def start(groups: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """Start a process that compiles groups of kernels."""
-    # This process's own way to its packages, whatever lies in the working directory.
+    # The child imports from the same folders, whatever lies in the working folder.
     path = os.pathsep.join(os.path.abspath(entry) for entry in sys.path if entry)
-    # It compiles, and ends: collecting garbage would take a tenth of its time.
+    # The child only compiles, and ends: collecting garbage would take a tenth of its time.
     program = (
         "import gc; gc.disable(); "
         f"from instrument.kernels import compile_group as c; [c(g) for g in {groups!r}]"
@@ -193,8 +194,8 @@ def _can_cache() -> bool:
 
 
 def is_filled(group: str) -> bool:
-    """Say whether a group was compiled before, from these sources, on this machine."""
-    return os.path.exists(_mark(group))  # False also where the folder may not be looked into
+    """Return whether a group was compiled before, from these sources, on this machine."""
+    return os.path.exists(_mark(group))  # False also where the folder is not readable
 
 
 def _note(group: str) -> None:
@@ -205,7 +206,10 @@ def _note(group: str) -> None:
 
 
 def _mark(group: str) -> Path:
-    """The empty file that says that a group was compiled, from these sources, by this machine."""
+    """Return the path of the empty file that marks a group as compiled.
+
+    Its name depends on the sources, the versions and the processor.
+    """
     from llvmlite import binding
 
     depends_on = repr((_sources(), versions(), binding.get_host_cpu_name()))
@@ -215,7 +219,7 @@ def _mark(group: str) -> Path:
 
 @cache
 def _sources() -> str:
-    """Digest of all files that could hold kernels, and of this one."""
+    """Return a digest of all files that may hold kernels, and of this one."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for package in (kirchhoff, calibration):
         for path in sorted(Path(str(package.__file__)).parent.rglob("*.py")):

@@ -1,5 +1,6 @@
-"""Progress of a step where a notebook runs it: a bar below the cell. Scripts stay quiet; they may
-give a `progress` of their own.
+"""Progress of a step in a notebook: a bar below the cell.
+
+Scripts stay quiet; they may pass a `progress` of their own.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ UPDATE_SECONDS = 0.25
 
 @contextmanager
 def shown(name: str, progress: Progress | None) -> Iterator[Progress]:
-    """Yield what to tell of a step: `progress` if it is given, else a bar in a notebook, else
-    nobody.
+    """Yield the progress function of a step: `progress` if given, else a bar in a notebook.
+
+    Outside a notebook nothing is shown.
     """
     if progress is not None or not _in_notebook():
         yield progress or no_progress
@@ -45,14 +47,14 @@ def shown(name: str, progress: Progress | None) -> Iterator[Progress]:
 
 
 def _in_notebook() -> bool:
-    """Say whether a notebook's kernel runs this, which has loaded IPython then."""
+    """Return whether a notebook's kernel, which loads IPython, runs this process."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return getattr(shell, "kernel", None) is not None
 
 
 def _bundle(name: str, said: str, done: int = 0, total: int = 0) -> dict[str, str]:
-    """Return a line as a notebook shows it; with a bar as long as there is a total."""
+    """Return a line as a notebook shows it; with a bar if there is a total."""
     bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
     share = f"{100 * done / total:.0f} %, " if total else ""
     text = f"{name}: {share}{said}".rstrip(", ")

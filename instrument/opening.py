@@ -1,4 +1,4 @@
-"""How a bench is opened, and how it is left: with everything off, whatever ends it."""
+"""How a bench is opened, and how it is closed: with everything off, whatever ends it."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ LEFT_TO_ANOTHER = "the board is left to the other host"
 def open_bench(
     bench: str | Path, *, seed: int = 1, link: LinkKind = "socket", take_over: bool = False
 ) -> Bench:
-    """Open a bench.toml, or `sim:PRESET`: a simulated bench in this process, talked to over a real
-    wire.
+    """Open the bench of a bench.toml, or `sim:PRESET`: a bench simulated in this process.
 
-    Use it in a `with` statement, or close it by `close()`: on the way out, by whichever way, the
-    outputs are off and every switch is open. One that is left open is closed when Python ends.
-    `seed` and `link` are those of the simulated bench. A board that another host works with is
-    refused, unless `take_over` is set, which switches its outputs off.
+    The simulated bench is reached over a real wire. Use the bench in a `with` statement, or close
+    it by `close()`: however it ends, the outputs are off and every switch is open. A bench that is
+    left open is closed when Python ends. `seed` and `link` are those of the simulated bench. A
+    board that another host works with is refused, unless `take_over` is set, which switches its
+    outputs off.
 
-    Raises UsageError for what is wrong with the file or an argument, InstrumentError where the
-    board does not answer as one, BoardInUse where another host works with it.
+    Raises UsageError where the file or an argument is wrong, InstrumentError where the board does
+    not answer as one, BoardInUse where another host works with it.
     """
     if not isinstance(bench, str | os.PathLike):
         raise UsageError(
@@ -85,7 +85,10 @@ def open_bench(
 def _closing(
     board: CrossbarBoard,
 ) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
-    """Return what closes a board, and notes on what ended the bench whether its outputs are off."""
+    """Return a callback that closes a board and notes on the error whether its outputs are off.
+
+    The error is the one that ended the bench.
+    """
 
     def close(
         _kind: type[BaseException] | None, ended_by: BaseException | None, _at: TracebackType | None
@@ -100,9 +103,11 @@ def _closing(
             if isinstance(failed, OutputsUnproved):
                 said = failed.text
         except BaseException as cut_short:
-            cut_short.add_note(OUTPUTS_OFF)  # closing begins again before it lets this through
+            cut_short.add_note(
+                OUTPUTS_OFF
+            )  # board.close() begins again before it lets this error through
             raise
-        # Who mends a file or a bug does not ask for it, as long as nothing may still be on.
+        # An error in a file or in the program needs no such note while the outputs are off.
         if ended_by is not None and (
             said != OUTPUTS_OFF
             or isinstance(ended_by, InstrumentError)

@@ -1,6 +1,4 @@
-"""The whole way of a matrix: calibrate, program, validate; each step kept on disk as soon as it is
-done.
-"""
+"""The whole run of a matrix: calibrate, program, validate; each step kept on disk when done."""
 
 from __future__ import annotations
 
@@ -54,15 +52,15 @@ class Run(Record):
     program: TiledMatrix
     validation: Validation
     tile_validations: tuple[Validation, ...]
-    """The partial products of each tile, which the products are the sum of."""
+    """Partial products of each tile, whose sum the products are."""
     budgets: Budgets
-    """What the error of these products should be, and of what."""
+    """Predicted error of these products, by cause."""
     checks: Checks
     coverage: PrecisionByBranches
     calibration_expired: str | None
-    """Why the calibration no longer held when it was used all the same; None if it did."""
+    """Why the calibration no longer held when it was used all the same; None if it held."""
     spent: SpentSeconds
-    """Where the board's time went, from opening the bench to the last product of its inputs."""
+    """How the board spent its time from opening the bench to the last product of its inputs."""
 
 
 @dataclass(frozen=True)
@@ -182,12 +180,12 @@ def run_pipeline(
 
 
 def _check_products(matrix: Floats, inputs: Floats) -> None:
-    """Raise MatrixError or UsageError where the precision of these products could not be stated."""
-    least, most = SQUARABLE
+    """Raise MatrixError or UsageError where the precision of these products cannot be stated."""
+    minimum, maximum = SQUARABLE
     largest = float(np.abs(matrix).max())
-    if not least <= largest <= most:
+    if not minimum <= largest <= maximum:
         raise MatrixError(
-            f"the largest weight is {largest:g}: between {least:g} and {most:g} is computed"
+            f"the largest weight is {largest:g}: between {minimum:g} and {maximum:g} is computed"
         )
     if not (inputs @ matrix).any():
         raise UsageError("every product of these inputs is zero: no relative error to state")

@@ -1,4 +1,4 @@
-"""Text of files, boards and people, as it may be shown: nothing in it commands a terminal."""
+"""Text of files, boards and people in a form that is safe to print on a terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import unicodedata
 from typing import Any
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-"""Control and format characters (escape sequences, reversed writing), halves of characters."""
+"""Categories of control and format characters (escape sequences, reversed writing) and of halves of
+characters.
+"""
 
 
 def printable(text: str) -> str:
-    """Return text with every character that is no visible one written as Python would escape it."""
+    """Return text with every invisible character written as Python would escape it."""
     if text.isprintable():
         return text
     return "".join(

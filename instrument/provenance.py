@@ -1,4 +1,4 @@
-"""Where a result comes from: program and commit, command, host, and the files that went in."""
+"""Origin of a result: program and commit, command, host, and the files that went in."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from calibration.arrays import Floats
 
 UNKNOWN = "unknown"
 LIBRARIES = "numpy", "scipy", "numba"
-"""What a result may depend on beside ohmsum and Python."""
+"""Libraries that a result may depend on beside ohmsum and Python."""
 GIT_SECONDS = 5.0
 OID = "# branch.oid "
 
 
 def ohmsum_version() -> str:
-    """Return the version of ohmsum that is installed."""
+    """Return the installed version of ohmsum."""
     return _version("ohmsum")
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of what computes a result; `commit` is None outside a checkout."""
+    """Return the versions of all that computes a result; `commit` is None outside a checkout."""
     return {
         "ohmsum": ohmsum_version(),
         "commit": commit_of(Path(__file__).parents[1]),
@@ -39,18 +39,19 @@ def versions() -> dict[str, str | None]:
 
 
 def commit_of(checkout: Path) -> str | None:
-    """Return the commit of a git checkout, with "-dirty" behind it where files differ from it; None
-    where this is no checkout or git cannot tell.
+    """Return the commit of a git checkout, followed by "-dirty" where files differ from it.
+
+    None where this is no checkout, or where git cannot tell.
     """
-    # A package installed inside somebody else's checkout must not claim his commit.
+    # A package installed inside another project's checkout must not claim its commit.
     if not (checkout / ".git").exists():
         return None
     command = ["git", "--no-optional-locks", "-C", str(checkout), "status", "--porcelain=v2"]
-    # Variables that git sets in its hooks would have it look elsewhere.
+    # Variables that git sets in its hooks would point to another repository.
     environment = {name: value for name, value in os.environ.items() if name[:4] != "GIT_"}
     try:
-        # Without locks: to be killed in the middle must not leave one in somebody's checkout.
-        told = subprocess.run(
+        # Without locks: a kill must not leave a lock file in a person's checkout.
+        status = subprocess.run(
             [*command, "--branch", "--untracked-files=no"],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -61,7 +62,7 @@ def commit_of(checkout: Path) -> str | None:
         )
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
-    lines = told.stdout.splitlines()
+    lines = status.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith(OID)), None)
     if commit is None or commit == "(initial)":
         return None
@@ -69,7 +70,7 @@ def commit_of(checkout: Path) -> str | None:
 
 
 def command_line() -> str:
-    """Return the command that this process was started with, as a shell would take it again."""
+    """Return the command that this process was started with, quoted for a shell."""
     return shlex.join(["ohmsum", *sys.argv[1:]])
 
 
@@ -79,10 +80,10 @@ def host_name() -> str:
 
 
 def operand(name: str, values: Floats, file_sha256: str | None) -> dict[str, Any]:
-    """Return what identifies a matrix or a batch of inputs: its name, its shape, and the SHA-256 of
-    its file, or of its values where it comes from no file.
+    """Return the identity of a matrix or a batch of inputs: name, shape and SHA-256.
 
-    Values are hashed as little-endian float64, rows first.
+    The SHA-256 is that of its file, or of its values, as little-endian float64, rows first, where
+    it comes from no file.
     """
     of_values = hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
     return {

@@ -19,9 +19,9 @@ from instrument.provenance import command_line, host_name, versions
 
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
-"""The first file of a run: who creates it has the folder."""
+"""The first file of a run; whoever creates it owns the folder."""
 MAX_FILES_NAMED = 3
-"""Files of a run that was cut short that the message names."""
+"""Files that the message names, of a run that was cut short."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class RunFolder:
 
     path: Path
     id: str
-    """Of the run: the time it was started at (UTC), and a random number."""
+    """Id of the run: the UTC time of its start, and a random number."""
     started: datetime
-    """With the time zone of the host."""
+    """Start of the run, with the host's time zone."""
     command: str
     host: str
     versions: Mapping[str, str | None]
@@ -40,12 +40,12 @@ class RunFolder:
     def keep(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write arrays to a .npz file of the run, with the run's id as `run`.
 
-        Raises FileNotWritten.
+        Raises FileNotWritten where that fails.
         """
         write_arrays(self.path / name, {"run": self.id, **arrays})
 
     def about(self) -> dict[str, Any]:
-        """Return what is known of the run from its beginning."""
+        """Return the facts of the run that are known from its start."""
         return {
             "id": self.id,
             "folder": str(self.path),
@@ -56,17 +56,16 @@ class RunFolder:
         }
 
     def kept(self) -> list[str]:
-        """Return the names of what was kept in the folder so far."""
+        """Return the names of the files kept in the folder so far."""
         return sorted(path.name for path in self.path.iterdir() if path.name != CLAIM_FILE)
 
 
 @contextmanager
 def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
-    """Claim a folder for a run: `out`, which must be new or empty, or a new one in ohmsum-results
-    that is called by the time (UTC) and `name`.
+    """Claim a folder for a run: `out`, new or empty, or a new one in ohmsum-results.
 
-    A folder in which nothing but the claim was written is removed at the end. An error that ends
-    the run later is told where the rest is.
+    The name of a new folder is the UTC time and `name`. A folder that holds nothing but the claim
+    in the end is removed. An error that ends the run later gets a note that says where the rest is.
 
     Raises UsageError where the folder is in use, FileNotWritten where it cannot be made.
     """
@@ -100,10 +99,10 @@ def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
                 claim.unlink(missing_ok=True)
             raise
     except BaseException:
-        # Only what is empty goes.
+        # Only empty folders are removed.
         with suppress(OSError):
-            for one in made:
-                one.rmdir()
+            for new_folder in made:
+                new_folder.rmdir()
         raise
 
 
@@ -113,7 +112,7 @@ def iso(moment: datetime) -> str:
 
 
 def _new_folder(name: str) -> tuple[Path, list[Path]]:
-    """Make a folder that no other run has; return it, and all that was made."""
+    """Make a folder that no other run has; return it, and all folders that were made."""
     for number in count(1):
         folder = RESULTS / (name if number == 1 else f"{name}-{number}")
         with suppress(FileExistsError):
@@ -122,7 +121,7 @@ def _new_folder(name: str) -> tuple[Path, list[Path]]:
 
 
 def _asked_folder(folder: Path) -> list[Path]:
-    """Make the folder that was asked for, if it is not there; return all that was made."""
+    """Make the requested folder if it does not exist; return all folders that were made."""
     try:
         return _make(folder)
     except FileExistsError:
@@ -140,15 +139,15 @@ def _asked_folder(folder: Path) -> list[Path]:
 
 _OWN_FOLDER = "each run has a folder of its own: name a new one with --out"
 _NO_PLACE = errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP, errno.EINVAL
-"""What is wrong with a folder's name, rather than with the disk."""
+"""Error numbers of an unusable folder name, rather than of the disk."""
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make a new folder and its parents; return those that were not there, the folder first.
+    """Make a new folder and its parents; return those that were made, the folder first.
 
-    Raises FileExistsError where it is there.
+    Raises FileExistsError where the folder exists.
     """
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -160,7 +159,10 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _create(claim: Path) -> None:
-    """Create the claim. Of two runs at once one creates it, and the other is refused."""
+    """Create the claim. Of two runs that begin at once, one creates it and the other is refused.
+
+    Raises UsageError where it exists, FileNotWritten where it cannot be written.
+    """
     try:
         os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except FileExistsError:

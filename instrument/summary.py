@@ -1,6 +1,4 @@
-"""How results show themselves in a prompt and in a notebook: the figures that matter, in a few
-lines.
-"""
+"""Short summaries of results for a prompt and for a notebook."""
 
 from __future__ import annotations
 
@@ -8,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 Figures = Mapping[str, str]
-"""What a figure is called, and the figure with its unit."""
+"""Figures with their units, by their names."""
 
 
 def as_text(title: str, figures: Figures) -> str:

@@ -1,4 +1,4 @@
-"""Progress of a step, told to whoever watches: a bar on a terminal, else lines."""
+"""Progress of a step on a terminal: a bar, or lines of the log where there is no terminal."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _STDERR = Console(stderr=True)
 
 @contextmanager
 def step(name: str) -> Iterator[Report]:
-    """Show how far one step is: as a bar on a terminal, else as a line when it is done and one in
-    each minute before. What is yielded takes (done, total), and hears signals that were lost.
+    """Show the progress of one step: a bar on a terminal, else a line at its end.
+
+    A long step without a terminal adds a line each minute. The yielded function takes (done, total)
+    and raises Interrupted for a signal that was dropped.
     """
     columns = (
         TextColumn("{task.description:<10}"),
@@ -34,22 +36,22 @@ def step(name: str) -> Iterator[Report]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    began = said = time.monotonic()
+    began = reported = time.monotonic()
     watched = _STDERR.is_terminal
     with Progress(*columns, console=_STDERR, disable=not watched) as bars:
         task = bars.add_task(name, total=None)
 
         def report(done: int, total: int) -> None:
-            nonlocal said
+            nonlocal reported
             interruption.check()
             bars.update(task, completed=done, total=total)
             now = time.monotonic()
-            if now - said >= REPORT_INTERVAL_SECONDS and not watched:
-                said = now
+            if now - reported >= REPORT_INTERVAL_SECONDS and not watched:
+                reported = now
                 _log.info("%s: %.0f %% after %.0f s", name, 100 * done / total, now - began)
 
         yield report
-        # A step that counts nothing, or ended early, is done all the same.
+        # A step that counts nothing, or ends early, is complete as well.
         done = bars.tasks[task].completed or 1
         bars.update(task, total=done, completed=done)
     seconds = time.monotonic() - began
@@ -57,6 +59,6 @@ def step(name: str) -> Iterator[Report]:
 
 
 def say(line: str) -> None:
-    """Tell a person who watches why a command takes longer than it will the next time."""
+    """Print a line on the terminal, if there is one, such as why a command takes longer now."""
     if _STDERR.is_terminal:
         _STDERR.print(line, markup=False, highlight=False)

@@ -1,11 +1,11 @@
-"""How the report writes numbers: rounded for a reader, with units, never in a locale's way."""
+"""Numbers as the report writes them: rounded, with units, independent of the locale."""
 
 from __future__ import annotations
 
 import math
 
 SPACE, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
-"""Before a unit; between thousands."""
+"""Spaces before a unit, and between thousands."""
 NONE = "–"
 UNPREFIXED = {"", "ppm", "ppm/K", "steps", "Hz", "mΩ"}
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
@@ -44,9 +44,10 @@ def quantity(value: float, unit: str) -> str:
 
 
 def measured(value: float, uncertainty: float, unit: str = "") -> str:
-    """Write a value with its uncertainty: this with two significant digits at least, both to the
-    same digit
-    (JCGM 100:2008, 7.2.6), with one prefix for both: (5.834 ± 0.059) nV.
+    """Write a value with its uncertainty and one unit prefix: (5.834 ± 0.059) nV.
+
+    The uncertainty has at least two significant digits, and both end at the same digit (JCGM
+    100:2008, 7.2.6).
     """
     if not (math.isfinite(value) and math.isfinite(uncertainty)):
         return NONE
@@ -73,7 +74,7 @@ def ppm(fraction: float) -> str:
 
 
 def significant(value: float) -> str:
-    """Write a number with three significant digits, thousands apart."""
+    """Write a number with three significant digits and separated thousands."""
     rounded = float(f"{value:.2e}")
     if rounded == 0:
         return "0"
@@ -82,12 +83,12 @@ def significant(value: float) -> str:
 
 
 def count(value: int) -> str:
-    """Write a whole number, thousands apart."""
+    """Write a whole number with separated thousands."""
     return f"{value:,}".replace(",", THIN)
 
 
 def percent(fraction: float) -> str:
-    """Write a fraction in percent; what is not all or nothing is not rounded to it."""
+    """Write a fraction in percent; only exact values are written as 0 or 100 %."""
     if 0 < fraction < 1:
         fraction = min(max(fraction, 1e-4), 0.9999)
     return f"{round(100 * fraction, 2):g}{SPACE}%"

@@ -137,8 +137,8 @@ class Calibration(Record):
             again = counted & measured_at
             if again:
                 raise UsageError(
-                    f"{calibration.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC is given "
-                    "twice, by itself or within another file, and would count twice"
+                    f"{calibration.source}: the measurement of {min(again):%Y-%m-%d %H:%M:%S} UTC "
+                    "is given twice, by itself or within another file, and would count twice"
                 )
             counted |= measured_at
         branches, temperature = with_earlier(

@@ -51,8 +51,8 @@ def unforeseen(
     for output, (products, error) in enumerate(zip([whole, *outputs], predicted, strict=True), -1):
         factor = products.relative_error / error if error else math.nan
         stated = products.interval is not None
-        if (factor > MAX_ERROR_RATIO and (told or output < 0)) or (
-            factor < 1 / MAX_ERROR_RATIO and told
+        if (factor > MAX_ERROR_RATIO and (stated or output < 0)) or (
+            factor < 1 / MAX_ERROR_RATIO and stated
         ):
             deviating.append(Unforeseen(None if output < 0 else output, factor))
     return tuple(deviating)

@@ -1,4 +1,9 @@
-"""Files that people and runs bring and take: bounded, checked, written whole."""
+"""Files that people and runs bring and take: bounded in size, checked, written whole.
+
+`load_array` reads a person's matrices and vectors, `read_bytes` and `as_usage_error` guard every
+file that is read, `pack` and `unpack` turn dataclasses into named arrays and back, and `write_…`
+replace a file as a whole or not at all. Read first: guarded.py and writing.py, then arrays.py.
+"""
 
 from instrument.files.arrays import (
     SQUARABLE,

@@ -1,4 +1,4 @@
-"""A person's own matrices and vectors, from .npy, .npz and .csv files."""
+"""A person's own matrices and vectors, from .npy, .npz and text files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from instrument.files.text_table import decoded, read_table
 
 RANDOM_VECTORS = 256
 SQUARABLE = 1e-60, 1e60
-"""Weights and inputs whose products float64 can square: their norms are stated."""
+"""Smallest and largest size of weights and inputs whose products float64 can square, as the norms
+of products need.
+"""
 MAX_FILE_BYTES = 1 << 28
 MAX_TEXT_BYTES = 1 << 26
-"""A number of text takes ten times the memory while it is read."""
+"""Largest text file: a number in text takes ten times its size in memory while it is read."""
 MAX_ARRAYS_NAMED = 5
-"""Arrays of a file that holds too many, in the message."""
+"""Arrays that the message names, of a file that holds too many."""
 _TEXTS = {".csv", ".tsv", ".txt", ".dat"}
 _SPREADSHEET = "a spreadsheet: save the sheet as CSV, and give that"
 _FOREIGN = {
@@ -43,11 +45,12 @@ _log = logging.getLogger(__name__)
 
 
 def load_array(path: Path) -> NDArray[np.generic]:
-    """Read one array. A .npz holds exactly one, or a sparse matrix of scipy; a table of text may be
-    written as programs, spreadsheets and people do, and what it was taken for is logged.
+    """Read one array from a file.
 
-    A pipe, or a file without an ending, is what its first bytes say. Raises UsageError that names
-    the file.
+    A .npz holds exactly one array, or a sparse matrix of scipy. A table of text may be in any form
+    that programs, spreadsheets and people write; how it was read is logged. A pipe, and a file
+    without an ending, is recognized by its first bytes. Raises UsageError, which names the file,
+    where it cannot be read.
     """
     ending = path.suffix.lower()
     if ending in _FOREIGN:
@@ -93,7 +96,7 @@ def _text_array(path: Path, data: bytes) -> Floats:
 
 
 def _sparse_array(data: bytes, shape: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Return the array of a sparse matrix as scipy.sparse.save_npz writes it."""
+    """Return the array of a sparse matrix in the format of scipy.sparse.save_npz."""
     from scipy import sparse
 
     if math.prod(int(side) for side in shape) > MAX_FILE_BYTES // 8:
@@ -107,10 +110,10 @@ def _sparse_array(data: bytes, shape: NDArray[np.generic]) -> NDArray[np.generic
 
 
 def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> Floats:
-    """Return input vectors (vectors, rows) as float64; a single vector (rows,) becomes a batch of
-    one.
+    """Return input vectors (vectors, rows) as float64.
 
-    `rows` is None where they are not known yet. Raises UsageError that begins with `name`.
+    A single vector (rows,) becomes a batch of one. `rows` is None while the number of rows is
+    unknown. Raises UsageError, which begins with `name`, where the array holds no such vectors.
     """
     if inputs.dtype.kind not in "biuf":
         raise UsageError(f"{name}: inputs are real numbers, not {inputs.dtype}")
@@ -126,11 +129,12 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> Fl
         raise UsageError(f"{name}: vector {vector + 1}, row {row + 1} is {vectors[vector, row]}")
     if not vectors.any():
         raise UsageError(f"{name}: all inputs are zero: no product to validate")
-    least, most = SQUARABLE
+    minimum, maximum = SQUARABLE
     largest = float(np.abs(vectors).max())
-    if not least <= largest <= most:
+    if not minimum <= largest <= maximum:
         raise UsageError(
-            f"{name}: the largest input is {largest:g}: between {least:g} and {most:g} is computed"
+            f"{name}: the largest input is {largest:g}: between {minimum:g} and {maximum:g} is "
+            "computed"
         )
     return vectors
 
@@ -146,5 +150,5 @@ def random_inputs(rows: int, seed: int) -> Floats:
 
 
 def random_stream(seed: int, child: int) -> np.random.Generator:
-    """Return a generator of its own for each child of a seed."""
+    """Return the random generator of one child of a seed."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(child,)))

@@ -1,4 +1,4 @@
-"""Reading files that anybody may have written."""
+"""Safe reading of files that anybody may have written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from instrument.errors import UsageError
 
-# All that numpy, zipfile and json were seen to raise for torn, foreign and hostile files.
+# Errors that numpy, zipfile and json raise for torn, foreign and hostile files.
 _UNREADABLE = (
     ArithmeticError,
     AttributeError,
@@ -48,12 +48,13 @@ _NPY_HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header
 
 @contextmanager
 def as_usage_error(path: Path, complaint: str) -> Iterator[None]:
-    """Read a file of arrays inside this context: what its bytes may cause becomes a UsageError,
-    "`path`: `complaint` (the cause)".
+    """Turn any error that a file's content causes inside this context into a UsageError.
+
+    The message is "`path`: `complaint` (the cause)".
     """
     try:
         with warnings.catch_warnings():
-            # numpy warns of empty and of very old files; what they hold is judged later.
+            # numpy warns of empty and of very old files; their content is checked later.
             warnings.simplefilter("ignore")
             yield
     except OSError as error:
@@ -63,14 +64,14 @@ def as_usage_error(path: Path, complaint: str) -> Iterator[None]:
 
 
 def read_bytes(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
-    """Return all that a file holds, of which there may be `max_bytes`.
+    """Return the whole content of a file of at most `max_bytes`.
 
-    With `pipes`, a FIFO or another pipe is read to its end as well; else only a regular file is.
-    Raises UsageError that names the file: none, no file to read, larger than that. Nothing beyond
-    the limit is read, so that a file without an end is refused as soon as any other.
+    With `pipes`, a FIFO or another pipe is read to its end as well; otherwise only a regular file
+    is. Nothing beyond the limit is read, so that an endless file is refused at once. Raises
+    UsageError, which names the file, where it is missing, no regular file or too large.
     """
     try:
-        # Without waiting: a FIFO that nobody writes to would keep the command for ever.
+        # Non-blocking: a FIFO without a writer would block the command for ever.
         with open(path, "rb", opener=None if pipes else _without_waiting) as file:
             mode = os.fstat(file.fileno()).st_mode
             if not (stat.S_ISREG(mode) or (pipes and not stat.S_ISCHR(mode))):
@@ -92,7 +93,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def _kind(mode: int) -> str:
-    """Return what is not a file, in words."""
+    """Describe a file mode that is not a regular file's."""
     kinds = (
         (stat.S_ISFIFO, "a pipe"),
         (stat.S_ISCHR, "a device"),
@@ -103,9 +104,10 @@ def _kind(mode: int) -> str:
 
 
 def array_of(data: bytes) -> NDArray[Any]:
-    """Return the array of a .npy file. Raises what `as_usage_error` makes one error of.
+    """Return the array of a .npy file.
 
-    The header is believed only as far as it agrees with the bytes that follow it.
+    The header is trusted only as far as it agrees with the bytes that follow it. Raises errors that
+    `as_usage_error` turns into one.
     """
     stream = io.BytesIO(data)
     version = npy.read_magic(stream)
@@ -145,7 +147,7 @@ def arrays_of(data: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
 def sha256_of(path: Path) -> str | None:
     """Return the SHA-256 of a file; None of a pipe, which gives its bytes only once.
 
-    Raises UsageError.
+    Raises UsageError where the file cannot be read.
     """
     if not path.is_file():
         return None
@@ -154,9 +156,9 @@ def sha256_of(path: Path) -> str | None:
 
 
 def _cause(error: Exception) -> str:
-    """Return what went wrong, without numpy's advice to programmers."""
+    """Return the cause of an error, without numpy's advice to programmers."""
     if isinstance(error, KeyError):
-        # Its text is quoted: of a .npz, or of JSON.
+        # A KeyError, of a .npz or of JSON, quotes its text.
         missing = str(error.args[0]).removesuffix(" is not a file in the archive")
         return f"nothing in it is called {missing}"
     text = str(error) or type(error).__name__

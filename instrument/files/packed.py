@@ -1,7 +1,7 @@
 """Dataclasses as named arrays, and back: how results are kept in .npz files.
 
-A field's name is its key, with dots before those of records within. Records in a tuple are stacked,
-field by field, along a leading axis. None is left out.
+A field's name is its key; nested records put their name and a dot before it. Records in a tuple are
+stacked, field by field, along a leading axis. None is left out.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ def pack_all(values: Mapping[str, Any], path: str = "") -> Arrays:
         if is_dataclass(value):
             packed |= pack(value, f"{name}.")
         elif isinstance(value, tuple) and value and is_dataclass(value[0]):
-            each = [pack(one, f"{name}.") for one in value]
-            packed |= {key: np.stack([one[key] for one in each]) for key in each[0]}
+            records = [pack(record, f"{name}.") for record in value]
+            packed |= {key: np.stack([record[key] for record in records]) for key in records[0]}
         elif value is not None:
             packed[name] = np.asarray(value)
     return packed
 
 
 def unpack(kind: Any, arrays: Mapping[str, NDArray[Any]], path: str = "") -> Any:
-    """Return a dataclass of this type made of what `pack` returned. Raises LookupError, ValueError
-    or TypeError where that is not all there, or not of the type.
+    """Return a dataclass of this type from the arrays that `pack` returned.
+
+    Raises LookupError, ValueError or TypeError where arrays are missing or of another type.
     """
     values: dict[str, Any] = {}
     for name, hint in get_type_hints(kind).items():
@@ -71,7 +72,7 @@ def _value(hint: Any, arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
 
 
 def _without_none(hint: Any) -> tuple[Any, bool]:
-    """Return what a type is apart from None, and whether it may be None."""
+    """Return a type without its None, and whether it had one."""
     if get_origin(hint) is UnionType:
         kinds = [kind for kind in get_args(hint) if kind is not NoneType]
         return kinds[0], len(kinds) < len(get_args(hint))

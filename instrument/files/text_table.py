@@ -1,7 +1,7 @@
-"""Tables of numbers in text: as programs write them, as spreadsheets do, as people type them.
+"""Tables of numbers in text, as programs, spreadsheets and people write them.
 
-What separates columns and which sign is the decimal one is not said in a file. Every dialect that
-could be meant is tried; a file that two of them read as different numbers is refused.
+A file does not state its delimiter or its decimal sign. Every dialect that could be meant is tried;
+a file that two dialects read as different numbers is refused.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from calibration.arrays import Floats
 
 
 class Dialect(NamedTuple):
-    """How a table is written."""
+    """How a table is written: its delimiter and its decimal sign."""
 
     delimiter: str | None
-    """What separates columns; a blank is any number of them; None where there is one column."""
+    """Separator of columns; a blank stands for any number of blanks; None for a single column."""
     decimal: str
 
     def __str__(self) -> str:
@@ -34,15 +34,15 @@ class Dialect(NamedTuple):
 
 @dataclass(frozen=True)
 class TextTable:
-    """What was read in a text."""
+    """Numbers read from a text, and what was ignored or is doubtful."""
 
     values: Floats
     """(rows, columns)"""
     dialect: Dialect
     left_out: tuple[str, ...]
-    """What is in the text beside the numbers."""
+    """Parts of the text beside the numbers, in words."""
     doubt: str | None
-    """Why it may be something else than it looks, and the way out."""
+    """Why the table may mean something else, with advice; None if it is unambiguous."""
 
     def __str__(self) -> str:
         rows, columns = self.values.shape
@@ -51,7 +51,7 @@ class TextTable:
 
 
 class _NotSo(ValueError):
-    """A text is not written in this dialect; `numbers` is how much of it would be numbers."""
+    """A text is not written in this dialect; `numbers` is the share of fields that are numbers."""
 
     def __init__(self, text: str, numbers: float) -> None:
         super().__init__(text)
@@ -59,7 +59,7 @@ class _NotSo(ValueError):
 
 
 _Line = tuple[int, str]
-"""Its number in the text, from 1, and what it says."""
+"""Number of the line in the text, from 1, and its content."""
 
 _NAMES = {
     ",": "commas",
@@ -76,7 +76,7 @@ _NUMBER = {
     ",": re.compile(r"[+-]?[0-9]+(?:,[0-9]+)?" + _EXPONENT_OR_NONE),
 }
 _NAME = re.compile(r"[^-+.,0-9][^;\t|]*")
-"""What holds another dialect's delimiter is more than one field."""
+"""A field that holds another dialect's delimiter is more than one field."""
 _WHOLE = re.compile(r"[0-9]+")
 _VALUES = {
     *("na", "n/a", "nv", "nan", "null", "none", "missing", "inf", "infinity"),
@@ -84,9 +84,9 @@ _VALUES = {
 }
 """Words that stand for values: a column of them is no column of names."""
 _GROUPED = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,2}(?:[.,][0-9]{3})?)")
-"""A number that could be a whole one with a sign behind its thousands."""
+"""A number that could be a whole one with a thousands separator."""
 _COMMENT = r"(?:^|(?<=\s))#(?!(?:[A-ZÀ-Ý/0-9]+[!?]|N/?[AVD])(?:[\s,;|]|$)|#+[,;|\t])"
-"""A # at a line's start or behind a blank, if it begins none of a spreadsheet's errors: #DIV/0!,
+"""A # at a line's start or after a blank, unless it begins one of a spreadsheet's errors: #DIV/0!,
 #N/A, #NV, #NAME?, ####.
 """
 _BEFORE_COMMENT = re.compile(rf'(?:"[^"]*"|(?!{_COMMENT}).)*')
@@ -103,8 +103,9 @@ _SHOWN_CHARACTERS = 30
 
 
 def decoded(data: bytes) -> str:
-    """Return the text that bytes are: UTF-8, with a byte order mark UTF-16 or UTF-32 as well, else
-    Windows' Latin. Raises ValueError where they are no text.
+    """Return bytes as text: UTF-8, UTF-16 or UTF-32 with a byte order mark, else Windows' Latin.
+
+    Raises ValueError where the bytes are no text.
     """
     marked = next((code for mark, code in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), None)
     if marked is None and b"\0" in data[:64]:
@@ -122,10 +123,10 @@ def decoded(data: bytes) -> str:
 
 
 def read_table(text: str) -> TextTable:
-    """Read a table of numbers. Blank lines and what is behind a # are no part of it.
+    """Read a table of numbers, without blank lines and comments behind a #.
 
-    Raises ValueError that names line and column (from 1) of what is no number, or what the text
-    could be read as.
+    Raises ValueError, which names line and column from 1, where a field is no number, and where the
+    text has more than one reading.
     """
     lines, delimiter = _lines(text)
     if not lines:
@@ -137,14 +138,14 @@ def read_table(text: str) -> TextTable:
         if delimiter in (None, dialect.delimiter)
         and (dialect.delimiter is None or any(dialect.delimiter in line for _, line in lines))
     ]
-    if not possible:  # one column, of which the first line says how others would be separated
+    if not possible:  # one column, whose first line names a delimiter for nothing
         possible = [Dialect(None, decimal) for decimal in ".,"]
     tables, refusals = _tried(possible, lines[:_SAMPLE_LINES], named=named)
     if tables and len(lines) > _SAMPLE_LINES:
         tables, refusals = _tried([table.dialect for table in tables], lines, named=named)
     if not tables:
-        # The dialect in which most of it makes sense is the one that was meant.
-        dialect, refusal = max(refusals.items(), key=lambda one: one[1].numbers)
+        # The dialect in which the largest share are numbers is the intended one.
+        dialect, refusal = max(refusals.items(), key=lambda item: item[1].numbers)
         raise ValueError(f"{refusal} ({dialect})")
     table, *others = tables
     for other in others:
@@ -159,7 +160,7 @@ def read_table(text: str) -> TextTable:
 
 
 def _lines(text: str) -> tuple[list[_Line], str | None]:
-    """Return the lines that say something, and the delimiter if the first one names it."""
+    """Return the lines with content, and the delimiter if the first line names it."""
     text = text.removeprefix("\ufeff").replace("−", "-")
     numbered = enumerate(re.split(r"\r\n|\r|\n", text), 1)
     without = [(number, _without_comment(line)) for number, line in numbered]
@@ -172,8 +173,8 @@ def _lines(text: str) -> tuple[list[_Line], str | None]:
 def _without_comment(line: str) -> str:
     if "#" not in line:
         return line
-    found = _BEFORE_COMMENT.match(line)
-    return found.group() if found else line
+    before = _BEFORE_COMMENT.match(line)
+    return before.group() if before else line
 
 
 def _tried(
@@ -190,7 +191,10 @@ def _tried(
 
 
 def _read(dialect: Dialect, lines: Sequence[_Line], *, named: bool) -> TextTable:
-    """Read lines as a dialect has it. Raises _NotSo."""
+    """Read lines in one dialect.
+
+    Raises _NotSo where they are not written in it.
+    """
     number = _NUMBER[dialect.decimal]
     rows = [_fields(dialect.delimiter, line) for line in lines]
     # A spreadsheet writes its empty columns as well.
@@ -260,7 +264,7 @@ def _fields(delimiter: str | None, line: _Line) -> list[str]:
         return [field.strip() for field in re.split(r",\s+", text)]
     if '"' not in text:
         return [field.strip() for field in text.split(delimiter)]
-    # What quotes hold is one field; one column has no delimiter, so one that no text contains.
+    # A quoted text is one field. A single column gets a delimiter that no text contains.
     sign = "," if delimiter == ", " else delimiter or "\x1f"
     try:
         (fields,) = csv.reader(
@@ -279,8 +283,10 @@ def _doubt(
     labels: bool,
     first_line: int,
 ) -> str | None:
-    """Return what makes the first line look like names, the first column like labels, or decimals
-    like thousands, though they are numbers.
+    """Return a reason to doubt the reading of a table; None if there is none.
+
+    The first line may look like names, the first column like labels, or decimals like thousands,
+    though all of them are numbers.
     """
     if all(_WHOLE.fullmatch(field.lstrip("+-")) for row in cells for field in row):
         return None
@@ -309,7 +315,7 @@ def _doubt(
 
 
 def _is_name(field: str) -> bool:
-    """Whether a field is the name of a column or a row, and no number in any dialect."""
+    """Return whether a field is the name of a column or a row, and no number in any dialect."""
     return (
         any(map(str.isalpha, field))
         and _NAME.fullmatch(field) is not None
@@ -318,7 +324,7 @@ def _is_name(field: str) -> bool:
 
 
 def _counts(fields: Sequence[str], start: int, least: int = 2) -> bool:
-    """Whether fields are whole numbers that count from `start`, and at least so many."""
+    """Return whether there are at least `least` fields, whole numbers that count from `start`."""
     return len(fields) >= least and all(
         field == str(number) for number, field in enumerate(fields, start)
     )

@@ -1,7 +1,7 @@
-"""Writing files: whole under their final name, or not at all.
+"""Writing of files: complete under their final name, or not at all.
 
-Every file of ohmsum is written by `write_whole`, so that a full disk, a cut cable or a kill leaves
-either what was there before or all of the new, never a part of it.
+Every file of ohmsum is written by `write_whole`. A full disk, a power failure or a kill leaves
+either the former content or all of the new, never a part of it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,17 @@ from instrument.errors import FileNotWritten
 
 
 def write_whole(path: Path, writer: Callable[[BinaryIO], object]) -> None:
-    """Write a file: `writer` fills a part file beside it, which takes the final name when all of it
-    is on the disk.
+    """Write a file: `writer` fills a part file, which gets the final name once it is on the disk.
 
-    Raises FileNotWritten that names the file where the disk is full, the folder is read-only or has
-    gone, or something is there that is no file. What was there before is then still there; the part
-    file is not.
+    Raises FileNotWritten, which names the file, where the disk is full, the folder is read-only or
+    missing, or the name belongs to something that is no file. The former content then remains, and
+    the part file is removed.
     """
     try:
-        # Its name would be taken from a device by the file, for everybody: root may replace
-        # /dev/null.
+        # The file would replace a device under its name: root may even replace /dev/null.
         if path.exists() and not path.is_file():
             raise OSError("it is there, and is no file")
-        # A name of its own, so that two processes that write the same file never mix.
+        # The part file's name is random: two processes that write the same file never mix.
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
@@ -49,33 +47,45 @@ def write_whole(path: Path, writer: Callable[[BinaryIO], object]) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes as a whole file. Raises FileNotWritten."""
+    """Write bytes as a whole file.
+
+    Raises FileNotWritten where that fails.
+    """
     write_whole(path, lambda file: file.write(data))
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text as a whole file: UTF-8, line ends as they are. Raises FileNotWritten."""
-    # A file's name may hold bytes that are no text; they are shown, not an error after a run.
+    """Write text as a whole file: UTF-8, line ends unchanged.
+
+    Raises FileNotWritten where that fails.
+    """
+    # A file's name may hold bytes that are no text: they are escaped, and end no run.
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document as a whole JSON file. Raises FileNotWritten."""
+    """Write a document as a whole JSON file.
+
+    Raises FileNotWritten where that fails.
+    """
     write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Write named arrays as a whole .npz file. Raises FileNotWritten."""
-    import numpy as np  # late: what writes a text alone does not wait for it
+    """Write named arrays as a whole .npz file.
 
-    # In memory first: the archive is then written at once, and fails at once.
+    Raises FileNotWritten where that fails.
+    """
+    import numpy as np  # late: writing a text needs no numpy
+
+    # Packed in memory first, so that a full disk fails one write and not the archive half-way.
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
     write_bytes(path, packed.getvalue())
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name on the disk as well, on systems where a folder can be opened."""
+    """Flush the new name to the disk, on systems where a folder can be opened."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,8 +1,8 @@
-"""Programmed matrices on disk: all that lets one stand on its board again, another day.
+"""File of a programmed matrix: all that lets it stand on its board again.
 
-A file holds one matrix, with all of its tiles or one of them: each tile's place, its pattern, the
-transfer matrix that was measured, scale, ranges, and what was learnt of the branches; and the
-converters that rows are driven and columns are read through.
+A file holds one matrix, with all of its tiles or one of them. Of each tile it holds the place, the
+pattern, the measured transfer matrix, the scales, the ranges, and the improved knowledge of the
+branches; of the board, the converters that rows are driven and columns are read through.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
 
 FORMAT = "ohmsum program 1"
 MAX_PROGRAM_BYTES = 4 << 30
-"""Of a program file, packed or not: 64 tiles of a large board are less."""
+"""Largest program file, packed or not, bytes: 64 tiles of a large board need less."""
 NAMES = {
     "tile.first_row": "first_row",
     "tile.first_output": "first_output",
@@ -51,20 +51,20 @@ NAMES = {
     "programmed.ranges.offset_amperes": "range_offsets_amperes",
     "programmed.round_residuals": "round_residuals",
 }
-"""What people look for in a file, by the names that they find it by."""
+"""Short names, in the file, of the arrays that people look for."""
 
 
 def program_file(tile: Tile, shape: tuple[int, int]) -> str:
-    """Return the name of the file of a tile of a matrix of this shape: program.npz if it is all."""
+    """Return the file name of a tile of a matrix of this shape: program.npz for the only tile."""
     whole = (tile.rows, tile.outputs) == shape
     return "program.npz" if whole else f"program-{tile.first_row}-{tile.first_output}.npz"
 
 
 def program_arrays(tiles: Sequence[ProgrammedTile], shape: tuple[int, int]) -> dict[str, Any]:
-    """Return what a file holds of some tiles of a matrix (rows, outputs).
+    """Return the arrays of a file that holds some tiles of a matrix (rows, outputs).
 
-    The names of the arrays of one tile stand for themselves; of several, each has its tile's first
-    row and output in front.
+    The arrays of a single tile have their plain names; of several tiles, each array's name begins
+    with its tile's first row and output.
     """
     matrix = tiles[0].matrix
     about = json.dumps(
@@ -85,15 +85,19 @@ def program_arrays(tiles: Sequence[ProgrammedTile], shape: tuple[int, int]) -> d
 
 
 def save_program(program: TiledMatrix, path: Path) -> None:
-    """Write a programmed matrix to a .npz file. Raises FileNotWritten."""
+    """Write a programmed matrix to a .npz file.
+
+    Raises FileNotWritten where that fails.
+    """
     shape = program.weights.shape
     write_arrays(path, program_arrays(program.tiles, (shape[0], shape[1])))
 
 
 def load_program(path: Path, board: CrossbarBoard) -> TiledMatrix:
-    """Read a matrix that this board was programmed with. Nothing is set on the board.
+    """Read a matrix that this board was programmed with, without setting anything on the board.
 
-    Raises UsageError that names the file where it is none, was altered, or is of another board.
+    Raises UsageError, which names the file, where it holds no program, was altered, or is of
+    another board.
     """
     data = read_bytes(path, MAX_PROGRAM_BYTES)
     with as_usage_error(path, "not a program file"):
@@ -102,7 +106,7 @@ def load_program(path: Path, board: CrossbarBoard) -> TiledMatrix:
         about = json.loads(text)
         if about["format"] != FORMAT:
             raise UsageError(f"{path}: not a program file of this version of ohmsum")
-        members.pop("run", None)  # a run notes its id in all that it keeps
+        members.pop("run", None)  # a run writes its id into all of its files
         if str(members.pop("sha256")) != digest_of(text, members):
             raise UsageError(
                 f"{path}: something in it was altered after it was written (its SHA-256 differs): "
@@ -169,7 +173,7 @@ def _tile_of(
 
 
 def _check(matrix: ProgrammedMatrix, tile: Tile) -> None:
-    """Raise ValueError unless arrays have the shapes of their board and of their tile."""
+    """Raise ValueError unless the arrays have the shapes of their board and of their tile."""
     board, programmed = matrix.board, matrix.programmed
     shape, columns = (tile.rows, tile.outputs), (board.columns,)
     switches = board.rows, board.columns, board.branches
@@ -188,7 +192,7 @@ def _check(matrix: ProgrammedMatrix, tile: Tile) -> None:
     for name, array, right in wanted:
         if array.shape != right:
             raise ValueError(f"{name} is of shape {array.shape}, not {right}")
-        # Unused columns may have been beyond every range: they are NaN.
+        # Unused columns that were beyond every range are NaN.
         if not name.startswith(("transfer", "zero")) and not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinities")
     if programmed.pattern.dtype != np.bool_ or programmed.lost.dtype != np.bool_:

@@ -1,4 +1,4 @@
-"""The one-shot analog product."""
+"""The one-shot analog product of a matrix that stands on the board."""
 
 from __future__ import annotations
 
@@ -24,59 +24,57 @@ from instrument.arguments import input_vectors
 
 Measured = TypeVar("Measured")
 SETTING_TOLERANCE = 1e-3
-"""Relative: a board prints its settings rounded."""
+"""Relative difference up to which two settings are the same: a board prints them rounded."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProgrammedMatrix(Record):
-    """A matrix that stands on the board, by itself. `x @ matrix`, or `matrix @ x`, drives x and
-    reads every output once.
-    """
+    """Matrix that stands on the board by itself; `x @ matrix` reads every output once."""
 
     board: CrossbarBoard
     corrected: CorrectedCrossbar
-    """The same, driven and read through the corrections of its converters."""
+    """The board, driven and read through the corrections of its converters."""
     weights: Floats
     """(rows, outputs): the matrix that was asked for."""
     programmed: Programmed
     volts_per_unit: float
     input_full_scale: float
     watch: Watch | None = None
-    """What sentinels said when they were last read; None as long as they never were."""
+    """Latest reading of the sentinels; None if they were never read."""
     aperture_seconds: float | None = None
     delay_seconds: float | None = None
-    """What it was programmed with and is read with; None for whatever is set."""
+    """Aperture and delay of programming and of every product; None for whatever the board is set
+    to.
+    """
     __array_ufunc__ = None
-    """numpy then leaves `x @ matrix` to this class."""
+    """Makes numpy leave `x @ matrix` to this class."""
 
     @property
     def gain(self) -> float:
-        """What all columns read now over what they read when the matrix was programmed, as far as
-        that was looked at.
-        """
+        """Ratio of what all columns read now to what they read when programmed; 1 if unwatched."""
         return self.watch.gain if self.watch else 1.0
 
     @property
     def gain_seconds(self) -> float:
-        """When the gain was found, on the board's clock."""
+        """Time at which the gain was measured, on the board's clock."""
         (seconds, _) = self.watch.moment if self.watch else self.programmed.transfer.middle
         return seconds
 
     def watched(self) -> ProgrammedMatrix:
-        """Return the same with the gain that sentinels show now: eight readings, nothing is
-        programmed.
+        """Return the same matrix with the gain that sentinels show now.
 
-        Raises OverloadError where no column reads what it did, GainError where the gain is one that
-        no board can have.
+        Eight readings; nothing is programmed. Raises OverloadError where no column reads what it
+        did, GainError where the gain is one that no board can have.
         """
         return replace(
             self, watch=self._while_it_stands(lambda: watch(self.corrected, self.programmed))
         )
 
     def reprogrammed(self, progress: Progress = no_progress) -> ProgrammedMatrix:
-        """Return the same matrix after the board was measured anew as it is now, and the pairs that
-        have moved were selected anew: no branch is characterized again.
+        """Return the same matrix after its board was measured and moved pairs were selected anew.
+
+        No branch is characterized again.
         """
         again = self._while_it_stands(
             lambda: reprogram(self.corrected, self.programmed, progress=progress)
@@ -88,20 +86,19 @@ class ProgrammedMatrix(Record):
         return self @ x
 
     def __matmul__(self, x: ArrayLike) -> Floats:
-        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
-        (vectors, outputs).
+        """Return x W as the board answers it: (rows,) gives (outputs,), a batch gives a batch.
 
-        One reading of each output for each vector:
+        A batch is (vectors, rows) and gives (vectors, outputs). Each output is read once for each
+        vector:
 
             ŷ = (ΔI − ΔI₀) / (volts_per_unit · scale · gain),
 
-        with ΔI the difference of the pair's column currents, ΔI₀ the same at zero input and the
-        scale of the output, both measured when the matrix was programmed, and the gain that
-        sentinels showed last. Rows are driven
-        with the codes whose output is nearest to what is wanted, and readings are freed from their
-        ADCs' curves, both as calibrated. Nothing is fitted to products. Each vector is read in the
-        lowest range that holds its currents as the measured transfer matrix foresees them. Lost
-        outputs answer 0.
+        ΔI is the difference of the pair's column currents, ΔI₀ the same at zero input and the scale
+        that of the output, both measured when the matrix was programmed; the gain is the one that
+        sentinels showed last. Rows are driven with the codes whose calibrated output is nearest to
+        the wanted voltage, and readings are corrected for the calibrated curves of their ADCs.
+        Nothing is fitted to products. Each vector is read in the lowest range that holds its
+        currents, as the measured transfer matrix predicts them. Lost outputs answer 0.
 
         Raises ValueError for wrong shapes, non-finite inputs, or inputs beyond the full scale;
         OverloadError where a column reads beyond its range.
@@ -121,8 +118,9 @@ class ProgrammedMatrix(Record):
         return products.reshape(*inputs.shape[:-1], outputs)
 
     def stand(self) -> None:
-        """Set its pattern and its settings where the board does not hold them: another matrix, or a
-        calibration, may have come in between.
+        """Set the matrix's pattern and settings if the board does not hold them.
+
+        Another matrix, or a calibration, may have changed them.
         """
         board, programmed = self.board, self.programmed
         with board.lock:
@@ -143,10 +141,10 @@ class ProgrammedMatrix(Record):
                 board.configure(**differing)
 
     def _while_it_stands(self, measure: Callable[[], Measured]) -> Measured:
-        """Return what is measured of it; other threads wait.
+        """Return what `measure` returns while the matrix stands; other threads wait.
 
-        A board whose watchdog has expired is set and measured once more. BoardChanged, where
-        another host is at work, is the caller's.
+        If the watchdog has expired, the matrix is set and measured once more. BoardChanged, which
+        means that another host is at work, is left to the caller.
         """
         with self.board.lock:
             self.stand()
@@ -162,9 +160,11 @@ class ProgrammedMatrix(Record):
         return pattern_crc(self.programmed.pattern)
 
     def _read(self, volts: Floats) -> Floats:
-        """Return the column currents (vectors, columns) of row voltages (vectors, rows), less those
-        at zero input, each vector read once. What would overload the widest range is driven with
-        half the voltages, a quarter …, and its currents are multiplied by as much.
+        """Return the column currents (vectors, columns) of row voltages (vectors, rows).
+
+        Each vector is read once, and the currents at zero input are subtracted. A vector that would
+        overload the widest range is driven with half the voltages, a quarter …, and its currents
+        are multiplied by as much.
         """
         transfer, ranges = self.programmed.transfer, self.programmed.ranges
         rows, outputs = self.weights.shape

@@ -1,8 +1,8 @@
-"""A matrix in tiles: one where it fits on the board, several that take turns where it does not.
+"""A matrix in tiles: a single one if it fits on the board, else several that take turns.
 
-Each tile was programmed by itself, in the loop, and what was measured then is kept: its pattern,
-its transfer matrix, its scales, its ranges. For products its pattern is sent again, all vectors are
-driven, and what its outputs answer is a partial sum; the partial sums are added digitally.
+Each tile was programmed by itself, in the loop; its pattern, transfer matrix, scales and ranges are
+kept. In a product the pattern of a tile is sent again, all vectors are driven, and its outputs give
+partial sums, which are added digitally.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.summary import as_html, as_text
 
 BATCH_VECTORS = 64
-"""Multiplied at a time; progress hears of each."""
+"""Vectors multiplied at a time, between two calls of `progress`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ProgrammedTile(Record):
-    """A tile, and how it stands on the board in its turn."""
+    """A tile, and its matrix as it stands on the board in its turn."""
 
     tile: Tile
     matrix: ProgrammedMatrix
-    """Of the tile's own weights, inputs and outputs."""
+    """Matrix of the tile's own weights, inputs and outputs."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class TiledMatrix:
-    """A matrix that the board was programmed with, tile by tile. `x @ program` reads every output
-    of every tile once; `program @ x` is the same.
+    """Matrix that the board was programmed with, tile by tile.
+
+    `x @ program` reads every output of every tile once; `program @ x` is the same.
     """
 
     weights: Floats
     """(rows, outputs): the matrix that was asked for; 0 for lost outputs."""
     tiles: tuple[ProgrammedTile, ...]
-    """In the order in which they were programmed; one at least."""
+    """At least one, in the order in which they were programmed."""
 
     def __repr__(self) -> str:
         return as_text("Programmed matrix", self._figures())
@@ -71,43 +72,44 @@ class TiledMatrix:
         return figures
 
     __array_ufunc__ = None
-    """numpy then leaves `x @ program` to this class."""
+    """Makes numpy leave `x @ program` to this class."""
 
     def __rmatmul__(self, x: ArrayLike) -> Floats:
         """Return x W as the board answers it: see `__matmul__`."""
         return self @ x
 
     def __matmul__(self, x: ArrayLike) -> Floats:
-        """Return x W as the board answers it: x (rows,) gives (outputs,), (vectors, rows) gives
-        (vectors, outputs).
+        """Return x W as the board answers it: (rows,) gives (outputs,), a batch gives a batch.
 
-        ŷ is the sum of the tiles' answers to their inputs, each of which is one-shot. Each tile is
-        set once, for all vectors. Lost outputs are NaN.
+        A batch is (vectors, rows) and gives (vectors, outputs). ŷ is the sum of the tiles' one-shot
+        answers to their inputs. Each tile is set once, for all vectors. Lost outputs are NaN.
 
         Raises ValueError and OverloadError as `ProgrammedMatrix` does.
         """
         inputs = input_vectors(x, len(self.weights), self.input_full_scale)
         vectors = np.atleast_2d(inputs)
-        with self.board.lock:  # threads take turns by products, not by tiles
+        with self.board.lock:  # threads alternate between products, not between tiles
             partial = [part.matrix @ vectors[:, part.tile.of_rows] for part in self.tiles]
         answered = np.where(self.lost, np.nan, self.sum_of(partial))
         return answered.reshape(*inputs.shape[:-1], answered.shape[1])
 
     def partial_products(self, inputs: Floats, progress: Progress = no_progress) -> list[Floats]:
-        """Return what each tile answers, (vectors, outputs of the tile), to its part of inputs
-        (vectors, rows), in batches, watched from the beginning of its turn (`multiply_watched`).
-        `progress` hears of all tiles.
+        """Return each tile's answers, (vectors, outputs of the tile), to inputs (vectors, rows).
+
+        A tile multiplies its part of the inputs in batches, watched from the beginning of its turn
+        (`multiply_watched`). `progress` counts all tiles.
         """
         partial = []
         for index, part in enumerate(self.tiles):
             own = inputs[:, part.tile.of_rows]
-            told = of_one_among(progress, index, len(self.tiles))
-            partial.append(multiply_watched(self.in_turn(part), own, told))
+            tile_progress = of_one_among(progress, index, len(self.tiles))
+            partial.append(multiply_watched(self.in_turn(part), own, tile_progress))
         return partial
 
     def sum_of(self, partial: Sequence[Floats]) -> Floats:
-        """Return the products (vectors, outputs) that partial products of the tiles add up to; 0 of
-        outputs that are lost.
+        """Return the products (vectors, outputs) as the sum of the tiles' partial products.
+
+        Lost outputs are 0.
         """
         total = np.zeros((len(partial[0]), self.weights.shape[1]))
         for part, answered in zip(self.tiles, partial, strict=True):
@@ -116,25 +118,25 @@ class TiledMatrix:
         return total
 
     def in_turn(self, part: ProgrammedTile) -> ProgrammedMatrix:
-        """Let a tile have its turn for a batch, and return it as it is by then: sentinels are read,
-        where the board has moved through other tiles' turns since it was last looked at.
+        """Return a tile's matrix for the batches of its turn.
+
+        With several tiles its sentinels are read first: the board has moved while other tiles had
+        their turns.
         """
         return part.matrix.watched() if len(self.tiles) > 1 else part.matrix
 
     def watched(self) -> TiledMatrix:
-        """Return the same with the gain that sentinels of each tile show now."""
+        """Return the same matrix with the gain that the sentinels of each tile show now."""
         watched = (replace(part, matrix=part.matrix.watched()) for part in self.tiles)
         return replace(self, tiles=tuple(watched))
 
     @property
     def watches(self) -> tuple[Watch, ...]:
-        """What sentinels said when they were last read, of each tile where they ever were."""
+        """Latest readings of the sentinels, of each tile where they were ever read."""
         return tuple(part.matrix.watch for part in self.tiles if part.matrix.watch)
 
     def reprogrammed(self, progress: Progress = no_progress) -> TiledMatrix:
-        """Return the same matrix after each tile was measured anew as it is now, and the pairs that
-        have moved were selected anew.
-        """
+        """Return the same matrix after its tiles were measured and moved pairs were selected anew."""
         return replace(
             self,
             tiles=tuple(
@@ -147,8 +149,11 @@ class TiledMatrix:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write it to a .npz file: with `bench.load_program` it stands on its board again."""
-        from instrument.matrix.file import save_program  # late: it makes such matrices
+        """Write it to a .npz file, from which `bench.load_program` sets it on its board again.
+
+        Raises FileNotWritten where that fails.
+        """
+        from instrument.matrix.file import save_program  # late: it imports this module
 
         save_program(self, file_path(path))
 
@@ -169,8 +174,9 @@ class TiledMatrix:
 
     @property
     def residual_weights(self) -> Floats:
-        """(rows, outputs): measured minus wanted weight, each output at the scale it has in a tile;
-        zero where no tile was worth programming.
+        """Measured minus wanted weight (rows, outputs), each output at its scale in a tile.
+
+        Zero where no tile was worth programming.
         """
         return self._assembled(
             [
@@ -182,8 +188,10 @@ class TiledMatrix:
 
     @property
     def residual_of_largest(self) -> Floats:
-        """(rows, outputs): measured minus wanted difference, over the largest one that is wanted of
-        a pair in the same tile; zero where no tile was worth programming.
+        """Measured minus wanted difference (rows, outputs), relative to the largest of the tile.
+
+        The largest is that of the wanted differences of pairs; zero where no tile was worth
+        programming.
         """
         return self._assembled(
             [
@@ -213,8 +221,9 @@ class TiledMatrix:
 
     @property
     def residual_rms(self) -> float:
-        """Root mean square of the residual of all programmed weights that are neither beyond reach
-        nor coarse, over the largest wanted difference of their tile; NaN if there are none.
+        """Root mean square residual of the weights that are neither unreachable nor coarse.
+
+        It is relative to the largest wanted difference of their tile; NaN if there are none.
         """
         counts = self._marked(
             [
@@ -226,7 +235,7 @@ class TiledMatrix:
 
     @property
     def coarse_rms(self) -> float:
-        """The same of the coarse ones."""
+        """Root mean square residual of the coarse weights, relative as in `residual_rms`."""
         return self._relative_rms(self.coarse)
 
     def _relative_rms(self, counts: Bools) -> float:
@@ -235,8 +244,9 @@ class TiledMatrix:
         return float(np.sqrt((self.residual_of_largest[counts] ** 2).mean()))
 
     def _marked(self, of_tiles: Sequence[Bools]) -> Bools:
-        """Return marks (rows, outputs) put together of the tiles' own; False where no tile was
-        worth programming.
+        """Return marks (rows, outputs) assembled from those of the tiles.
+
+        False where no tile was worth programming.
         """
         whole = np.zeros(self.weights.shape, dtype=bool)
         for part, own in zip(self.tiles, of_tiles, strict=True):
@@ -244,7 +254,7 @@ class TiledMatrix:
         return whole
 
     def _assembled(self, of_tiles: Sequence[Floats]) -> Floats:
-        """Return a matrix (rows, outputs) put together of the tiles' own."""
+        """Return a matrix (rows, outputs) assembled from those of the tiles."""
         whole = np.zeros(self.weights.shape)
         for part, own in zip(self.tiles, of_tiles, strict=True):
             whole[part.tile.block] = own
@@ -254,9 +264,10 @@ class TiledMatrix:
 def multiply_watched(
     matrix: ProgrammedMatrix, inputs: Floats, progress: Progress = no_progress
 ) -> Floats:
-    """Return the one-shot products (vectors, outputs) of inputs (vectors, rows) of what stands on
-    the board, in batches of which `progress` hears. Before a batch sentinels are read, if the gain
-    is old by then.
+    """Return the one-shot products (vectors, outputs) of inputs (vectors, rows), in batches.
+
+    The matrix stands on the board. Before a batch its sentinels are read if the gain is old by
+    then. `progress` is called after each batch.
     """
     answered = []
     for first in range(0, len(inputs), BATCH_VECTORS):
@@ -268,7 +279,7 @@ def multiply_watched(
 
 
 def of_one_among(progress: Progress, index: int, count: int) -> Progress:
-    """Return the progress of one part among several alike, told as that of all of them."""
+    """Return the progress of one part among several alike as a share of all of them."""
 
     def tell(done: int, total: int) -> None:
         progress(index * total + done, count * total)
