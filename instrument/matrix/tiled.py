@@ -136,7 +136,7 @@ class TiledMatrix:
         return tuple(part.matrix.watch for part in self.tiles if part.matrix.watch)
 
     def reprogrammed(self, progress: Progress = no_progress) -> TiledMatrix:
-        """Return the same matrix after its tiles were measured and moved pairs were selected anew."""
+        """Return the same matrix, each tile measured anew and its moved pairs selected anew."""
         return replace(
             self,
             tiles=tuple(
