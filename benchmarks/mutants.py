@@ -329,7 +329,7 @@ class Imports:
         """Return the paths of the test files that import a file, the nearest first.
 
         First comes the test that mirrors it, then by the number of imports between; of as many,
-        those that stand in the nearest folder.
+        those that stand in the nearest folder, and of these those that name it most often.
         """
         target = self.module(self.root / path)
         distance, ring, steps = {target: 0}, {target}, 0
@@ -349,8 +349,9 @@ class Imports:
             is_beside = folder == mirror and len(mirror) > 2
             near = 0 if is_mirror else distance.get(module, 2 if is_beside else None)
             if near is not None:
-                ranked.append((near, -shared, file.relative_to(self.root).as_posix()))
-        return [name for _, _, name in sorted(ranked)]
+                named = file.read_text().lower().count(Path(path).stem.strip("_"))
+                ranked.append((near, -shared, -named, file.relative_to(self.root).as_posix()))
+        return [name for *_, name in sorted(ranked)]
 
 
 def _common(left: tuple[str, ...], right: tuple[str, ...]) -> Iterator[str]:

@@ -200,6 +200,8 @@ def test_thorough_and_over_hours(run_json, tmp_path):
     seen = validation["intermediate_precision"]
     assert [visit["hours"] for visit in seen] == pytest.approx([0, 0.05, 0.1, 0.15, 0.2], abs=1e-3)
     assert all(visit["bits"] >= 11 and visit["watched"]["bits"] >= 11 for visit in seen)
+    assert (seen[0]["relative_drift"], seen[0]["gain"]) == (0.0, 0.0)
+    assert all(visit["relative_drift"] > 0 and visit["gain"] != 0 for visit in seen[1:])
     assert validation["reprogrammed"]["bits"] >= 11
     assert validation["reprogrammed"]["rounds"] >= 2
     assert sum(validation["checks_bench_seconds"].values()) >= 0.2 * 3600

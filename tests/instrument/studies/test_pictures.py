@@ -62,3 +62,11 @@ def test_the_legend_names_each_curve_once_and_what_is_drawn_lies_within_the_axes
             x = np.asarray(line.get_xdata(), dtype=float)
             if line.get_transform() == axes.transData:
                 assert ((x >= low) & (x <= high)).all()
+
+
+def test_a_bit_for_each_resistance_is_drawn_over_all_of_them():
+    for axes in drawn(bits_study, bits_against_resistances).axes:
+        (line,) = [one for one in axes.lines if one.get_linestyle() not in ("-", "None")]
+        ends = [min(one.get_xdata()[0] for one in axes.lines), max(axes.lines[0].get_xdata())]
+        assert list(line.get_xdata()) == list(line.get_ydata()) == ends
+        assert ends[0] < ends[1] == 8

@@ -179,8 +179,11 @@ def test_damaged_chunks_are_refused(ohmsum, tmp_path, plain):
     ("arguments", "complaint"),
     [
         (("--most", 25), "--most"),
-        (("--instances", 0), "--instances"),
+        (("--most", 7), "--most"),
+        (("--instances", 1), "--instances"),
+        (("--instances", 10_000_001), "--instances"),
         (("--jobs", 0), "--jobs"),
+        (("--jobs", 1025), "--jobs"),
         (("--seed", -1), "--seed"),
         (("--scheduler", "nonsense://x:1"), "nonsense://x:1: is not of the form tcp://HOST:PORT"),
         (("--scheduler", "tcp://[::1:80"), "is not of the form tcp://HOST:PORT"),
@@ -191,6 +194,11 @@ def test_bad_usage_is_one_clear_line(ohmsum, arguments, complaint):
     assert (ended.status, ended.out) == (2, "")
     assert complaint in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_the_least_that_is_taken(ohmsum):
+    ended = ohmsum("study", "bits", "--instances", 2, "--most", 8, "--jobs", 1)
+    assert ended.status == 0, ended.err
 
 
 def test_folder_that_is_a_file_is_refused(ohmsum, tmp_path):
