@@ -1,4 +1,9 @@
-"""The command line. What it needs is imported when signals are already listened to."""
+"""The command line: one file for each command, and the ways out of all of them.
+
+Signals are handled before anything heavy is imported. commands.py lists the commands; `run` and
+`demo` plan a job (plan.py) and carry it out (job.py); exits.py turns errors and signals into exit
+statuses. Read first: commands.py, then job.py.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,8 @@ def main() -> None:
 
 
 def _command_line() -> None:
-    # Pictures are files here: what a notebook says of windows, or a name that nobody knows, would
-    # end a run at its report.
+    # Pictures are files here. A notebook's backend, or an unknown one, in MPLBACKEND would end a
+    # run at its report.
     os.environ.pop("MPLBACKEND", None)
     from instrument.cli.commands import app
 

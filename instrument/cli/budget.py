@@ -1,4 +1,4 @@
-"""`ohmsum budget`: what the error of a run's products is made of."""
+"""`ohmsum budget`: the causes of the error of a run's products."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def budget(
     *,
     json: Json = False,
 ) -> None:
-    """Show the error budget of a run: what each cause should contribute to the relative error of
-    its products, their sum, and what was measured.
+    """Show the error budget of a run: each cause's share of its products' relative error.
 
-    The causes are predicted from the calibration and from what was measured when the matrix was
-    programmed; the measured error is that of the run's own inputs.
+    Prints what each cause should contribute, their sum, and what was measured. The causes are
+    predicted from the calibration and from what was measured when the matrix was programmed; the
+    measured error is that of the run's own inputs.
     """
     from instrument.cli.console import print_budget
     from instrument.results import load_budget

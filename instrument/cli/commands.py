@@ -1,5 +1,6 @@
-"""All commands in one application. Heavy libraries are imported by the commands, not here, so that
---help answers at once.
+"""All commands in one application.
+
+Heavy libraries are imported by the commands, not here, so that --help answers at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from instrument.cli.warm_up import warm_up
 
 app = typer.Typer(
     name="ohmsum",
-    # The first lines of what --help says; each command says the rest.
+    # The first lines of --help; each command explains itself.
     help="Programmable conductances from imprecise resistors: calibrate a subset-sum crossbar, "
     "program a matrix into it, and prove the precision of its products.",
     epilog="Exit status: 0 done and within specification; 1 done, specification not met; 2 bad "
@@ -28,7 +29,7 @@ app = typer.Typer(
     "(SIGTERM). In each case the outputs are off, or the last line on stderr says that they may "
     "not be, and what was measured is kept. Try first: ohmsum demo",
     no_args_is_help=True,
-    # Plain help: the rich kind takes as long to import as all the rest.
+    # Plain help: rich takes as long to import as everything else.
     rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -47,20 +48,20 @@ def _print_version(wanted: bool) -> None:
         from instrument.provenance import versions
 
         known = (f"{name} {number}" for name, number in versions().items() if number)
-        print(", ".join(known))  # noqa: T201  (what was asked for)
+        print(", ".join(known))  # noqa: T201  (the result of --version)
         raise typer.Exit
 
 
 @app.callback()
 def _common(
     *,
-    version: Annotated[  # noqa: ARG001  (its callback says it)
+    version: Annotated[  # noqa: ARG001  (its callback prints it)
         bool,
         typer.Option(
             "--version",
             callback=_print_version,
             is_eager=True,
-            help="Say the version of ohmsum, its commit where that is known, and Python's.",
+            help="Print the version of ohmsum, its commit where that is known, and Python's.",
         ),
     ] = False,
 ) -> None:

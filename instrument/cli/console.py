@@ -1,4 +1,4 @@
-"""What a person sees while a command runs, and at its end."""
+"""Results as the commands print them: JSON, or tables for a person."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _stdout() -> Console:
-    """Return the console of results. Names of files and boards are shown as they are."""
+    """Return the console of results, which prints names of files and boards unchanged."""
     console = Console(markup=False, emoji=False)
     # Some terminals claim a width of 0 (COLUMNS=0 in containers): nothing would be printed.
     console.width = max(console.width, MIN_CONSOLE_WIDTH)
@@ -165,12 +165,12 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{_bits(validation['worst_bits'])} bits of full scale",
     )
     outputs = sorted(
-        (one for one in validation["outputs"] if one["bits"] is not None),
-        key=lambda one: one["bits"],
+        (output for output in validation["outputs"] if output["bits"] is not None),
+        key=lambda output: output["bits"],
     )
     yield (
         "worst outputs",
-        "; ".join(_output_in_words(one) for one in outputs[:MAX_OUTPUTS_SHOWN])
+        "; ".join(_output_in_words(output) for output in outputs[:MAX_OUTPUTS_SHOWN])
         + f"; median {_bits(outputs[len(outputs) // 2]['bits'])} bits of {len(outputs)} outputs",
     )
     others = validation["other_vectors"].items()
@@ -221,12 +221,12 @@ def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _from_one(indices: list[int]) -> str:
-    """Return indices as a person counts what they stand for on the board."""
+    """Return indices as they are counted on the board, from 1."""
     return ", ".join(str(index + 1) for index in indices)
 
 
 def _output_in_words(output: dict[str, Any]) -> str:
-    """Write the bits of an output with their interval, counted from 1."""
+    """Write the bits of an output, counted from 1, with their interval."""
     ends = output["bits_interval"]
     sure = f"{_bits(ends[0])} to {_bits(ends[1])}" if ends else "no interval"
     return (

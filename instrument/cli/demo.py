@@ -1,4 +1,4 @@
-"""`ohmsum demo`: the whole job on a simulated bench, with a real matrix."""
+"""`ohmsum demo`: a complete run on a simulated bench, with a real matrix."""
 
 from __future__ import annotations
 

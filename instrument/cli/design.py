@@ -1,4 +1,4 @@
-"""`ohmsum design`: which resistors to buy."""
+"""`ohmsum design`: a search for the resistors to buy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from instrument.cli.options import MAX_SEED, Json
 
 
 class Distribution(StrEnum):
-    """How resistors spread about their nominal values."""
+    """Distribution of resistors about their nominal values."""
 
     UNIFORM = "uniform"
     NORMAL = "normal"
@@ -20,7 +20,7 @@ class Distribution(StrEnum):
 
 
 class Series(StrEnum):
-    """Values that one can buy."""
+    """E series of values that can be bought."""
 
     NONE = "none"
     E6 = "E6"

@@ -1,5 +1,6 @@
-"""Ways out of a command: exit statuses, one clear line for an error, signals that end in a safe
-state, streams that were closed or whose reader has gone.
+"""Ways out of a command: exit statuses, one line for an error, signals, closed streams.
+
+Whatever ends a command, the bench is left in a safe state and the exit status says how it ended.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def run_to_exit_status(app: Callable[[], Any]) -> int:
         _open_standard_streams()
         return _flushed(_status(app))
     except Interrupted as late:
-        # It came when all was done, but before it was said.
-        return _told(late)
+        # The signal arrived when all was done, but before the status was returned.
+        return _report(late)
     finally:
         interruption.stop()
 
@@ -46,18 +47,18 @@ def _status(app: Callable[[], Any]) -> int:
     try:
         app()
     except SystemExit as leave:
-        # The libraries that print say 1 where the reader of a pipe has gone: that is no verdict.
+        # Libraries that print exit with 1 if the reader of a pipe has gone: that is no verdict.
         gone = isinstance(leave.__context__, BrokenPipeError)
         return READER_GONE if gone else int(leave.code or 0)
     except BrokenPipeError:
         return READER_GONE
-    except (Interrupted, Exception) as error:  # noqa: BLE001  (the last stop: told apart there)
-        return _told(error)
+    except (Interrupted, Exception) as error:  # noqa: BLE001  (the last handler; _report distinguishes them)
+        return _report(error)
     return 0
 
 
-def _told(error: BaseException) -> int:
-    """Say what ended the command in one line; return its exit status."""
+def _report(error: BaseException) -> int:
+    """Print what ended the command in one line; return its exit status."""
     notes: list[str] = getattr(error, "__notes__", [])
     if isinstance(error, Interrupted):
         terminated = error.number == signal.SIGTERM
@@ -75,9 +76,9 @@ def _told(error: BaseException) -> int:
 
 
 def _in_words(error: BaseException) -> str:
-    """Return an error's message; an OSError's own begins with a number."""
+    """Return an error's message; that of an OSError would begin with a number."""
     if isinstance(error, OSError):
-        # What is printed has no name; every file that is written has one.
+        # Only stdout has no file name; every file that is written has one.
         unnamed = "stdout" if error.errno in _DEVICE_FULL else "a file"
         return f"{error.filename or unnamed}: {error.strerror or error}"
     return str(error)
@@ -87,13 +88,13 @@ def _status_of(error: BaseException) -> int | None:
     """Return the exit status of an error that a person can mend, None for a bug of ours."""
     from instrument.errors import FileNotWritten, UsageError
 
-    # The faults of wires are InstrumentErrors, what is written raises FileNotWritten: what is left
-    # of OSError is of files that are read, and of what is printed.
+    # Faults of a link are InstrumentErrors, and failed writes FileNotWritten. Any other OSError is
+    # of a file that is read, or of stdout.
     if isinstance(error, FileNotWritten) or getattr(error, "errno", None) in _DEVICE_FULL:
         return NOT_WRITTEN
     if isinstance(error, UsageError | OSError):
         return BAD_USAGE
-    # Late: most runs never need them, and --help never.
+    # Imported late: most runs never need them, and --help never does.
     from calibration.errors import GainError, MatrixError, OverloadError
     from drivers import InstrumentError
 
@@ -105,32 +106,32 @@ def _status_of(error: BaseException) -> int | None:
 
 
 def _open_standard_streams() -> None:
-    """Make sure that the three standard streams are there, and take every character.
+    """Make sure that the three standard streams exist and accept every character.
 
-    Where one was closed (2>&-), the next file or socket would get its number, and what is printed
-    would go there; Python prints to stdout what it cannot print to stderr.
+    If one was closed (2>&-), the next file or socket would get its number and receive what is
+    printed. Python would print to stdout what it cannot print to stderr.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
-    # Open as long as the process is.
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    # Open until the process ends.
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal without our characters gets a question mark, not an error after the whole run.
+        # A terminal that lacks a character gets a question mark, not an error after the run.
         sys.stdout.reconfigure(errors="replace")
 
 
 def _flushed(status: int) -> int:
-    """Write what stdout still holds; return the exit status that is then right."""
+    """Flush stdout; return the exit status that is right afterwards."""
     try:
         sys.stdout.flush()
     except OSError as error:
-        # Python would try again at its own end, and fail with a message of its own.
+        # Python would flush again when it ends, and fail with a message of its own.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
@@ -142,7 +143,7 @@ def _flushed(status: int) -> int:
 
 def _say(line: str) -> None:
     line = " ".join(line.split())
-    import logging  # late: --help has nothing to log
+    import logging  # late: --help logs nothing
 
     logging.getLogger(__name__).debug("%s", line)
     _print(f"ohmsum: {printable(line)}")
@@ -150,4 +151,4 @@ def _say(line: str) -> None:
 
 def _print(line: str) -> None:
     with suppress(OSError):  # the terminal may have gone
-        print(line, file=sys.stderr)  # noqa: T201  (the way an error is told)
+        print(line, file=sys.stderr)  # noqa: T201  (errors go to stderr)

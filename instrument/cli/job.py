@@ -1,4 +1,4 @@
-"""Carry a job out: open the bench, run the pipeline, write the report, print the result."""
+"""A job and how it is carried out: open the bench, run the pipeline, report, print."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from instrument.terminal import say, step
 
 @dataclass(frozen=True)
 class Job:
-    """What a command was asked for."""
+    """What a command was asked to do."""
 
     title: str
     bench: str
@@ -39,30 +39,30 @@ class Job:
     name: str
     """Name of the results' folder, behind the time."""
     weights: Floats | None = None
-    """(rows, outputs); None for random ones of the board's full size."""
+    """(rows, outputs); None for random weights of the board's full size."""
     inputs: Floats | None = None
-    """(vectors, rows); None for random ones."""
+    """(vectors, rows); None for random vectors."""
     labels: Ints | None = None
-    """Right answers, where the products are scores of classes."""
+    """(vectors,): right classes, if the products are scores of classes."""
     take_over: bool = False
     """Whether to use a board that another host works with."""
     matrix_name: str = "the matrix"
     inputs_name: str = "the inputs"
-    """What a complaint about them begins with: their files."""
+    """Names that messages about the matrix and the inputs begin with: their files."""
     matrix_sha256: str | None = None
     inputs_sha256: str | None = None
-    """Of their files, where they come from files."""
+    """SHA-256 of the files of matrix and inputs, where they come from files."""
     note: str | None = None
-    """What the person wants to be said with the result."""
+    """Remark that the result and the report carry."""
 
 
 def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int:
     """Do the job; return 0 where the specification is met, 1 where it is not.
 
-    `began` is when the command did, by `time.perf_counter`.
+    `began` is the time at which the command began, by `time.perf_counter`.
     """
     with ExitStack() as kept:
-        # Before the bench is opened: a folder that is in use costs no measurement.
+        # Claimed before the bench is opened: a folder in use is refused before any measurement.
         folder = kept.enter_context(claim_folder(out, job.name))
         parts = kept.enter_context(keeping_so_far(folder))
         with ExitStack() as stack:
@@ -89,13 +89,13 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             }
 
             def keep(document: dict[str, Any]) -> None:
-                """Note the time so far in a result document and write it."""
+                """Write a result document with the time so far."""
                 document["run"]["finished"] = iso(datetime.now().astimezone())
                 document["wall_seconds"] = time.perf_counter() - began
                 write_json(folder.path / RESULT_FILE, document)
 
             def keep_so_far(run: Run) -> None:
-                # Whatever ends the hours to come, what is known before them is there.
+                # Written before the hours begin, so that the result outlives whatever ends them.
                 keep(result_document(run, job.specification, None, about))
 
             try:
@@ -114,11 +114,11 @@ def carry_out(job: Job, *, out: Path | None, as_json: bool, began: float) -> int
             decided = None
             if job.labels is not None:
                 decided = classify(run.validation.exact, run.validation.answered, job.labels)
-            # Before the bench is closed: what is measured outlives whatever goes wrong with that.
+            # Written before the bench is closed: the result outlives an error in closing.
             document = result_document(run, job.specification, decided, about)
             keep(document)
-        # The bench is closed and safe: what follows takes its time without it.
-        # Late: matplotlib takes longer to load than most errors take to show.
+        # The bench is closed and safe: the report does not keep it waiting. Imported late:
+        # matplotlib takes longer to load than most errors take to appear.
         from instrument.report import Circumstances, write_report
 
         simulated = job.bench.startswith(SIMULATED)

@@ -1,4 +1,4 @@
-"""Where a command's log goes: to stderr what a person may want to know, all of it to a file."""
+"""Log of a command: a few lines on stderr for a person, everything in a file."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from instrument.printable import printable
 _PACKAGES = "instrument", "drivers", "simulator", "calibration", "kirchhoff"
 _SAID_ALREADY = "instrument.cli.exits"
 _LINE = re.compile(rb"\d{4}-\d\d-\d\dT[0-9:.]{12} [A-Z]+ [a-z_.]+: ")
-"""How the lines of a log file begin."""
+"""Beginning of every line of a log file."""
 _TRACE = "drivers.link"
-"""Logs every message on the wire: for a file, not for a person's eyes."""
+"""Logger of every message on the wire: for a file, not for a person."""
 
 
 class _PrintableLines(logging.Formatter):
-    """Nothing that a file, a board or a person called something commands a terminal."""
+    """Formatter whose lines hold nothing that commands a terminal, whatever names they contain."""
 
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(map(printable, super().format(record).splitlines()))
 
 
 class _Stderr(logging.Handler):
-    """Prints on stderr, whatever that is by then; one that has gone ends no run."""
+    """Handler that prints on the current stderr; a stderr that has gone ends no run."""
 
     def emit(self, record: logging.LogRecord) -> None:
         with suppress(OSError, ValueError):
-            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201  (the way it is told)
+            print(self.format(record), file=sys.stderr, flush=True)  # noqa: T201  (a log handler)
 
 
 class _File(logging.FileHandler):
-    """A log file; where it cannot be written any more, that is said once and the run goes on."""
+    """Log file; if it can no longer be written, that is logged once and the run goes on."""
 
     def _open(self) -> TextIOWrapper:
-        # Without waiting: a FIFO that nobody reads would keep the command for ever.
-        file = open(  # noqa: SIM115  (open as long as the handler is)
+        # Non-blocking: a FIFO without a reader would block the command for ever.
+        file = open(  # noqa: SIM115  (open until the handler is closed)
             self.baseFilename, "a", encoding="utf-8", errors="backslashreplace", opener=_now
         )
         if os.name == "posix":
@@ -64,12 +64,15 @@ def _now(path: str, flags: int) -> int:
 
 
 def _check_log(file: Path) -> None:
-    """Refuse to write behind a file that is no log: a matrix would be no matrix any more."""
+    """Raise UsageError for an existing file that is no log: appending would destroy it.
+
+    Raises FileNotWritten where it cannot be read.
+    """
     if not file.is_file():
         return
     try:
-        with file.open("rb") as there:
-            begin = there.read(200)
+        with file.open("rb") as existing:
+            begin = existing.read(200)
     except OSError as error:
         raise FileNotWritten(f"{file}: cannot be read ({error.strerror})") from error
     if begin and _LINE.match(begin) is None:
@@ -77,10 +80,10 @@ def _check_log(file: Path) -> None:
 
 
 def start_logging(*, verbose: bool = False, file: Path | None = None) -> None:
-    """Log to stderr, with `verbose` all but the messages on the wire, and everything to `file`, if
-    one is given: behind what it holds.
+    """Log to stderr, and append everything to `file`, if one is given.
 
-    Raises FileNotWritten that names the file, UsageError where it is something else than a log.
+    With `verbose`, stderr shows all but the messages on the wire. Raises FileNotWritten, which
+    names the file, where it cannot be written; UsageError where it exists and is no log.
     """
     handlers: list[logging.Handler] = [_Stderr(logging.DEBUG if verbose else logging.INFO)]
     handlers[0].setFormatter(_PrintableLines("%(asctime)s %(message)s", "%H:%M:%S"))

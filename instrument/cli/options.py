@@ -10,14 +10,14 @@ import typer
 
 
 class Link(StrEnum):
-    """The wire to a simulated board."""
+    """Wire to a simulated board."""
 
     SOCKET = "socket"
     SERIAL = "serial"
 
 
 class SpecScope(StrEnum):
-    """What a specification holds for."""
+    """Products that a specification must hold for."""
 
     OUTPUT = "output"
     MATRIX = "matrix"

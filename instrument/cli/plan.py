@@ -1,4 +1,4 @@
-"""Plan the job of `ohmsum run`: read and check every file before an instrument is touched."""
+"""Plan of `ohmsum run`: every file is read and checked before an instrument is touched."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ def plan(
     title: str | None,
     note: str | None,
 ) -> Job:
-    """Return the job. Raises UsageError that names the file and what is wrong in it."""
+    """Return the job of a command line.
+
+    Raises UsageError, which names the file or the option, where something in it is wrong.
+    """
     if not math.isfinite(specification.bits):
         raise UsageError(f"--spec-bits: {specification.bits} is no number of bits")
     if not 0 <= hours <= MAX_HOURS:
@@ -80,15 +83,15 @@ def plan(
 
 
 def _name(bench: str, seed: int) -> str:
-    """Return what the run's folder is called after the time."""
-    # A file's name may be too long for a folder, or hold what a shell makes something of.
+    """Return the name of the run's folder, behind the time."""
+    # A file's name may be too long for a folder, or hold characters that a shell interprets.
     stem = re.sub(r"[^\w.+-]+", "-", Path(bench.removeprefix(SIMULATED)).stem)
     name = f"run-{stem[:MAX_STEM_CHARACTERS]}"
     return f"{name}-seed{seed}" if bench.startswith(SIMULATED) else name
 
 
 def _weights(matrix: str, seed: int) -> Floats | None:
-    """Return the weights that are asked for; None for random ones of the board's size."""
+    """Return the requested weights; None for random ones of the board's size."""
     if matrix == RANDOM:
         return None
     sized = RANDOM_OF_SIZE.fullmatch(matrix)

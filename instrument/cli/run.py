@@ -1,4 +1,4 @@
-"""`ohmsum run`: the whole job for a person's own matrix, on any bench."""
+"""`ohmsum run`: a complete run with a person's own matrix, on any bench."""
 
 from __future__ import annotations
 

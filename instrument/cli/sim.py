@@ -1,4 +1,4 @@
-"""`ohmsum sim`: serve a simulated bench for another terminal."""
+"""`ohmsum sim`: a simulated bench, served for another terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serve a simulated bench from this process until a signal stops it."""
+"""Server of a simulated bench in this process, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simulator.faults import PlanError, load_plan
 from simulator.preset import PresetError, load_preset
 
 TRUE_SIEMENS = "drawn_closed_siemens"
-"""An array that a truth holds, and nothing else does."""
+"""Array that only a truth file holds."""
 MARK = "# Written by ohmsum sim: the next one replaces it.\n"
 
 
@@ -37,7 +37,11 @@ def serve(
     truth: Path | None,
     as_json: bool,
 ) -> None:
-    """Serve, print the resources, write the bench.toml, wait for SIGINT or SIGTERM."""
+    """Serve, print the resources, write the bench.toml, and wait for SIGINT or SIGTERM.
+
+    Raises UsageError where an argument or a file cannot be used, FileNotWritten where one cannot be
+    written.
+    """
     try:
         preset = load_preset(preset_name)
         plan = None if faults is None else load_plan(faults, preset.shape, preset.adc.bits)
@@ -77,21 +81,21 @@ def serve(
                 )
             console.file.flush()
             while True:
-                time.sleep(3600)  # Windows lets Ctrl-C end a sleep, but not the wait for an event
+                time.sleep(3600)  # on Windows, Ctrl-C ends a sleep, but not the wait for an event
     except Interrupted:
-        # Being stopped is how a server ends.
+        # A signal is the normal end of a server.
         return
     except OSError as error:
         said = error.strerror or error
         if error.filename:
             raise FileNotWritten(f"{error.filename}: cannot be written ({said})") from error
         if served:
-            raise  # stdout is full, or its reader has gone: no port's fault
+            raise  # stdout is full, or its reader has gone: the port is not the cause
         raise UsageError(f"cannot serve on port {port}: {said}") from error
 
 
 def _check_replaceable(bench: Path) -> None:
-    """Refuse to overwrite a file that a person may have written."""
+    """Raise UsageError for an existing bench.toml that a person may have written."""
     _check_folder(bench)
     if not os.path.lexists(bench):
         return
@@ -101,7 +105,7 @@ def _check_replaceable(bench: Path) -> None:
 
 
 def _check_truth(truth: Path) -> None:
-    """Refuse to overwrite what is not an earlier truth."""
+    """Raise UsageError for an existing file that is no earlier truth."""
     _check_folder(truth)
     if not truth.exists():
         return

@@ -1,4 +1,4 @@
-"""`ohmsum study`: the theory that the selection of resistors stands on, measured."""
+"""`ohmsum study`: the theory behind the selection of resistors, measured."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from calibration.studies import Study, Summary
 
     Plan: TypeAlias = tuple[Callable[[int, int], Study], Callable[[Figure, Summary], None]]
-    """What makes a study of (instances, largest n), and what draws it."""
+    """Function that makes a study of (instances, largest n), and function that draws it."""
 
 study = typer.Typer(
     help="Reproduce the theory of random subset sums: measured beside what is predicted.",
@@ -58,8 +58,10 @@ Out = Annotated[
 
 
 def _command(*, instances: int, most: int) -> Callable[[Callable[[], Plan]], Callable[[], Plan]]:
-    """Return what makes a command of a function: named and explained like it, with the options of
-    all studies and these defaults. The function imports what it returns, so that help is quick.
+    """Return a decorator that makes a command of a function that returns a Plan.
+
+    The command has the function's name and docstring, the options of all studies, and these
+    defaults. The function imports what it returns, so that help is quick.
     """
 
     def offer(plan: Callable[[], Plan]) -> Callable[[], Plan]:

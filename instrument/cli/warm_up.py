@@ -1,4 +1,4 @@
-"""`ohmsum warm-up`: compile all kernels now, for images of machines and for CI."""
+"""`ohmsum warm-up`: compiles all kernels now, for machine images and for CI."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def warm_up(*, json: Json = False) -> None:
     from instrument.terminal import step
     from kirchhoff.compiled import cache_folder
 
-    filled = []
-    # Two at once, as many as find work on most machines; each waits for what the other compiles.
+    filled_groups = []
+    # Two processes, as many as most machines have work for; each waits for the other's kernels.
     beside = start(tuple(reversed(GROUPS)))
     try:
         for group in GROUPS:
             with step(group):
-                filled.append(compile_group(group))
+                filled_groups.append(compile_group(group))
     finally:
         beside.terminate()
         beside.wait()
@@ -37,7 +37,8 @@ def warm_up(*, json: Json = False) -> None:
         "ok": True,
         "folder": str(cache_folder()),
         "groups": [
-            {"group": one.group, "compiled": one.compiled, "seconds": one.seconds} for one in filled
+            {"group": filled.group, "compiled": filled.compiled, "seconds": filled.seconds}
+            for filled in filled_groups
         ],
         "wall_seconds": time.perf_counter() - began,
     }
@@ -45,7 +46,7 @@ def warm_up(*, json: Json = False) -> None:
     if json:
         console.out(writer.dumps(document, indent=2), highlight=False)
         return
-    for one in filled:
-        said = f"{one.compiled} functions compiled" if one.compiled else "found in the cache"
-        console.print(f"{one.group:<10} {one.seconds:6.1f} s  {said}")
+    for filled in filled_groups:
+        said = f"{filled.compiled} functions compiled" if filled.compiled else "found in the cache"
+        console.print(f"{filled.group:<10} {filled.seconds:6.1f} s  {said}")
     console.print(f"Kernels are in {cache_folder()}", soft_wrap=True)

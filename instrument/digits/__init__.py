@@ -1,5 +1,6 @@
-"""The demo's real input: a linear classifier of handwritten digits and the images held back from
-its training.
+"""Data of the demo: a linear classifier of handwritten digits and its test images.
+
+The images are those held back from its training; train.py made both.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class Digits:
     """The classifier and its test images."""
 
     weights: Floats
-    """(64, 10): pixel to class score."""
+    """(64, 10): weights from pixels to class scores."""
     images: Floats
     """(images, 64): pixels from 0 to 1."""
     labels: Ints
@@ -39,17 +40,18 @@ def load_digits() -> Digits:
 
 @dataclass(frozen=True)
 class Classification:
-    """What the analog products decide, beside what the digital ones do; fractions of all images."""
+    """Accuracies of the analog and the digital decisions, as fractions of all images."""
 
     digital_accuracy: float
     analog_accuracy: float
     agreement: float
-    """Images on which both decide alike."""
+    """Fraction of images on which both decide alike."""
 
 
 def classify(exact: Floats, answered: Floats, labels: Ints) -> Classification:
-    """Compare decisions: the class of the largest score of (images, classes) digital and analog
-    scores.
+    """Compare the decisions of digital and analog scores, both (images, classes).
+
+    A decision is the class of the largest score; `labels` (images,) are the right ones.
     """
     digital, analog = exact.argmax(axis=1), answered.argmax(axis=1)
     return Classification(

@@ -1,10 +1,9 @@
-"""Make digits.npz: train the demo's classifier. Run `python -m instrument.digits.train` (needs
-scikit-learn).
+"""Training of the demo's classifier: `python -m instrument.digits.train` makes digits.npz.
 
-The data are scikit-learn's bundled 8 × 8 digits (the test part of the UCI "Optical Recognition of
-Handwritten Digits" set, 1,797 images, pixels from 0 to 16). A quarter is held back, stratified by
-digit. The classifier is a multinomial logistic regression without intercept, so that its scores are
-a plain product.
+It needs scikit-learn. The data are scikit-learn's bundled 8 × 8 digits (the test part of the UCI
+"Optical Recognition of Handwritten Digits" set, 1,797 images, pixels from 0 to 16). A quarter is
+held back, stratified by digit. The classifier is a multinomial logistic regression without
+intercept, so that its scores are a plain product.
 """
 
 from __future__ import annotations
@@ -40,4 +39,4 @@ def train(path: Path) -> float:
 
 if __name__ == "__main__":
     accuracy = train(Path(__file__).with_name("digits.npz"))
-    print(f"accuracy on the images held back: {accuracy:.4f}")  # noqa: T201  (a script's answer)
+    print(f"accuracy on the images held back: {accuracy:.4f}")  # noqa: T201  (the result of a script)

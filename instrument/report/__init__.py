@@ -1,6 +1,7 @@
-"""The report: one HTML file that states what a run reached, shows it, and says how it was found.
+"""Report of a run: one HTML file that states what was reached, shows it, and says how.
 
-Importing this room loads matplotlib; the command line does so when a run is over.
+Importing this room loads matplotlib, so the command line does it when a run is over. page.py fills
+template.html with the figures; pictures.py and validation_pictures.py draw. Read first: page.py.
 """
 
 from instrument.report.page import Circumstances

@@ -1,4 +1,4 @@
-"""What the report shows of the error budget: its picture."""
+"""Picture of the error budget in the report."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from instrument.drawing import BLUE, INK, VERMILION, draw, legend_above
 MARGIN_INCHES, INCHES_PER_ROW = 1.2, 0.21
 HALF_BAR = 0.33
 BITS_SHOWN = 10.0
-"""Beyond the sum's: a cause with more of them is marked at the edge."""
+"""Bits beyond those of the sum: a cause with more bits is marked at the edge."""
 
 
 def waterfall(budget: Budget, measured_bits: float) -> str:
-    """Draw how the causes, the largest first, take the bits down to those of their sum.
+    """Draw how the causes, the largest first, reduce the bits to those of their sum.
 
-    On the left, a bar reaches from the bits that are left without a cause and all smaller ones to
-    what is left with it; on the right, a dot marks what the cause alone would leave.
+    On the left, a bar reaches from the bits that remain with all larger causes to those that remain
+    with this cause as well. On the right, a dot marks the bits that the cause alone would leave.
     """
     rows = sorted(budget.rows, key=lambda row: -row.relative_error)
     errors = np.array([row.relative_error for row in rows])

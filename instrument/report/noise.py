@@ -1,4 +1,4 @@
-"""The report's table of the noise: in the units of data sheets, bounds where none is seen."""
+"""Table of the noise in the report: in the units of data sheets, with bounds where unresolved."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ class NoiseRow:
 
 
 def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
-    """Return what was found of each cause, with its standard uncertainty; the end of the one-sided
-    95 % interval where it is less than twice that.
+    """Return the noise of each cause with its standard uncertainty.
+
+    An estimate below twice its uncertainty is unresolved: the row states the end of its one-sided
+    95 % interval.
     """
-    # White noise was found as a variance in the bandwidth of the aperture, 1/2T.
+    # White noise was measured as a variance in the bandwidth of the aperture, 1/2T.
     density = 2 * survey.settings.aperture_seconds
     warming, settling = survey.warming, survey.settling
     johnson = survey.johnson.scaled(1 / survey.johnson_expected)
@@ -49,7 +51,7 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
 
 
 def _root(square: MeasuredValue, unit: str) -> str:
-    """Write the root of a square that was measured."""
+    """Write the square root of a measured square."""
     if not square.resolved:
         return f"at most {_alone(math.sqrt(square.most), unit)}"
     root = math.sqrt(square.value)

@@ -1,4 +1,4 @@
-"""The report's page: what the template needs to know of a run, and the template filled with it."""
+"""Page of the report: the values that the template needs of a run, and the filled template."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ MAX_FAULTS_LISTED = 60
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a report says of a run beyond what was measured."""
+    """Facts of a run beyond what was measured."""
 
     title: str
     seed: int | None = None
-    """Of the simulated bench; None for a real one."""
+    """Seed of the simulated bench; None for a real one."""
     wall_seconds: float | None = None
     about: Mapping[str, Any] | None = None
-    """The `run` of the result document: its id, times, command, versions, files. Left out, the page
+    """The `run` of the result document: id, times, command, versions, files. Without it the page
     depends on nothing but what was measured.
     """
 
@@ -86,27 +86,27 @@ class Round:
 
 @dataclass(frozen=True)
 class ConverterFigures:
-    """What was found of the converters."""
+    """Figures of the converters."""
 
     dac: Largest
-    """Volts."""
+    """Largest deviation of a DAC, volts."""
     adc: Largest
-    """Of the range."""
+    """Largest deviation of an ADC, as a fraction of the range."""
     step_volts: float
     offset_volts: float
-    """Of the DACs, rms."""
+    """Offset of the DACs, rms."""
     offset_uncertainty_volts: float
     gain_spread: float
-    """Of the ranges that were compared, rms."""
+    """Spread of the gains of the compared ranges, rms."""
     gain_uncertainty: float | None
-    """Relative, of the widest range that was compared; None where none was."""
+    """Relative uncertainty of the widest range that was compared; None if none was."""
     readings: int
     left_out: int
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The first of several faults, and how many more there are."""
+    """The first entries of a list of faults, and the number of the others."""
 
     entries: list[str]
     more: int
@@ -192,7 +192,7 @@ def _pictures(run: Run) -> dict[str, str]:
 
 
 def _of_outputs_left(run: Run) -> Validation:
-    """Return the products of outputs that are not lost."""
+    """Return the products of the outputs that are not lost."""
     left, products = ~run.program.lost, run.validation
     return replace(products, exact=products.exact[:, left], answered=products.answered[:, left])
 
@@ -223,14 +223,14 @@ def _criteria(
     ]
     if specification.scope == "output":
         criteria.append(_of_every_output(run, specification))
-    if found := unforeseen_of(run):
-        factor = max(found, key=lambda one: abs(math.log(one.factor or 1e-9))).factor
+    if deviating := unforeseen_of(run):
+        factor = max((products.factor for products in deviating), key=_distance_from_one)
         criteria.append(
             Criterion(
                 "Error measured, over that of the budget",
                 f"at most {MAX_ERROR_RATIO:g}",
                 f"{factor:.3g}",
-                met=not any(one.worse for one in found),
+                met=not any(products.worse for products in deviating),
             )
         )
     if lost := int(run.program.lost.sum()):
@@ -247,30 +247,39 @@ def _criteria(
     return criteria
 
 
+def _distance_from_one(factor: float) -> float:
+    return abs(math.log(factor or 1e-9))
+
+
 def _not_foreseen(run: Run) -> str | None:
-    """Write what was not foreseen, None where all was."""
-    found = unforeseen_of(run)
-    return unforeseen_in_words([asdict(one) for one in found]) if found else None
+    """Describe the products that were not foreseen; None if all were."""
+    deviating = unforeseen_of(run)
+    if not deviating:
+        return None
+    return unforeseen_in_words([asdict(products) for products in deviating])
 
 
 def _of_every_output(run: Run, specification: Specification) -> Criterion:
-    """Return the demand that each output which asks for something reaches the bits by itself."""
+    """Return the demand that each output with nonzero weights reaches the bits by itself."""
     outputs = by_output(run.program, run.validation)
     intervals = [
         outputs[output].bits_interval for output in np.flatnonzero(run.program.weights.any(axis=0))
     ]
-    least = min((ends.low for ends in intervals if ends), default=math.nan)
+    worst = min((ends.low for ends in intervals if ends), default=math.nan)
     unstated = sum(ends is None for ends in intervals)
     return Criterion(
         "The same of every output, the worst of them",
         f"at least {specification.bits:g}",
-        wording.bits(least) + (f"; {unstated} without an interval" if unstated else ""),
-        met=not unstated and least >= specification.bits,
+        wording.bits(worst) + (f"; {unstated} without an interval" if unstated else ""),
+        met=not unstated and worst >= specification.bits,
     )
 
 
 def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | None:
-    """Return the median standard uncertainty of a working branch: siemens, and relative to it."""
+    """Return the median standard uncertainty of a working branch: siemens, and relative to it.
+
+    None if no branch works.
+    """
     usable = branches.usable
     if not usable.any():
         return None
@@ -279,7 +288,7 @@ def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | No
 
 
 def _places(counts: NDArray[np.generic]) -> Listing:
-    """List the crosspoints (rows, columns) of which there is something to tell, and how much."""
+    """List the crosspoints where counts (rows, columns) are not zero, with their counts."""
     found = np.argwhere(counts)
     entries = [
         f"{row + 1}, {column + 1}" + (f": {counts[row, column]}" if counts.dtype != bool else "")
@@ -327,7 +336,7 @@ def _idle(converters: Converters) -> Listing:
 
 
 def _weights(run: Run, listed: Bools) -> Listing:
-    """List some weights (rows, outputs), as wanted and as they are."""
+    """List the marked weights (rows, outputs), as wanted and as they are."""
     program, weights = run.program, run.program.weights
     has = weights + program.residual_weights
     found = np.argwhere(listed)
@@ -347,7 +356,7 @@ def _lost(run: Run) -> Listing:
 
 
 def _rounds(run: Run) -> list[Round]:
-    """List the rounds of a matrix of one tile."""
+    """List the rounds of refinement of a matrix of one tile."""
     residuals = np.array(run.program.tiles[0].matrix.programmed.round_residuals)
     bits = as_finite_bits(residuals)
     return [

@@ -1,8 +1,6 @@
-"""The report's pictures, as SVG.
+"""Pictures of the report, as SVG.
 
-Figures are made without pyplot, so nothing global is left behind, and without date or random names,
-so the same data give the same bytes. Clouds of points are rasterized inside the vector picture, so
-that thousands of products stay small.
+Clouds of points are rasterized inside the vector picture, so that thousands of products stay small.
 """
 
 from __future__ import annotations
@@ -71,7 +69,7 @@ def predicted_against_measured(validation: Validation) -> str:
 
 
 def error_histogram(validation: Validation) -> str:
-    """Draw how the products' errors spread, ppm of full scale, and a normal curve of equal rms."""
+    """Draw the distribution of errors, ppm of full scale, and a normal curve of equal rms."""
     errors = validation.error.ravel() / validation.full_scale * PPM
     rms = _rms(errors)
     bins = int(np.clip(2 * errors.size ** (1 / 3), 9, 61)) | 1  # odd: one bin is centred on zero
@@ -113,8 +111,9 @@ def error_histogram(validation: Validation) -> str:
 
 
 def error_map(program: TiledMatrix) -> str:
-    """Draw the residual of every pair (rows, outputs) over the array, ppm of the largest difference
-    that is wanted: as the board has them, each output at its own scale.
+    """Draw the residual of every pair (rows, outputs), ppm of the largest wanted difference.
+
+    Pairs are shown as on the board, each output at its own scale.
     """
     residual = program.residual_of_largest * PPM
     marked = program.unreachable | program.coarse
@@ -211,15 +210,16 @@ def bits_against_branches(coverage: PrecisionByBranches, validated_bits: float) 
 
 
 def convergence(program: TiledMatrix) -> str:
-    """Draw the residual after each round of refinement of each tile, in bits of its largest weight,
-    and the noise of measuring the first.
+    """Draw the residual after each round of refinement, in bits of the tile's largest weight.
+
+    All tiles are drawn; a line marks the noise of measuring the first one.
     """
     bits = [
         as_finite_bits(np.array(part.matrix.programmed.round_residuals)) for part in program.tiles
     ]
     first = program.tiles[0].matrix.programmed
     noise_bits = float(as_finite_bits(np.array(measuring_noise(first))))
-    most = max(map(len, bits))
+    max_rounds = max(map(len, bits))
 
     def picture(figure: Figure) -> None:
         axes = figure.subplots()
@@ -250,7 +250,7 @@ def convergence(program: TiledMatrix) -> str:
                 linestyle=(0, (1, 2)),
                 label="noise of the measurement",
             )
-        axes.set_xlim(0.5, most + 0.5)
+        axes.set_xlim(0.5, max_rounds + 0.5)
         axes.margins(y=0.12)
         axes.xaxis.set_major_locator(_whole_numbers())
         axes.set_xlabel("round")
@@ -261,8 +261,9 @@ def convergence(program: TiledMatrix) -> str:
 
 
 def converter_curves(converters: Converters) -> str:
-    """Draw the integral nonlinearity of every row's DAC over its setting, in steps of the code, and
-    the half width of its 95 % interval.
+    """Draw the integral nonlinearity of every row's DAC, in code steps, over its setting.
+
+    The half width of its 95 % interval is drawn below.
     """
     limit, step = converters.rows.full_scale, converters.step_volts
     working = converters.row_status == ChannelStatus.OK
@@ -311,7 +312,7 @@ def converter_curves(converters: Converters) -> str:
 
 
 def measuring_noise(programmed: Programmed) -> float:
-    """Return the rms standard uncertainty (type A) of a measured weight, over the largest one."""
+    """Return the rms standard uncertainty (type A) of a measured weight over the largest one."""
     wanted = programmed.targets.difference_siemens
     uncertainty = programmed.transfer.uncertainty_siemens[: 2 * wanted.shape[1]]
     return float(np.sqrt(2 * (uncertainty**2).mean()) / np.abs(wanted).max())
@@ -332,5 +333,5 @@ def _symmetric(values: Floats) -> tuple[float, float]:
 
 
 def _opacity(points: int) -> float:
-    """Return how opaque a point is drawn, so that a crowd of them still shows where it is dense."""
+    """Return the opacity of a point, at which many points still show where they are dense."""
     return float(np.clip(25 / np.sqrt(points), 0.12, 0.8))

@@ -1,4 +1,4 @@
-"""What the report's page says of the validation: tables of precision and of what it is made of."""
+"""Tables of the validation in the report: precision, and what the errors are made of."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PrecisionRow:
 
 @dataclass(frozen=True)
 class TileRow:
-    """How one tile was programmed, and what its partial products are worth."""
+    """How one tile was programmed, and the precision of its partial products."""
 
     programmed: Programmed
     scales: str
@@ -46,7 +46,7 @@ class TileRow:
 
 @dataclass(frozen=True)
 class Share:
-    """Something that a relative error can be made of, over ‖y‖₂ like it."""
+    """A possible part of the relative error, likewise relative to ‖y‖₂."""
 
     name: str
     fraction: float
@@ -55,7 +55,7 @@ class Share:
 
 @dataclass(frozen=True)
 class OutputRow:
-    """The precision of the products of one output, which counts from 1."""
+    """The precision of the products of one output, counted from 1."""
 
     precision: PrecisionRow
     predicted_bits: float
@@ -63,7 +63,7 @@ class OutputRow:
 
 
 def output_rows(run: Run) -> list[OutputRow]:
-    """Return a row for each of the worst outputs, the worst first; lost ones before all others."""
+    """Return a row for each of the worst outputs, lost ones first, then the worst first."""
     predicted, lost = run.budgets.output_relative_error, run.program.lost
     rows = [
         OutputRow(
@@ -78,7 +78,7 @@ def output_rows(run: Run) -> list[OutputRow]:
 
 
 def one_shot_rows(validation: Validation, checks: Checks) -> list[PrecisionRow]:
-    """Return the rows of one-shot products, those of the job first."""
+    """Return the rows of one-shot products, those of the job's inputs first."""
     first = OWN if checks.scope.own_inputs else f"{UNIFORM}: {OWN}"
     return [
         _precision_row(first, validation),
@@ -111,24 +111,24 @@ def tile_rows(run: Run) -> list[TileRow]:
 
 
 def shares(checks: Checks) -> list[Share]:
-    """Return what was measured of noise, nonlinearity and hysteresis."""
-    found = [("the same vector again: scatter", checks.repeatability.relative_noise)]
+    """Return the measured noise, nonlinearity and hysteresis."""
+    fractions = [("the same vector again: scatter", checks.repeatability.relative_noise)]
     if checks.linearity is not None:
         for where, superposed in (
             ("on shared rows", checks.linearity.shared_rows),
             ("on rows apart", checks.linearity.rows_apart),
         ):
-            found += [
+            fractions += [
                 (f"superposition {where}: residual", superposed.relative_residual),
                 ("… less its noise: not linear", superposed.relative_nonlinearity),
             ]
     if checks.hysteresis is not None:
-        found += [
+        fractions += [
             ("switches: from closed less from open", checks.hysteresis.relative_difference),
             ("… what noise alone would give", checks.hysteresis.relative_noise),
             ("switches: scatter from return to return", checks.hysteresis.relative_scatter),
         ]
-    return [Share(name, fraction, as_bits(fraction)) for name, fraction in found]
+    return [Share(name, fraction, as_bits(fraction)) for name, fraction in fractions]
 
 
 def scales_in_words(programmed: Programmed) -> str:

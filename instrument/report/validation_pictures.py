@@ -1,4 +1,4 @@
-"""Pictures of what repeats and hours tell, as SVG."""
+"""Pictures of repeatability and of intermediate precision, as SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from instrument.validation import Checks, IntermediatePrecision, Validation
 
 
 def averaging(validation: Validation, checks: Checks) -> str:
-    """Draw the scatter of means of k answers over k, in bits, beside what errors stay."""
+    """Draw the scatter of means of k answers over k, in bits, and the error of one answer."""
     scatter = checks.repeatability.relative_scatter
     readings = np.array(list(scatter))
     bits = as_finite_bits(np.array(list(scatter.values())))
@@ -50,8 +50,9 @@ def averaging(validation: Validation, checks: Checks) -> str:
 
 
 def over_hours(measured: IntermediatePrecision) -> str:
-    """Draw the bits of the products over hours, as programmed, watched, and programmed anew at the
-    end; and below what the board's sensor said.
+    """Draw the bits of the products over hours, and below them the board's temperature.
+
+    Three kinds of products are shown: as programmed, watched, and reprogrammed at the end.
     """
     visits, anew = measured.visits, measured.reprogrammed.validation
     hours = [visit.hours for visit in visits]

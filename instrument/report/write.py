@@ -1,4 +1,4 @@
-"""Write the report of a run."""
+"""Writing of a run's report."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def write_report(
 ) -> None:
     """Write the report of a run to `path`, as one HTML file that needs no other.
 
-    The same run and circumstances give the same bytes. Raises FileNotWritten.
+    The same run and circumstances give the same bytes. Raises FileNotWritten where that fails.
     """
     write_text(path, render(run, specification, classification, circumstances))

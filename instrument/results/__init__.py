@@ -1,4 +1,8 @@
-"""The result document: what `--json` prints and result.json keeps."""
+"""Result document of a run: what `--json` prints and result.json keeps.
+
+`result_document` builds it, `Specification` decides its `ok`, and `load_budget` reads a part of it
+again. Read first: document.py, then validation.py and budget.py for their sections.
+"""
 
 from instrument.results.budget import RESULT_FILE, load_budget
 from instrument.results.document import Specification, result_document, unforeseen_of

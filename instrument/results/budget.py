@@ -1,4 +1,4 @@
-"""The budget in the result document, and read again from a run that was."""
+"""The `budget` section of a result document: written, and read again from a run's folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ RESULT_FILE = "result.json"
 
 
 MAX_RESULT_BYTES = 256 << 20
-"""Of a result that is read again: one that lists every crosspoint of a large board is less."""
+"""Largest result file that is read again, bytes: one that lists every crosspoint of a large board
+is smaller.
+"""
 
 
 def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:
-    """Return a budget, the largest cause first, beside the relative error that was measured."""
+    """Return a budget, the largest cause first, beside the measured relative error."""
     rows = sorted(budget.rows, key=lambda row: -row.relative_error)
     return {
         "rows": [
@@ -40,9 +42,9 @@ def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:
 
 
 def load_budget(folder: Path) -> dict[str, Any]:
-    """Return the budget that a run has left in its folder.
+    """Return the budget from the result file in a run's folder.
 
-    Raises UsageError that names the file where there is none.
+    Raises UsageError, which names the file, where there is none.
     """
     path = folder / RESULT_FILE
     if (folder / CLAIM_FILE).exists() and not path.exists():
@@ -61,7 +63,7 @@ def load_budget(folder: Path) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """Return what JSON can say: it knows neither infinity nor NaN."""
+    """Return a number that JSON can hold: None for infinity and NaN."""
     return value if math.isfinite(value) else None
 
 

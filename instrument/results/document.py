@@ -1,4 +1,4 @@
-"""The result document: what `--json` prints and result.json keeps."""
+"""The result document, section by section, and the specification that decides its `ok`."""
 
 from __future__ import annotations
 
@@ -27,45 +27,46 @@ from instrument.validation import by_output, worst_vectors, worst_weights
 SpecificationScope = Literal["output", "matrix"]
 
 OF_EITHER_SIGN = ("gain_per_kelvin",)
-"""What a survey finds that may be below zero."""
+"""Figures of a noise survey that may be below zero."""
 
 
 @dataclass(frozen=True)
 class Specification:
-    """What a run must reach to be called good."""
+    """Requirements that a run must meet."""
 
     bits: float
-    """Of the relative error: the worse end of its confidence interval must reach them."""
+    """Bits of relative error that the worse end of its confidence interval must reach."""
     agreement: float | None = None
-    """Least fraction of equal decisions, where something is classified."""
+    """Minimum fraction of equal decisions, where something is classified."""
     scope: SpecificationScope = "output"
-    """Whether every output must reach them, or only all outputs together (`matrix`)."""
+    """Whether every output must reach the bits, or only all outputs together (`matrix`)."""
 
     def bits_met(self, run: Run) -> bool:
-        """Say whether the products reach the bits: all of them together, and those of each output
-        that asks for something. What states no interval meets nothing.
+        """Return whether the products reach the bits: all together, and those of each output.
+
+        Outputs whose weights are all zero do not count. Products without an interval meet nothing.
         """
-        asked = run.program.weights.any(axis=0)
+        weighted = run.program.weights.any(axis=0)
         stated = [run.validation]
         if self.scope == "output":
             outputs = by_output(run.program, run.validation)
-            stated += [outputs[output] for output in np.flatnonzero(asked)]
+            stated += [outputs[output] for output in np.flatnonzero(weighted)]
         return all(products.meets(self.bits) for products in stated)
 
     def met(self, run: Run, classification: Classification | None) -> bool:
-        """Say whether a run reaches it."""
+        """Return whether a run meets all requirements."""
         decisions = (
             self.agreement is None
             or classification is None
             or classification.agreement >= self.agreement
         )
         whole = not run.program.lost.any()
-        foreseen = not any(one.worse for one in unforeseen_of(run))
+        foreseen = not any(products.worse for products in unforeseen_of(run))
         return self.bits_met(run) and decisions and whole and foreseen
 
 
 def unforeseen_of(run: Run) -> tuple[Unforeseen, ...]:
-    """Return which products of a run are not what its budget foresees."""
+    """Return the products of a run whose error differs from the budget."""
     return unforeseen(run.validation, by_output(run.program, run.validation), run.budgets)
 
 
@@ -75,10 +76,9 @@ def result_document(
     classification: Classification | None,
     about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the result of a run as one JSON document; `about` is what is known of it beside what
-    it measured.
+    """Return the result of a run as one JSON document; `about` becomes its section `run`.
 
-    The same board and seed give the same document, but for `run`, `links` and `wall_seconds`.
+    The same board and seed give the same document, except for `run`, `links` and `wall_seconds`.
     """
     calibration = run.calibration
     document: dict[str, Any] = {
@@ -131,12 +131,13 @@ def result_document(
 
 
 def _by_output(run: Run) -> dict[str, Any]:
-    """Return what is stated of each output, what was not foreseen, and where the worst errors are;
-    all indices count from 0.
+    """Return the precision of each output, unforeseen products and the worst errors.
+
+    All indices count from 0.
     """
     predicted = run.budgets.output_relative_error
     lost = run.program.lost
-    found = unforeseen_of(run)
+    deviating = unforeseen_of(run)
     return {
         "outputs": [
             {
@@ -147,15 +148,15 @@ def _by_output(run: Run) -> dict[str, Any]:
             }
             for output, products in enumerate(by_output(run.program, run.validation))
         ],
-        "worst_vectors": [asdict(one) for one in worst_vectors(run.validation)],
-        "worst_weights": [asdict(one) for one in worst_weights(run.program)],
-        "foreseen": not found,
-        "unforeseen": [asdict(one) for one in found],
+        "worst_vectors": [asdict(vector) for vector in worst_vectors(run.validation)],
+        "worst_weights": [asdict(weight) for weight in worst_weights(run.program)],
+        "foreseen": not deviating,
+        "unforeseen": [asdict(products) for products in deviating],
     }
 
 
 def _made(calibration: Calibration) -> dict[str, Any]:
-    """Return when, by which run and by which versions a calibration was made."""
+    """Return when and by which run a calibration was made, and which earlier ones improved it."""
     return {
         "made_at": iso(calibration.made_at),
         "run": calibration.run or None,
@@ -164,8 +165,10 @@ def _made(calibration: Calibration) -> dict[str, Any]:
 
 
 def _program(run: Run) -> dict[str, Any]:
-    """Return what was programmed. Of a matrix in tiles, scales, ranges and wires are those of the
-    first, and rounds follow one another in the order of the tiles.
+    """Return what was programmed.
+
+    Scales, ranges and wires are those of the first tile; rounds follow one another in the order of
+    the tiles.
     """
     program = run.program
     residuals = [
@@ -205,18 +208,18 @@ def _program(run: Run) -> dict[str, Any]:
 
 
 def _standing(programmed: Programmed) -> dict[str, Any]:
-    """Return how one pattern stands on the board."""
+    """Return the scales, ranges and wires of one tile."""
     return {
         "scale_siemens": programmed.targets.scale_siemens.tolist(),
         "range_amperes": programmed.range_amperes,
-        "product_ranges_amperes": [one.range_amperes for one in programmed.ranges],
+        "product_ranges_amperes": [used.range_amperes for used in programmed.ranges],
         "wire_ohms": asdict(programmed.wire.wire),
         "wire_uncertainty_ohms": asdict(programmed.wire.uncertainty),
     }
 
 
 def _temperature(coefficients: Coefficients, usable: Bools) -> dict[str, Any]:
-    """Return what is known of the branches' temperature coefficients, 1/K."""
+    """Return the temperature coefficients of the branches, 1/K."""
     uncertainty = coefficients.uncertainty_per_kelvin[usable]
     return {
         "common_per_kelvin": asdict(coefficients.common_per_kelvin),
@@ -226,12 +229,12 @@ def _temperature(coefficients: Coefficients, usable: Bools) -> dict[str, Any]:
 
 
 def _converters(calibration: Calibration) -> dict[str, Any]:
-    """Return what was found of the converters; rows and columns count from 0."""
+    """Return the figures of the converters; rows and columns count from 0."""
     converters = calibration.converters
     dac, adc = converters.rows.largest(), converters.columns.largest()
 
-    def channels(found: NDArray[np.int8], status: ChannelStatus) -> list[int]:
-        return [int(channel) for channel in np.flatnonzero(found == status)]
+    def channels(statuses: NDArray[np.int8], status: ChannelStatus) -> list[int]:
+        return [int(channel) for channel in np.flatnonzero(statuses == status)]
 
     return {
         "bench_seconds": calibration.converter_seconds,
@@ -251,14 +254,15 @@ def _converters(calibration: Calibration) -> dict[str, Any]:
 
 
 def _noise(survey: NoiseSurvey) -> dict[str, Any]:
-    """Return what was found of the noise, in the units of NoiseSurvey; a bound beside what is not
-    resolved.
+    """Return the figures of the noise, in the units of NoiseSurvey.
+
+    An unresolved figure has a bound beside it.
     """
     parts = vars(survey) | vars(survey.settling) | vars(survey.warming)
     document = {}
-    for name, found in parts.items():
-        if isinstance(found, MeasuredValue):
-            document[name] = {"value": found.value, "uncertainty": found.uncertainty}
-            if not found.resolved and name not in OF_EITHER_SIGN:
-                document[name]["at_most"] = found.most
+    for name, figure in parts.items():
+        if isinstance(figure, MeasuredValue):
+            document[name] = {"value": figure.value, "uncertainty": figure.uncertainty}
+            if not figure.resolved and name not in OF_EITHER_SIGN:
+                document[name]["at_most"] = figure.most
     return document

@@ -1,4 +1,4 @@
-"""What a result document says of the validation."""
+"""The `validation` section of a result document."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from instrument.validation import (
 
 
 def validation_document(validation: Validation, checks: Checks) -> dict[str, Any]:
-    """Return the `validation` section: the one-shot products of the job's own inputs first, then
-    all else, each under a name of its own.
+    """Return the `validation` section.
+
+    The one-shot products of the job's own inputs come first, then all other products, each under a
+    name of its own.
     """
     repeated, cost = checks.repeatability, checks.cost
     document: dict[str, Any] = {
@@ -122,5 +124,5 @@ def _interval(ends: Interval | None) -> list[float | None] | None:
 
 
 def finite(value: float) -> float | None:
-    """Return what JSON can say: it knows neither infinity nor NaN."""
+    """Return a number that JSON can hold: None for infinity and NaN."""
     return value if math.isfinite(value) else None
