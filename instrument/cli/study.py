@@ -96,7 +96,7 @@ def _command(*, instances: int, most: int) -> Callable[[Callable[[], Plan]], Cal
 
 @_command(instances=2500, most=24)
 def bits() -> Plan:
-    """Bits of precision against the number of resistances.
+    """Measure the bits of precision against the number of resistances.
 
     For the theory's uniform case and for what a board may be made of: equal nominals, binary and
     geometric ladders, one decade, three-way switches. Median and worst over all instances, for one
@@ -112,11 +112,11 @@ def bits() -> Plan:
 
 @_command(instances=2500, most=22)
 def lueker() -> Plan:
-    """Lueker's law: weights needed for an error ε.
+    """Measure Lueker's law: the weights needed for an error ε.
 
     Within ε of a random target, or of every target of an interval, for half and for nine tenths of
-    all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the least
-    possible one and what the Poisson law predicts.
+    all banks of random weights. Fits the constant of n = constant · log2(1/ε), beside the smallest
+    possible one and the one that the Poisson law predicts.
     """
     from calibration.studies import lueker_study
     from instrument.studies import weights_needed
@@ -126,7 +126,7 @@ def lueker() -> Plan:
 
 @_command(instances=5000, most=24)
 def partition() -> Plan:
-    """The phase transition of number partitioning.
+    """Measure the phase transition of number partitioning.
 
     The probability that n random numbers of b bits can be split into halves of equal sums, against
     b/n, and where it falls to one half, beside Mertens' finite-size prediction.
@@ -139,7 +139,7 @@ def partition() -> Plan:
 
 @_command(instances=5000, most=24)
 def fixed_size() -> Plan:
-    """Exactly half of the switches, or any number.
+    """Compare subsets of exactly half of the switches with subsets of any size.
 
     Bits of the best subset of n/2 resistances beside those of the best subset of any size: for
     weights of the theory, equal nominals and one decade. What fixing the size costs, and where it
@@ -153,7 +153,7 @@ def fixed_size() -> Plan:
 
 @_command(instances=5000, most=24)
 def pruning() -> Plan:
-    """One weight from n: the nearest, the best subset.
+    """Compare the nearest of n weights with the best subset of them.
 
     The first is how pruned networks were first proved to compute anything (Malach et al. 2020):
     error 1/n. The second is how few random weights suffice (Pensia et al. 2020): error 2^-n.

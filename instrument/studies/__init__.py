@@ -1,4 +1,9 @@
-"""Running studies: on which machines, from where on, into which files and pictures."""
+"""Runs of studies and designs: their machines, their files and their pictures.
+
+The theory itself is in calibration.studies. `run_study` computes chunks in threads or on a Dask
+cluster, keeps them so that it can continue, and writes tables and a picture; `run_design` searches
+nominal values and writes a board preset. Read first: run.py and design.py.
+"""
 
 from instrument.studies.design import effort_of, offered_values, run_design
 from instrument.studies.pictures import bits_against_resistances

@@ -1,4 +1,4 @@
-"""A board preset for nominal values that were searched: TOML that `ohmsum sim --board` loads."""
+"""Board preset of a design, as TOML that `ohmsum sim --board` loads."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from calibration.studies import Parts
 from simulator.preset import Preset
 
 DESIGNED_EFFECTS = "tolerance", "switch_resistance", "leakage"
-"""Scaled by a factor of the base, what a design says of its parts would no longer hold."""
+"""Effects whose factors are dropped from the base: a scaled effect would contradict the design."""
 
 
 def designed_preset(base: Preset, parts: Parts, ohms: Floats, name: str) -> Preset:
-    """Return a preset with these parts at its crosspoints, none of them defective; how they drift
-    and the rest of the board is taken from `base`.
+    """Return a preset with these parts at its crosspoints, none of them defective.
+
+    Drift and the rest of the board are those of `base`.
     """
     sections = base.model_dump(exclude={"defects"})
     for effect in DESIGNED_EFFECTS:
@@ -42,7 +43,7 @@ def designed_preset(base: Preset, parts: Parts, ohms: Floats, name: str) -> Pres
 
 
 def preset_toml(preset: Preset, comments: Sequence[str]) -> str:
-    """Return a preset as TOML under some lines of comment."""
+    """Return a preset as TOML, below some lines of comment."""
     sections = preset.model_dump(mode="json")
     lines = [
         *(f"# {comment}" for comment in comments),

@@ -1,4 +1,4 @@
-"""Design a board: search, compare with the rules of thumb, write the preset and the picture."""
+"""Design of a board: search, comparison with rules of thumb, board preset and picture."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from simulator.preset import Preset, PresetError, load_preset
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a design may take, and its seed."""
+    """Size of a design's search, and its seed."""
 
     candidates: int
     pairs: int
@@ -52,19 +52,19 @@ class Effort:
 
 
 def effort_of(branches: int, candidates: int | None, pairs: int | None, seed: int) -> Effort:
-    """Return the effort asked for, what was left open by the number of branches."""
+    """Return the requested effort; defaults depend on the number of branches."""
     usual_candidates, usual_pairs = default_effort(branches)
     return Effort(candidates or usual_candidates, pairs or usual_pairs, seed)
 
 
 def offered_values(series: str, smallest_ohms: float, largest_ratio: float) -> Floats:
-    """Return the values of an E series within the allowed range, ascending, ohm.
+    """Return the values of an E series within the allowed range, ascending, ohms.
 
     Raises UsageError where there is none.
     """
     exponents = np.arange(-3, 13)
     values = (preferred_values(series) * 10.0 ** exponents[:, None]).ravel()
-    # Ends that are values of the series themselves count, whatever their last bit is.
+    # Limits that are values of the series count as within, despite rounding.
     rounding = 1 + 1e-9
     within = (values * rounding >= smallest_ohms) & (
         values <= smallest_ohms * largest_ratio * rounding
@@ -80,8 +80,10 @@ def offered_values(series: str, smallest_ohms: float, largest_ratio: float) -> F
 def run_design(
     parts: Parts, goal: Goal, effort: Effort, *, board: str, out: Path | None, as_json: bool
 ) -> int:
-    """Search, say what to expect, write a folder of results; return the exit status: 0 where the
-    goal is met with confidence, else 1.
+    """Search, measure what to expect, and write a folder of results; return the exit status.
+
+    It is 0 where the goal is met with confidence, else 1. Raises UsageError where the preset cannot
+    be loaded, and as `claim_folder` does.
     """
     try:
         base = load_preset(board)
@@ -102,10 +104,10 @@ def run_design(
 def _searched(
     parts: Parts, goal: Goal, effort: Effort, base: Preset, folder: Path
 ) -> tuple[dict[str, Any], Expected]:
-    """Search, and write what was found into a folder; return the document, and what to expect."""
+    """Search and write the results into a folder; return the document and what to expect."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         with step("search") as report:
-            found = search(
+            nominal_ohms = search(
                 parts,
                 goal,
                 candidates=effort.candidates,
@@ -117,7 +119,7 @@ def _searched(
             expected = expect(
                 parts,
                 goal,
-                {OURS: found} | rules_of_thumb(parts),
+                {OURS: nominal_ohms} | rules_of_thumb(parts),
                 pairs=effort.pairs,
                 seed=effort.seed,
                 mapper=pool.map,
@@ -125,7 +127,8 @@ def _searched(
     ours, *rules = expected
     gains = [gain(ours, rule, goal, seed=effort.seed) for rule in rules]
     document = _document(parts, goal, effort, expected, gains)
-    preset = designed_preset(base, parts, found, f"design-{parts.branches}x{effort.seed}")
+    preset_name = f"design-{parts.branches}x{effort.seed}"
+    preset = designed_preset(base, parts, nominal_ohms, preset_name)
     write_text(folder / "board.toml", preset_toml(preset, _comments(goal, ours)))
     write_json(folder / "design.json", document)
     write_table(document["compared"], folder / "design.csv")
@@ -144,7 +147,10 @@ def _document(
         "nominal_ohms": [float(value) for value in ours.nominal_ohms],
         "compared": [
             _row(ours),
-            *(_row(rule) | _gained(one) for rule, one in zip(rules, gains, strict=True)),
+            *(
+                _row(rule) | _gained(over_rule)
+                for rule, over_rule in zip(rules, gains, strict=True)
+            ),
         ],
         "parts": {
             "branches": parts.branches,
@@ -165,27 +171,31 @@ def _document(
     }
 
 
-def _known(value: float) -> float | None:
+def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _gained(one: Gain) -> dict[str, Any]:
-    low, high = one.interval
-    return {"gained_bits": one.bits, "gained_low": _known(low), "gained_high": _known(high)}
-
-
-def _row(one: Expected) -> dict[str, Any]:
+def _gained(over_rule: Gain) -> dict[str, Any]:
+    low, high = over_rule.interval
     return {
-        "values": one.name,
-        "bits": one.yielded_bits,
-        "bits_low": _known(one.yielded_bits_interval[0]),
-        "bits_high": _known(one.yielded_bits_interval[1]),
-        "good_share": one.good_share,
-        "good_share_low": one.good_share_interval[0],
-        "good_share_high": one.good_share_interval[1],
-        "median_bits": float(np.median(one.bits)),
-        "worst_bits": float(one.bits.min()),
-        "nominal_ohms": " ".join(f"{value:g}" for value in one.nominal_ohms),
+        "gained_bits": over_rule.bits,
+        "gained_low": _finite(low),
+        "gained_high": _finite(high),
+    }
+
+
+def _row(expected: Expected) -> dict[str, Any]:
+    return {
+        "values": expected.name,
+        "bits": expected.yielded_bits,
+        "bits_low": _finite(expected.yielded_bits_interval[0]),
+        "bits_high": _finite(expected.yielded_bits_interval[1]),
+        "good_share": expected.good_share,
+        "good_share_low": expected.good_share_interval[0],
+        "good_share_high": expected.good_share_interval[1],
+        "median_bits": float(np.median(expected.bits)),
+        "worst_bits": float(expected.bits.min()),
+        "nominal_ohms": " ".join(f"{value:g}" for value in expected.nominal_ohms),
     }
 
 
@@ -243,7 +253,7 @@ def _print(console: Console, document: dict[str, Any], ours: Expected, folder: P
 
 
 def _verdict(rows: list[dict[str, Any]]) -> str:
-    """Say which rules of thumb the search has beaten."""
+    """Return which rules of thumb the search has beaten, in words."""
     ours, *rules = rows
     same = [row["values"] for row in rules if row["nominal_ohms"] == ours["nominal_ohms"]]
     doubtful = [
@@ -266,7 +276,7 @@ def _outcome(document: dict[str, Any], ours: Expected) -> str:
         return f"met: {wanted}"
     if row["good_share"] < goal["yield"]:
         return f"NOT met: {wanted}"
-    # The fewest pairs that could show it, all of them good (Clopper and Pearson).
-    fewest = np.log((1 - CONFIDENCE) / 2) / np.log(goal["yield"])
-    more = max(int(np.ceil(fewest)), 2 * ours.bits.size)
+    # Minimum number of pairs that can show it, if all of them are good (Clopper and Pearson).
+    min_pairs = np.log((1 - CONFIDENCE) / 2) / np.log(goal["yield"])
+    more = max(int(np.ceil(min_pairs)), 2 * ours.bits.size)
     return f"NOT shown: {wanted}, which is too near to tell: try --pairs {more}"

@@ -1,4 +1,4 @@
-"""The picture of a design: which values, and what share of pairs reaches how many bits."""
+"""Picture of a design: its nominal values, and the share of pairs over the bits they reach."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ def design_picture(figure: Figure, expected: Sequence[Expected], goal: Goal) -> 
     """Draw nominal values above, and below the share of pairs against bits."""
     figure.set_size_inches(6.4, 6.2)
     above, below = figure.subplots(2, height_ratios=[1, 2])
-    for place, (one, colour) in enumerate(zip(expected, COLOURS, strict=True)):
-        height = np.full(len(one.nominal_ohms), -place)
-        above.plot(one.nominal_ohms, height, "|", color=colour, markersize=16, markeredgewidth=1.8)
-        reached = np.sort(one.bits)
+    for place, (values, colour) in enumerate(zip(expected, COLOURS, strict=True)):
+        ohms, heights = values.nominal_ohms, np.full(len(values.nominal_ohms), -place)
+        above.plot(ohms, heights, "|", color=colour, markersize=16, markeredgewidth=1.8)
+        reached = np.sort(values.bits)
         share = 1 - np.arange(reached.size) / reached.size
-        below.step(reached, share, where="pre", color=colour, label=one.name)
+        below.step(reached, share, where="pre", color=colour, label=values.name)
     above.set_xscale("log")
-    above.set_yticks([-place for place in range(len(expected))], [one.name for one in expected])
+    names = [values.name for values in expected]
+    above.set_yticks([-place for place in range(len(expected))], names)
     above.set_ylim(0.6 - len(expected), 0.6)
     above.xaxis.set_major_formatter(FuncFormatter(lambda ohms, _: quantity(ohms, "Ω")))
     above.xaxis.set_minor_formatter(NullFormatter())

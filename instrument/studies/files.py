@@ -1,4 +1,4 @@
-"""What a study leaves in its folder: tables, a document, a picture."""
+"""Files of a study: its document and its tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from instrument.files import write_text
 
 
 def study_document(study: Study, seed: int, summary: Summary) -> dict[str, Any]:
-    """Return all that a study found as one document."""
+    """Return the findings and all rows of a study as one document."""
     return {
         "study": study.name,
         "title": study.title,
@@ -26,7 +26,10 @@ def study_document(study: Study, seed: int, summary: Summary) -> dict[str, Any]:
 
 
 def write_table(rows: Sequence[Row], path: Path) -> None:
-    """Write rows as CSV with a header; a missing value is an empty field. Raises FileNotWritten."""
+    """Write rows as CSV with a header; a missing value is an empty field.
+
+    Raises FileNotWritten where that fails.
+    """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, lineterminator="\n")

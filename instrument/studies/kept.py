@@ -1,4 +1,4 @@
-"""Chunks that are computed are kept, one line of a file each, so that a study can be continued."""
+"""Computed chunks, kept one to a line of a file, so that a study can be continued."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from instrument.files import read_bytes
 FORMAT = "ohmsum study 2"
 KEPT_FILE = "chunks.jsonl"
 MAX_KEPT_BYTES = 2 << 30
-"""Of the file that is continued: ten million instances of a study are less."""
+"""Largest file that is continued, bytes: ten million instances of a study need less."""
 
 
 @contextmanager
 def keeping(scheduler: Scheduler, folder: Path, study: Study, seed: int) -> Iterator[Scheduler]:
-    """Return a scheduler that takes what it can from the file of a folder, and adds to it what it
-    computes. The folder is made where there is none.
+    """Yield a scheduler that reads known chunks from a folder's file and appends computed ones.
 
-    Raises UsageError where the folder holds something else: another study, another seed or size, a
-    run; or where another process is at work on it. Raises FileNotWritten. A last line that was torn
-    by an interruption is computed again.
+    The folder is made if it does not exist. A last line that an interruption tore is computed
+    again. Raises UsageError where the folder holds anything else (a run, another study, seed or
+    size) or another process is at work on it; FileNotWritten where the file cannot be written.
     """
     path = folder / KEPT_FILE
     header = json.dumps(
@@ -48,16 +47,20 @@ def keeping(scheduler: Scheduler, folder: Path, study: Study, seed: int) -> Iter
 
 
 def digest_of(chunks: Sequence[Chunk]) -> str:
-    """Return what tells the chunks of a study from those of another size of it."""
+    """Return a digest of a study's chunks, different for each size of the study."""
     return f"{zlib.crc32(' '.join(chunk.key for chunk in chunks).encode()):08x}"
 
 
 def _opened(path: Path) -> FileIO:
-    """Open the file of a study to add to it, in a folder that is made where there is none."""
+    """Open the file of a study for appending; its folder is made if it does not exist.
+
+    Raises UsageError where the folder cannot be used, FileNotWritten where the file cannot be
+    written.
+    """
     folder = path.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stranger = next((one.name for one in folder.iterdir()), None)
+        stranger = next((path.name for path in folder.iterdir()), None)
         if stranger is not None and not path.exists():
             raise UsageError(
                 f"{folder}: holds {stranger} already and no study; name a new folder with --out"
@@ -71,7 +74,10 @@ def _opened(path: Path) -> FileIO:
 
 
 def _lock(file: FileIO, folder: Path) -> None:
-    """Keep other processes from the folder, on systems that can; until the file is closed."""
+    """Lock the folder against other processes, where the system can, until the file is closed.
+
+    Raises UsageError where another process holds the lock.
+    """
     if sys.platform == "win32":
         return
     import fcntl
@@ -100,7 +106,11 @@ def _append(file: FileIO, path: Path, line: str) -> None:
 
 
 def _read(path: Path, file: FileIO, header: str) -> dict[str, Samples]:
-    """Return kept chunks by key; begin the file where it is empty, cut off a torn last line."""
+    """Return kept chunks by key.
+
+    An empty file gets its first line; a torn last line is cut off. Raises UsageError where the file
+    is of another study, seed or size, or is damaged.
+    """
     whole = read_bytes(path, MAX_KEPT_BYTES)
     whole_lines = whole[: whole.rfind(b"\n") + 1]
     lines = whole_lines.decode("utf-8", errors="replace").splitlines()

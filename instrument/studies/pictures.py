@@ -1,4 +1,4 @@
-"""The studies' pictures. Each function fills the empty figure that it is given."""
+"""Picture of bits against resistances. Each function fills the empty figure that it receives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from calibration.studies import BANKS, Row, Summary
 from instrument.drawing import MUTED
 
-# After the Okabe-Ito palette; markers tell apart what a grey print does not.
+# From the Okabe-Ito palette; markers distinguish the lines in a grey print.
 COLOURS = ["#000000", "#9ecae1", "#56b4e9", "#0072b2", "#c44e00", "#e69f00", "#009e73", "#cc79a7"]
 COLOURS += ["#7a4fa3"]
 MARKERS = "ov^s*DPXh"
@@ -45,7 +45,7 @@ def bits_against_resistances(figure: Figure, summary: Summary) -> None:
 
 
 def one_bit_each(axes: Axes, rows: Sequence[Row], label: str | None) -> None:
-    """Draw bits = n."""
+    """Draw the line bits = n."""
     n, _ = columns(rows, "n")
     ends = min(n), max(n)
     axes.plot(ends, ends, color=MUTED, linewidth=1, linestyle=(0, (1, 2)), label=label)

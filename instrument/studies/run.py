@@ -1,4 +1,4 @@
-"""Run a study: continue it from its folder, show progress, write what it found."""
+"""Run of a study: continue it from its folder, show progress, write the results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from instrument.studies.schedulers import dask_cluster, threads
 from instrument.terminal import step
 
 MARGIN, LOW, HIGH, PREDICTED = "_margin", "_low", "_high", "predicted_"
-"""End, or begin, the names of columns that are shown in the cell of the one they belong to."""
+"""Suffixes and prefix of columns that are shown in the cell of the column they belong to."""
 
 
 def run_study(
@@ -39,8 +39,11 @@ def run_study(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Compute what is not yet in the folder, then write tables, document and picture there and
-    print the result. The files depend on the study and its seed alone.
+    """Compute the chunks that the folder lacks, write the files and print the result.
+
+    Tables, document and picture go into the folder; they depend on the study and its seed alone.
+    Raises UsageError and FileNotWritten as `keeping` does, and UsageError where the Dask cluster
+    fails.
     """
     folder = out or RESULTS / f"study-{study.name}-seed{seed}-{digest_of(study.chunks)}"
     with _machines(jobs, scheduler) as machines, keeping(machines, folder, study, seed) as run:
@@ -67,9 +70,7 @@ def run_study(
 
 
 def _sayable(summary: Summary) -> Summary:
-    """Return a summary in which what could not be told is None: JSON knows neither NaN nor
-    infinity.
-    """
+    """Return a summary with None for NaN and infinity, which JSON cannot hold."""
 
     def sayable(row: Row) -> Row:
         return {
@@ -89,9 +90,7 @@ def _machines(jobs: int | None, scheduler: str | None) -> AbstractContextManager
 
 
 def findings_table(title: str, rows: Sequence[Row]) -> Table:
-    """Return findings as a table for a person: what is measured with its confidence, and with what
-    is predicted.
-    """
+    """Return findings as a table: measured values with their confidence and their predictions."""
     columns = list(dict.fromkeys(column for row in rows for column in row))
     shown = [
         column

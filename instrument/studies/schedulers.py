@@ -1,5 +1,6 @@
-"""Where chunks are computed: threads of this process, or a Dask cluster. Both map a function over
-chunks and give results back as they come.
+"""Schedulers of chunks: threads of this process, or a Dask cluster.
+
+Both map a function over chunks and yield results as they are computed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _ADDRESS = re.compile(r"(?:tcp|tls|wss?)://(?:\[[0-9a-fA-F:.%]+\]|[^\s\[\]:/]+):
 
 @contextmanager
 def threads(jobs: int) -> Iterator[Scheduler]:
-    """Compute in threads of this process: the kernels let go of the interpreter's lock."""
+    """Compute in threads of this process: the kernels release the interpreter's lock."""
     with ThreadPoolExecutor(jobs) as pool:
 
         def run(measure: Measure, chunks: Sequence[Chunk]) -> Iterator[tuple[Chunk, Samples]]:
@@ -44,8 +45,8 @@ def _cluster_failed(address: str, error: BaseException) -> UsageError:
 def dask_cluster(address: str) -> Iterator[Scheduler]:
     """Compute on the workers of the Dask scheduler at an address, tcp://HOST:PORT.
 
-    Chunks of a worker that dies are given to another one. Raises UsageError where dask.distributed
-    is not installed, nobody answers, or the cluster fails for good.
+    Chunks of a worker that dies go to another one. Raises UsageError where dask.distributed is not
+    installed, no scheduler answers, or the cluster fails for good.
     """
     try:
         from distributed import Client, KilledWorker
@@ -55,7 +56,7 @@ def dask_cluster(address: str) -> Iterator[Scheduler]:
             "--scheduler needs dask.distributed: pip install 'ohmsum[dask]'"
         ) from error
     if not _ADDRESS.fullmatch(address):
-        # A client of no address waits 20 s for its end, and then says so at length.
+        # Given no valid address, a client waits 20 s and then prints a long message.
         raise UsageError(f"--scheduler {address}: is not of the form tcp://HOST:PORT")
     try:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

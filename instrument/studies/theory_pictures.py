@@ -1,6 +1,6 @@
-"""Pictures of what is measured beside what is predicted: points with their intervals, and lines.
+"""Pictures of measured values with their intervals, beside the predicted lines.
 
-Each function fills the empty figure that it is given.
+Each function fills the empty figure that it receives.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from instrument.drawing import BLUE, INK, MUTED, VERMILION
 
 DOTTED = (0, (1, 2))
 SEQUENCE = ("#9ecae1", "#56b4e9", "#0072b2", "#3b3f8f", "#000000")
-"""Light to dark, as n grows."""
+"""Colours from light to dark, as n grows."""
 
 
 def weights_needed(figure: Figure, summary: Summary) -> None:
@@ -41,7 +41,7 @@ def weights_needed(figure: Figure, summary: Summary) -> None:
     for axes, (targets, words) in zip(
         panels, {"random": "a random target", "every": "every target"}.items(), strict=True
     ):
-        for share, colour, marker, who in (
+        for share, colour, marker, label in (
             (0.5, BLUE, "o", "half of all banks"),
             (0.9, VERMILION, "s", "nine tenths of all banks"),
         ):
@@ -49,7 +49,7 @@ def weights_needed(figure: Figure, summary: Summary) -> None:
             n = column(rows, "n")
             axes.plot(column(rows, "predicted_bits"), n, color=colour, linewidth=1.2)
             bits, error = _with_error(rows, "bits")
-            _points(axes, bits, n, colour, marker, who, x_error=error)
+            _points(axes, bits, n, colour, marker, label, x_error=error)
         axes.plot(n, n, color=MUTED, linewidth=1, linestyle=DOTTED, label="one bit a weight")
         axes.plot([], [], color=INK, linewidth=1.2, label="predicted, nothing fitted")
         axes.set_title(f"{words} of [−½, ½]", fontsize=10)
@@ -71,14 +71,14 @@ def transition(figure: Figure, summary: Summary) -> None:
         bits = column(rows, "bits")
         probability, error = _with_error(rows, "probability")
         grid = np.linspace(float(bits.min()), float(bits.max()), 201)
-        predicted = [perfect_probability(expected_perfect(n, one)) for one in grid]
+        predicted = [perfect_probability(expected_perfect(n, grid_bits)) for grid_bits in grid]
         left.plot(grid / n, predicted, color=colour, linewidth=1.2)
         label = f"n = {n}"
         for axes, at in ((left, bits / n), (right, bits - n * critical_kappa(n))):
             _points(axes, at, probability, colour, marker, label, y_error=error)
     first, last = right.get_xlim()
     beyond = np.linspace(first, last, 201)
-    limit = [perfect_probability(0.5 * 2.0**-one) for one in beyond]
+    limit = [perfect_probability(0.5 * 2.0**-bits_beyond) for bits_beyond in beyond]
     right.plot(beyond, limit, color=INK, linewidth=1.2, zorder=0)
     left.plot([], [], color=INK, linewidth=1.2, label="predicted, nothing fitted")
     left.axvline(1, color=MUTED, linewidth=1, linestyle=DOTTED)
@@ -95,7 +95,7 @@ def sizes(figure: Figure, summary: Summary) -> None:
     panels = figure.subplots(1, len(CASES), sharex=True, sharey=True)
     titles = {bank.key: bank.title for bank in BANKS}
     for axes, bank in zip(panels, CASES, strict=True):
-        for search, colour, marker, who in (
+        for search, colour, marker, label in (
             ("anywhere", MUTED, "^", "any number closed, any target"),
             ("free", BLUE, "o", "any number closed, targets in reach of n/2"),
             ("fixed", VERMILION, "x", "exactly n/2 closed, same targets"),
@@ -104,7 +104,7 @@ def sizes(figure: Figure, summary: Summary) -> None:
             n = column(rows, "n")
             axes.plot(n, column(rows, "predicted_bits"), color=colour, linewidth=1.2)
             bits, error = _with_error(rows, "bits")
-            _points(axes, n, bits, colour, marker, who, y_error=error)
+            _points(axes, n, bits, colour, marker, label, y_error=error)
         axes.plot([], [], color=INK, linewidth=1.2, label="predicted, nothing fitted")
         reach = column(_where(summary.rows, bank=bank, search="fixed"), "reach")[-1]
         title = titles[bank].partition(", targets")[0]
@@ -124,14 +124,14 @@ def nearest_against_subset(figure: Figure, summary: Summary) -> None:
         (NEAREST, BLUE, "nearest weight (Malach et al.)"),
         (SUBSET, VERMILION, "best subset (Pensia et al.)"),
     ):
-        for share, marker, who in ((0.5, "o", "half"), (0.9, "^", "nine tenths")):
+        for share, marker, banks in ((0.5, "o", "half"), (0.9, "^", "nine tenths")):
             rows = _where(summary.rows, way=way, share=share)
             n = column(rows, "n")
             axes.plot(n, _error(column(rows, "predicted_bits")), color=colour, linewidth=1.1)
             error = _error(column(rows, "bits"))
             ends = _error(column(rows, "bits_high")), _error(column(rows, "bits_low"))
             reach = np.array([error - ends[0], ends[1] - error])
-            _points(axes, n, error, colour, marker, f"{words}, {who}", y_error=reach)
+            _points(axes, n, error, colour, marker, f"{words}, {banks}", y_error=reach)
     axes.plot([], [], color=INK, linewidth=1.1, label="predicted, nothing fitted")
     axes.plot([], [], color=MUTED, linewidth=1, linestyle=DOTTED, label="ε = 2⁻¹⁰")
     wanted = float(_error(np.array([WANTED_BITS]))[0])
@@ -161,7 +161,7 @@ def _where(rows: Sequence[Row], **wanted: str | float) -> list[Row]:
 
 
 def _with_error(rows: Sequence[Row], name: str) -> tuple[Floats, Floats]:
-    """A measured column (rows,), and how far its interval reaches (2, rows); NaN where unknown."""
+    """Return a measured column (rows,) and the reach of its interval (2, rows); NaN if unknown."""
     value = column(rows, name)
     return value, np.array(
         [value - column(rows, f"{name}_low"), column(rows, f"{name}_high") - value]
@@ -198,6 +198,6 @@ def _error(bits: Floats) -> Floats:
 
 
 def _legend(figure: Figure, axes: Axes, ncols: int) -> None:
-    """One legend below all panels, of what one of them shows."""
+    """Draw one legend below all panels, with the entries of one of them."""
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols, columnspacing=1.4)

@@ -1,4 +1,9 @@
-"""Validate: state the precision of a programmed matrix, and what it is made of."""
+"""Validation: the precision of a programmed matrix, and what its errors are made of.
+
+products.py multiplies and compares with float64, interval.py states how sure the precision is. The
+other files each measure one property: worst vectors and weights, repeatability, linearity,
+hysteresis, intermediate precision over hours, cost. Read first: products.py, then checks.py.
+"""
 
 from instrument.validation.checks import Checks, Scope, Step, check, check_hours
 from instrument.validation.interval import CONFIDENCE_LEVEL, Interval

@@ -1,6 +1,6 @@
-"""What is validated beside the one-shot products of the job's own inputs.
+"""Checks beside the one-shot products of the job's own inputs.
 
-The default is what costs a few seconds on the bench; what takes minutes or hours is asked for.
+The default checks take a few seconds on the bench; those of minutes or hours are optional.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from instrument.validation.repeatability import (
 )
 
 Step = Callable[[str], AbstractContextManager[Progress]]
-"""Opens a step by its name; what it yields hears of the step's progress."""
+"""Opens a step by its name and yields the step's progress function."""
 Keep = Callable[[str, dict[str, Any]], None]
-"""Keeps arrays under a name."""
+"""Writes arrays under a name."""
 
 UNIFORM_STREAM, SPARSE_STREAM, LINEARITY_STREAM = 2, 3, 4
 
 
 @dataclass(frozen=True)
 class Scope:
-    """How much is validated."""
+    """Extent of a validation."""
 
     seed: int = 1
-    """Of random vectors."""
+    """Seed of random vectors."""
     own_inputs: bool = False
     """The job's inputs are a person's own: random ones are multiplied as well."""
     thorough: bool = False
-    """More repeats, linearity, hysteresis: most of a minute on the bench."""
+    """More repeats, linearity and hysteresis: almost a minute on the bench."""
     hours: float = 0.0
-    """How long the products are watched, on the board's clock; 0 for not at all."""
+    """Time over which products are repeated, on the board's clock; 0 for none."""
 
 
 @dataclass(frozen=True)
 class Checks:
-    """What the products of the job's own inputs are put beside."""
+    """Results of the checks beside the products of the job's own inputs."""
 
     scope: Scope
     kinds: dict[str, Validation]
@@ -73,9 +73,9 @@ class Checks:
     linearity: Linearity | None
     hysteresis: Hysteresis | None
     intermediate_precision: IntermediatePrecision | None
-    """Over hours."""
+    """Over hours; None if none were asked for."""
     spent: SpentSeconds
-    """Where the board's time went in all of this."""
+    """How the board spent its time on all checks."""
 
 
 def check(
@@ -86,11 +86,11 @@ def check(
     step: Step,
     keep: Keep,
 ) -> Checks:
-    """Validate what the scope asks for, but for hours, beside the job's own products, which `spent`
-    was spent on.
+    """Do the checks of a scope, except those over hours.
 
-    Everything that was measured is kept as soon as it is. The board is left with the programmed
-    pattern. Raises OverloadError and InstrumentError as products do.
+    `spent` is the time that the job's own products took. Everything is kept as soon as it is
+    measured. The board is left with the programmed pattern. Raises OverloadError and
+    InstrumentError as products do.
     """
     inputs, began = validation.inputs, program.board.spent_seconds()
     kinds = _kinds(program, scope, step, keep)
@@ -115,7 +115,7 @@ def check(
 def check_hours(
     program: TiledMatrix, inputs: Floats, checks: Checks, step: Step, keep: Keep
 ) -> Checks:
-    """Return checks with what became of the products over the hours that their scope asks for.
+    """Return checks with the products over the hours that their scope asks for.
 
     The board is left with a new pattern. Raises OverloadError and InstrumentError as products do.
     """
@@ -184,19 +184,19 @@ def _hysteresis(program: TiledMatrix, inputs: Floats, step: Step, keep: Keep) ->
 def _over_hours(
     program: TiledMatrix, inputs: Floats, hours: float, step: Step, keep: Keep
 ) -> IntermediatePrecision:
-    seen: list[Visit] = []
+    made: list[Visit] = []
     with step("hours") as progress:
         for visit in visits(program, inputs, hours, progress):
-            seen.append(visit)
-            # Hours of work: whatever ends it, what was seen until then is there.
+            made.append(visit)
+            # Written after each visit: the visits outlive whatever ends the hours.
             keep(
                 "intermediate_precision",
                 {
-                    "hours": np.array([visit.hours for visit in seen]),
-                    "board_kelvin": np.array([visit.board_kelvin for visit in seen]),
+                    "hours": np.array([visit.hours for visit in made]),
+                    "board_kelvin": np.array([visit.board_kelvin for visit in made]),
                     "inputs": visit.validation.inputs,
-                    "answered": np.array([visit.validation.answered for visit in seen]),
-                    "watched": np.array([visit.watched.answered for visit in seen]),
+                    "answered": np.array([visit.validation.answered for visit in made]),
+                    "watched": np.array([visit.watched.answered for visit in made]),
                 },
             )
     with step("reprogram") as progress:
@@ -209,4 +209,4 @@ def _over_hours(
             "answered": anew.validation.answered,
         },
     )
-    return IntermediatePrecision(tuple(seen), anew)
+    return IntermediatePrecision(tuple(made), anew)

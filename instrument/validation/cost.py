@@ -1,4 +1,4 @@
-"""What a product cost: multiply-adds if it is digital; time and heat as the board did it."""
+"""Cost of a product: multiply-adds of the digital one; time and heat of the analog one."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from instrument.matrix import TiledMatrix
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one product, x of (rows,) times W of (rows, outputs), the mean over vectors."""
+    """Cost of one product, x of (rows,) times W of (rows, outputs), as a mean over vectors."""
 
     multiply_adds: int
-    """Of the same product done digitally, as it stands: rows · outputs."""
+    """Multiply-adds of the same product done digitally: rows · outputs."""
     spent: SpentSeconds
-    """On the board's clock, and talking beside it."""
+    """Time on the board's clock, and time of talking beside it."""
     resistor_joules: float
-    """Turned to heat in the crosspoints and wires while the rows were driven. Converters,
-    amplifiers and logic, which take more, are not in it.
+    """Heat in the crosspoints and wires while the rows were driven. Converters, amplifiers and
+    logic, which take more, are not included.
     """
 
 
 def cost_of(program: TiledMatrix, inputs: Floats, spent: SpentSeconds) -> Cost:
-    """Return what one of the products of inputs (vectors, rows) cost, all of which took `spent`.
+    """Return the mean cost of the products of inputs (vectors, rows), which took `spent` together.
 
-    With v the row voltages and T the measured transfer matrix, all columns at virtual ground,
-    P = Σᵢ vᵢ² Σⱼ Tᵢⱼ, for as long as a vector stands: settling and aperture. Tiles take turns: the
-    mean of theirs is drawn all the time.
+    With v the row voltages and T the measured transfer matrix, all columns at virtual ground, P =
+    Σᵢ vᵢ² Σⱼ Tᵢⱼ, for as long as a vector is driven: settling and aperture. Tiles take turns, so
+    the power is the mean of theirs.
     """
     volts = inputs * program.volts_per_unit
     tile_watts = [
@@ -41,9 +41,9 @@ def cost_of(program: TiledMatrix, inputs: Floats, spent: SpentSeconds) -> Cost:
         for part in program.tiles
     ]
     watts = float(np.mean(tile_watts))
-    each = SpentSeconds(*(seconds / len(inputs) for seconds in spent))
+    per_product = SpentSeconds(*(seconds / len(inputs) for seconds in spent))
     return Cost(
         multiply_adds=program.weights.size,
-        spent=each,
-        resistor_joules=watts * (each.settling + each.integrating),
+        spent=per_product,
+        resistor_joules=watts * (per_product.settling + per_product.integrating),
     )

@@ -1,7 +1,7 @@
-"""Hysteresis of the switches: whether products depend on the pattern that was there before.
+"""Hysteresis of the switches: whether products depend on the previous pattern.
 
-The programmed pattern is left and set again, coming once from all switches open and once from all
-closed, in the order open, closed, closed, open, so that a steady drift weighs on both alike.
+The programmed pattern is left and set again, once from all switches open and once from all closed,
+in the order open, closed, closed, open, so that a steady drift affects both alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from instrument.validation.products import ratio
 VECTORS = 16
 CYCLES = 4
 FROM_CLOSED = (False, True, True, False)
-"""What each return of a cycle comes from."""
+"""Whether each return of a cycle comes from all switches closed."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,20 @@ class Hysteresis:
 
     @property
     def relative_difference(self) -> float:
-        """‖mean from closed − mean from open‖₂ / ‖y‖₂."""
+        """Relative difference ‖mean from closed − mean from open‖₂ / ‖y‖₂ by the pattern before."""
         return ratio(self.from_closed.mean(axis=0) - self.from_open.mean(axis=0), self.exact)
 
     @property
     def relative_noise(self) -> float:
-        """What `relative_difference` would be from the scatter between returns alone."""
+        """Relative difference that the scatter between returns alone would give."""
         variance = self.from_open.var(axis=0, ddof=1) + self.from_closed.var(axis=0, ddof=1)
         return ratio(np.sqrt(variance / len(self.from_open)), self.exact)
 
     @property
     def relative_scatter(self) -> float:
-        """How far a product scatters from return to return, over ‖y‖₂: to be compared with that of
-        repeats without switching in between.
+        """Scatter of a product from return to return, relative to ‖y‖₂.
+
+        To be compared with that of repeats without switching in between.
         """
         variance = self.from_open.var(axis=0, ddof=1) + self.from_closed.var(axis=0, ddof=1)
         return ratio(np.sqrt(variance / 2), self.exact)
@@ -55,10 +56,10 @@ class Hysteresis:
 def leave_and_return(
     program: TiledMatrix, inputs: Floats, progress: Progress = no_progress
 ) -> Hysteresis:
-    """Switch away and back, and multiply the first VECTORS of the inputs (vectors, rows) after each
-    return; tile by tile, as products are made.
+    """Multiply the first VECTORS of the inputs (vectors, rows) after each return of the pattern.
 
-    The board is left with a programmed pattern.
+    All switches are opened or closed, and the programmed pattern is set again; tile by tile, as in
+    products. The board is left with a programmed pattern.
     """
     board, chosen = program.board, inputs[:VECTORS]
     rest = np.zeros((1, board.rows))
@@ -70,10 +71,10 @@ def leave_and_return(
             pattern = part.matrix.programmed.pattern
             for done, closed in enumerate(order):
                 board.apply(np.full_like(pattern, closed))
-                # One reading long, with no voltage on the rows; what it reads is of no interest.
+                # The other pattern stands for one reading at zero input; the value is not used.
                 board.column_currents(rest)
                 board.apply(pattern)
-                # Not watched: sentinels would follow what switches remember.
+                # Not watched: the sentinels' gain would follow the hysteresis itself.
                 partial[done].append(part.matrix @ chosen[:, part.tile.of_rows])
                 progress(index * len(order) + done + 1, len(program.tiles) * len(order))
     answers = [program.sum_of(answered) for answered in partial]

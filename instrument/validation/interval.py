@@ -1,10 +1,9 @@
-"""A confidence interval for a relative error whose sampling unit is the input vector.
+"""Confidence interval of a relative error, whose sampling unit is the input vector.
 
-The weights of one board are wrong once and for all, so what they contribute is common to all
-vectors, and the outputs of one vector share its inputs. Single errors are therefore not independent
-observations; vectors are, if they were drawn independently. So the population is that of the input
-vectors, the board being the one that is programmed, in the state that it is in: nothing is said of
-other boards or of later days.
+The weights of one board have fixed errors, so their contribution is common to all vectors, and the
+outputs of one vector share its inputs. Single errors are therefore not independent observations;
+vectors are, if they were drawn independently. The population is that of the input vectors, for the
+programmed board in its present state: nothing is stated of other boards or of later days.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from calibration.arrays import Floats
 
 CONFIDENCE_LEVEL = 0.95
 MIN_EFFECTIVE_VECTORS = 4.0
-"""Vectors that must effectively decide both sums: with fewer no interval is stated."""
+"""Minimum number of vectors that effectively decide both sums: with fewer no interval is stated."""
 ALIKE_DECIMALS = 6
-"""Vectors whose elements agree to so many decimals of their largest one are one: a sixteenth of the
-step of a DAC of 16 bits.
+"""Vectors whose elements agree to so many decimals of their largest one are the same: 1e-6 is a
+sixteenth of the step of a DAC of 16 bits.
 """
 
 
@@ -38,17 +37,17 @@ def relative_error_interval(
     squared_norms: Floats,
     confidence_level: float = CONFIDENCE_LEVEL,
 ) -> Interval | None:
-    """Return the confidence interval of √(E a / E b) for independent vectors with squared errors a
-    and squared norms b, both (vectors,).
+    """Return the confidence interval of √(E a / E b) for squared errors a and squared norms b.
 
-    With r² = Σa / Σb and r²₍ᵥ₎ the same without vector v, the jackknife's standard error is
-    s² = (N − 1)/N · Σᵥ (r²₍ᵥ₎ − mean)², and the interval, symmetric in log r as an error's bits
-    are, r · exp(± t · s / 2r²) with t the quantile of Student's distribution (Miller 1974, "The
-    jackknife: a review"; Efron & Stein 1981: s errs on the large side). Its degrees of freedom are
-    those of as many vectors as effectively decide (`effective_vectors`), less one: N − 1 where all
-    vectors are alike in size.
+    Both are (vectors,), of independent vectors. With r² = Σa / Σb and r²₍ᵥ₎ the same without vector
+    v, the jackknife's standard error is s² = (N − 1)/N · Σᵥ (r²₍ᵥ₎ − mean)². The interval,
+    symmetric in log r as an error's bits are, is r · exp(± t · s / 2r²) with t the quantile of
+    Student's distribution (Miller 1974, "The jackknife: a review"; Efron & Stein 1981: s errs on
+    the large side). Its degrees of freedom are the number of vectors that effectively decide
+    (`effective_vectors`), less one: N − 1 where all vectors are alike in size.
 
-    None where fewer than MIN_EFFECTIVE_VECTORS decide: no scatter of these tells that of others.
+    Returns None where fewer than MIN_EFFECTIVE_VECTORS decide: their scatter does not tell that of
+    others.
     """
     count = len(squared_errors)
     effective = effective_vectors(squared_errors, squared_norms)
@@ -65,27 +64,28 @@ def relative_error_interval(
 
 
 def effective_vectors(squared_errors: Floats, squared_norms: Floats) -> float:
-    """Return how many vectors (vectors,) effectively decide Σa and Σb: the lesser of (Σa)²/Σa² and
-    (Σb)²/Σb² (Kish 1965). It is N where all are of one size and 1 where one outweighs the rest;
-    errors that are all zero decide nothing and are passed over.
+    """Return how many of the vectors effectively decide Σa and Σb, both of (vectors,).
+
+    It is the lesser of (Σa)²/Σa² and (Σb)²/Σb² (Kish 1965): N where all are of one size, and 1
+    where one outweighs the rest. Errors that are all zero decide nothing and are not considered.
     """
-    found = []
+    numbers = []
     for squares in (squared_errors, squared_norms):
         largest = squares.max(initial=0.0)
         if largest > 0:
             shares = squares / largest
-            found.append(float(shares.sum() ** 2 / (shares**2).sum()))
+            numbers.append(float(shares.sum() ** 2 / (shares**2).sum()))
         elif squares is squared_norms:
             return 0.0
-    return min(found)
+    return min(numbers)
 
 
 def independent(inputs: Floats) -> NDArray[np.intp]:
-    """Return which observation each of some vectors (vectors, rows) belongs to, (vectors,).
+    """Return the index of the observation that each vector belongs to, (vectors,).
 
-    The same vector again is no second observation, nor is a multiple of it: the errors of the
-    weights answer all of one direction alike. Of one row there is but one direction, and vectors
-    of different size are what can differ.
+    `inputs` are (vectors, rows). A repeated vector is no second observation, nor is a multiple of
+    it: the errors of the weights affect all vectors of one direction alike. A single row has only
+    one direction; its vectors differ by their size.
     """
     if inputs.shape[1] > 1:
         at = np.abs(inputs).argmax(axis=1)[:, None]

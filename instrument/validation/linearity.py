@@ -3,9 +3,9 @@
     r = ŷ(a + b) − ŷ(a) − ŷ(b) + ŷ(0)
 
 is zero on a linear board, whatever its weights and offsets are. Two designs tell where it comes
-from. With a and b on *shared* rows every DAC is asked for a, b and a + b: its steps and its
-nonlinearity show. With a and b on rows *apart* every DAC is asked for the same voltages on both
-sides, its errors cancel, and what is left is the columns': amplifiers, converters, noise.
+from. With a and b on *shared* rows every DAC outputs a, b and a + b: its steps and its nonlinearity
+show. With a and b on rows *apart* every DAC outputs the same voltages on both sides, its errors
+cancel, and the rest is due to the columns: amplifiers, converters, noise.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ class Superposition:
 
     @property
     def relative_residual(self) -> float:
-        """‖r‖₂ / ‖y‖₂, r averaged over the passes."""
+        """Relative residual ‖r‖₂ / ‖y‖₂, with r averaged over the passes."""
         return ratio(self.residuals.mean(axis=0), self.exact)
 
     @property
     def relative_noise(self) -> float:
-        """What `relative_residual` would be from the scatter of the passes alone."""
+        """Relative residual that the scatter of the passes alone would give."""
         variance = self.residuals.var(axis=0, ddof=1) / len(self.residuals)
         return ratio(np.sqrt(variance), self.exact)
 
     @property
     def relative_nonlinearity(self) -> float:
-        """What is left of the residual when the share of noise is taken out of its square."""
+        """Relative residual after the noise is subtracted from its square."""
         excess = self.relative_residual**2 - self.relative_noise**2
         return float(np.sqrt(np.maximum(excess, 0.0)))
 
     @property
     def worst_of_full_scale(self) -> float:
-        """Largest |r|, averaged over the passes, over the full scale."""
+        """Largest |r|, averaged over the passes, relative to the full scale."""
         return float(np.abs(self.residuals.mean(axis=0)).max()) / self.full_scale
 
 
@@ -70,7 +70,7 @@ def superpose(
 ) -> Linearity:
     """Measure how well products superpose: PAIRS of vectors, PASSES times, in both designs.
 
-    On shared rows a and b are uniform within half of the full scale; on rows apart a is uniform
+    On shared rows a and b are uniform within half of the full scale. On rows apart a is uniform
     within the full scale on a random half of the rows, and b on the others.
     """
     shape, limit = (PAIRS, len(program.weights)), program.input_full_scale
@@ -79,13 +79,13 @@ def superpose(
     in_first = random.random(shape) < 0.5
     apart = np.where(in_first, whole, 0.0), np.where(in_first, 0.0, whole)
     designs = np.array([(a + b, a, b, np.zeros(shape)) for a, b in ((first, second), apart)])
-    # All vectors of one pair follow one another, so that drift is common to them.
+    # The vectors of a pair follow one another, so that drift is common to them.
     in_turn = designs.swapaxes(1, 2).reshape(-1, shape[1])
     answered = multiply(program, np.tile(in_turn, (PASSES, 1)), progress)
-    together, one, other, zero = np.moveaxis(
+    at_sum, at_a, at_b, at_zero = np.moveaxis(
         answered.reshape(PASSES, len(designs), PAIRS, PARTS, -1), 3, 0
     )
-    residuals = together - one - other + zero
+    residuals = at_sum - at_a - at_b + at_zero
     exact, largest = designs[:, 0] @ program.weights, full_scale(program)
     return Linearity(
         shared_rows=Superposition(residuals[:, 0], exact[0], largest),

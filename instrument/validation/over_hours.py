@@ -1,9 +1,9 @@
-"""IntermediatePrecision over hours: the same vectors again, as they are programmed, and watched.
+"""Intermediate precision over hours: the same products again, unchanged and watched.
 
-What JCGM 200:2012, 2.23 calls intermediate precision: the same board, procedure and place over an
-extended period. Time is the board's own clock, which nothing can set: it is let pass by reading,
-with the longest aperture there is and no voltage on the rows. A board on the table takes hours for
-it, a simulated one that need not wait takes seconds.
+Intermediate precision (JCGM 200:2012, 2.23) is that of the same board, procedure and place over an
+extended period. Time is the board's own clock, which nothing can set: it passes while the board
+reads, with the longest aperture and no voltage on the rows. A board on the table takes hours for
+it; a simulated one that need not wait takes seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from instrument.validation.products import Validation, compare, ratio, validate
 
 VECTORS = 64
 MIN_LATER_VISITS = 4
-"""After the first; else one an hour."""
+"""Minimum number of visits after the first; over more hours there is one an hour."""
 MAX_WAITING_APERTURE_SECONDS = 10.0
 
 
@@ -32,26 +32,24 @@ class Visit:
     """The products at one time, on the board's clock."""
 
     hours: float
-    """Since the first visit."""
+    """Hours since the first visit."""
     board_kelvin: float
-    """What the board's sensor said."""
+    """Temperature that the board's sensor showed, kelvin."""
     validation: Validation
-    """Nothing measured and nothing programmed since the first."""
+    """Products with nothing measured and nothing programmed since the first visit."""
     watched: Validation
-    """Freed from the gain that sentinels show: eight readings."""
+    """Products corrected for the gain that sentinels show: eight readings."""
     watches: tuple[Watch, ...]
-    """What they showed, of each tile."""
+    """Readings of the sentinels, one for each tile."""
 
     @property
     def watched_gain(self) -> float:
-        """What all columns read over what they read when the matrix was programmed; the mean of the
-        tiles.
-        """
+        """Ratio of what all columns read to what they read when programmed, mean of the tiles."""
         return math.fsum(watch.gain for watch in self.watches) / len(self.watches)
 
     @property
     def watched_drift(self) -> float:
-        """What products have moved by beside the gain, relative; root mean square of the tiles."""
+        """Relative change of the products beside the gain, root mean square of the tiles."""
         return math.hypot(*(watch.relative_drift for watch in self.watches)) / math.sqrt(
             len(self.watches)
         )
@@ -62,14 +60,14 @@ class Visit:
         return sorted({column for watch in self.watches for column in watch.strayed})
 
     def drift_from(self, first: Visit) -> float:
-        """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂; noise of both is in it."""
+        """Return ‖ŷ − ŷ_first‖₂ / ‖y‖₂, which includes the noise of both."""
         return ratio(self.validation.answered - first.validation.answered, self.validation.exact)
 
     def gain_from(self, first: Visit) -> float:
-        """Return by which fraction all products have grown, by least squares: ŷ ≈ (1 + g) ŷ_first.
+        """Return the fraction g by which all products have grown.
 
-        A diagnosis, not a correction: a common gain is what the resistors' mean temperature
-        coefficient does.
+        By least squares, ŷ ≈ (1 + g) ŷ_first. A diagnosis, not a correction: the resistors' mean
+        temperature coefficient causes a common gain.
         """
         before, now = first.validation.answered.ravel(), self.validation.answered.ravel()
         return float(before @ now / (before @ before)) - 1
@@ -81,10 +79,10 @@ def visits(
     hours: float,
     progress: Progress = no_progress,
 ) -> Iterator[Visit]:
-    """Multiply the first VECTORS of the inputs (vectors, rows) now, once an hour (four times at
-    least), and `hours` from now; each time as programmed, then again, watched.
+    """Multiply the first VECTORS of the inputs (vectors, rows) at each visit, and yield it.
 
-    `progress` hears of minutes on the board's clock.
+    The visits are now, once an hour (at least MIN_LATER_VISITS times), and `hours` from now. Each
+    multiplies as programmed, then again, watched. `progress` counts minutes on the board's clock.
     """
     board, few = program.board, inputs[:VECTORS]
     start_seconds = board.seconds()
@@ -104,28 +102,29 @@ def visits(
 
 @dataclass(frozen=True)
 class Reprogrammed:
-    """What the board does once it was measured and programmed anew, after the hours."""
+    """The products after the board was measured and programmed anew, when the hours are over."""
 
     program: TiledMatrix
     validation: Validation
     spent: SpentSeconds
-    """On measuring and programming."""
+    """How the board spent its time on measuring and programming."""
 
 
 @dataclass(frozen=True)
 class IntermediatePrecision:
-    """What became of the products over hours."""
+    """The products over hours, and after reprogramming."""
 
     visits: tuple[Visit, ...]
     reprogrammed: Reprogrammed
-    """After the last of them."""
+    """Products after the last visit."""
 
 
 def reprogram(
     program: TiledMatrix, inputs: Floats, progress: Progress = no_progress
 ) -> Reprogrammed:
-    """Program the matrix anew from what is known of the board, and multiply all inputs (vectors,
-    rows).
+    """Program the matrix anew from a new measurement of the board; multiply all inputs.
+
+    Inputs are (vectors, rows).
     """
     began = program.board.spent_seconds()
     again = program.reprogrammed(progress)
@@ -134,9 +133,7 @@ def reprogram(
 
 
 def wait_until(board: CrossbarBoard, seconds: float) -> None:
-    """Read, with 0 V on the rows, until the board's clock shows `seconds`; the aperture is then as
-    it was.
-    """
+    """Read with 0 V on the rows until the board's clock shows `seconds`; restore the aperture."""
     usual_seconds = board.aperture_seconds
     try:
         while (left_seconds := seconds - board.seconds()) > 0:

@@ -1,4 +1,4 @@
-"""One-shot products as the board answered them, beside the exact ones, and their precision."""
+"""One-shot products as the board answered them, the exact ones, and their precision."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Validation(Record):
     full_scale: float
     """Largest product any input could give: max over outputs of Σ|W|, times the largest |x|."""
     sampled: bool = True
-    """Whether the vectors stand for more of their kind, or are all that there are."""
+    """Whether the vectors are a sample of their kind; otherwise they are all of it."""
 
     def __repr__(self) -> str:
         return as_text("Validation", self._figures())
@@ -55,29 +55,30 @@ class Validation(Record):
 
     @property
     def error(self) -> Floats:
-        """(vectors, outputs): answered minus exact."""
+        """Answered minus exact products (vectors, outputs)."""
         return self.answered - self.exact
 
     @property
     def relative_error(self) -> float:
-        """‖ŷ − y‖₂ / ‖y‖₂ over all vectors and outputs; NaN where every product is zero."""
+        """Relative error ‖ŷ − y‖₂ / ‖y‖₂ of all products; NaN where every product is zero."""
         return ratio(self.error, self.exact)
 
     @cached_property
     def interval(self) -> Interval | None:
-        """Confidence interval of the relative error of all vectors of this kind on this programmed
-        board; None where `why_no_interval` says why.
+        """Confidence interval of the relative error, for all vectors of this kind on this board.
+
+        The board is the one that is programmed. None where `why_no_interval` gives a reason.
         """
         return relative_error_interval(*self._observed) if self.sampled else None
 
     @property
     def effective_vectors(self) -> float:
-        """How many different vectors effectively decide the relative error."""
+        """Number of different vectors that effectively decide the relative error."""
         return effective_vectors(*self._observed)
 
     @property
     def why_no_interval(self) -> str | None:
-        """Why no interval is stated, None where one is."""
+        """Why no interval is stated; None where one is."""
         if not self.sampled:
             return "these are all vectors of their kind"
         if self.interval is not None:
@@ -94,9 +95,7 @@ class Validation(Record):
 
     @cached_property
     def _observed(self) -> tuple[Floats, Floats]:
-        """Square errors and square norms of independent vectors, those that are alike taken
-        together.
-        """
+        """Square errors and square norms of independent vectors; alike vectors are summed."""
         alike = independent(self.inputs)
         errors, norms = (self.error**2).sum(axis=1), (self.exact**2).sum(axis=1)
         sums = [np.zeros(alike.max() + 1), np.zeros(alike.max() + 1)]
@@ -106,7 +105,7 @@ class Validation(Record):
 
     @property
     def bits(self) -> float:
-        """−log2 of the relative error."""
+        """Bits of precision, −log2 of the relative error."""
         return as_bits(self.relative_error)
 
     @property
@@ -118,15 +117,18 @@ class Validation(Record):
 
     @property
     def worst_bits(self) -> float:
-        """−log2 of the largest single error over the full scale; NaN where that is zero."""
+        """Bits of the worst product, −log2 of the largest error over the full scale.
+
+        NaN where the full scale is zero.
+        """
         if not self.full_scale:
             return math.nan
         return as_bits(float(np.abs(self.error).max()) / self.full_scale)
 
     def meets(self, bits: float) -> bool:
-        """Say whether the worse end of the interval reaches so many bits.
+        """Return whether the worse end of the interval reaches so many bits.
 
-        What states no interval meets nothing.
+        Products without an interval meet nothing.
         """
         return self.bits_interval is not None and self.bits_interval.low >= bits
 
@@ -138,7 +140,7 @@ def validate(
     *,
     sampled: bool = True,
 ) -> Validation:
-    """Run all inputs (vectors, rows) through the board once and compare with float64."""
+    """Multiply all inputs (vectors, rows) on the board once and compare with float64."""
     return compare(program, inputs, multiply(program, inputs, progress), sampled=sampled)
 
 
@@ -149,8 +151,9 @@ def compare(
     *,
     sampled: bool = True,
 ) -> Validation:
-    """Put what was answered (vectors, outputs) to inputs (vectors, rows) beside float64; outputs
-    that are lost have no part in it.
+    """Return answers (vectors, outputs) to inputs (vectors, rows) beside float64.
+
+    Lost outputs do not count: their answers and their weights are zero.
     """
     return Validation(
         inputs=inputs,
@@ -162,8 +165,10 @@ def compare(
 
 
 def by_output(program: TiledMatrix, validation: Validation) -> tuple[Validation, ...]:
-    """Return the products of each output by themselves, over the largest of them, so that outputs
-    of any size can be squared; worst errors are over the largest product of that output.
+    """Return the products of each output by itself, divided by the largest of them.
+
+    Divided so, outputs of any size can be squared. Worst errors are relative to the largest product
+    that the output could give.
     """
     largest = np.abs(validation.exact).max(axis=0)
     unit = np.where(largest > 0, largest, 1.0)
@@ -182,8 +187,9 @@ def by_output(program: TiledMatrix, validation: Validation) -> tuple[Validation,
 def compare_tiles(
     program: TiledMatrix, inputs: Floats, partial: Sequence[Floats]
 ) -> tuple[Validation, ...]:
-    """Put the partial products of each tile (vectors, outputs of the tile) beside float64, its own
-    rows of inputs (vectors, rows) times its own weights.
+    """Return the partial products of each tile (vectors, outputs of the tile) beside float64.
+
+    The exact ones are the tile's own rows of inputs (vectors, rows) times its own weights.
     """
     return tuple(
         Validation(
@@ -197,8 +203,10 @@ def compare_tiles(
 
 
 def multiply(program: TiledMatrix, inputs: Floats, progress: Progress = no_progress) -> Floats:
-    """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows); `progress`
-    hears of batches, tile by tile. Before a batch a tile's sentinels are read, if its gain is old.
+    """Return the board's one-shot products (vectors, outputs) of inputs (vectors, rows).
+
+    `progress` counts batches, tile by tile. Before a batch the tile's sentinels are read if its
+    gain is old.
     """
     return program.sum_of(program.partial_products(inputs, progress))
 

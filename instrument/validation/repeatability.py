@@ -1,7 +1,7 @@
-"""Repeatability: the same vectors many times, and what averaging their answers is worth.
+"""Repeatability: the same vectors many times, and the effect of averaging their answers.
 
-Repeatability in the sense of JCGM 200:2012, 2.21: the same board, procedure and place, within a
-short time. The vectors take turns, so that every repeat arrives at its vector from another one.
+Repeatability (JCGM 200:2012, 2.21) is that of the same board, procedure and place within a short
+time. The vectors take turns, so that every repeat follows another vector.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from instrument.validation.products import Validation, compare, multiply, ratio
 
 VECTORS = 16
 FEW_PASSES, MANY_PASSES = 16, 64
-"""Of a default and of a thorough validation."""
+"""Passes of a default and of a thorough validation."""
 AVERAGED_READINGS = 16
 
 
@@ -34,16 +34,16 @@ class Repeatability:
 
     @property
     def relative_noise(self) -> float:
-        """The scatter of one answer, over ‖y‖₂: the share of noise in the relative error."""
+        """Scatter of one answer relative to ‖y‖₂: the share of noise in the relative error."""
         return self.relative_scatter[1]
 
     @property
     def relative_scatter(self) -> dict[int, float]:
-        """How far means of k successive answers scatter, for k = 1, 2, 4 …, over ‖y‖₂ like the
-        relative error.
+        """Scatter of means of k successive answers, for k = 1, 2, 4 …, relative to ‖y‖₂.
 
-        Half the mean square difference of neighbouring means (Allan 1966): it falls as 1/k while
-        answers are independent, and stays or rises where drift begins.
+        Half the mean square difference of neighbouring means (Allan 1966) is the square of the
+        scatter. It falls as 1/k while answers are independent, and stays or rises where drift
+        begins.
         """
         passes = len(self.answered)
         scatter = {}
@@ -60,9 +60,7 @@ def repeat(
     passes: int,
     progress: Progress = no_progress,
 ) -> Repeatability:
-    """Multiply the first VECTORS of the inputs (vectors, rows), all of them in turn, `passes`
-    times.
-    """
+    """Multiply the first VECTORS of the inputs (vectors, rows) in turn, `passes` times."""
     chosen = inputs[:VECTORS]
     answered = multiply(program, np.tile(chosen, (passes, 1)), progress)
     exact = chosen @ program.weights

@@ -1,4 +1,4 @@
-"""The kinds of input vectors that a programmed matrix is tried with, beside the job's own.
+"""Kinds of input vectors that a programmed matrix is tested with, beside the job's own.
 
 All of them stay within the full scale that the matrix was programmed for.
 """
@@ -15,7 +15,7 @@ from instrument.matrix import TiledMatrix
 UNIFORM_VECTORS = 256
 SPARSE_VECTORS = 64
 SPARSE_SHARE = 0.1
-"""Of the rows, that a sparse vector drives: one row at least."""
+"""Share of the rows that a sparse vector drives, at least one row."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Vectors:
     inputs: Floats
     """(vectors, rows)"""
     sampled: bool
-    """Whether they are drawn from all that there are of their kind, or are all."""
+    """Whether they are a sample of their kind; otherwise they are all of it."""
 
 
 def uniform(program: TiledMatrix, random: np.random.Generator) -> Vectors:
@@ -35,7 +35,7 @@ def uniform(program: TiledMatrix, random: np.random.Generator) -> Vectors:
 
 
 def sparse(program: TiledMatrix, random: np.random.Generator) -> Vectors:
-    """Draw vectors of which one row in ten is driven, uniform within the full scale."""
+    """Draw vectors that drive one row in ten, uniform within the full scale."""
     full_scale, rows = program.input_full_scale, len(program.weights)
     driven = max(1, round(SPARSE_SHARE * rows))
     order = random.permuted(np.tile(np.arange(rows), (SPARSE_VECTORS, 1)), axis=1)
@@ -49,20 +49,20 @@ def one_hot(program: TiledMatrix) -> Vectors:
 
 
 def largest_product_signs(program: TiledMatrix) -> Vectors:
-    """Return, for each output, the vector that gives its largest product: xᵢ = ±full scale with the
-    sign of Wᵢⱼ.
+    """Return, for each output, the vector of its largest product.
 
-    The pair's two columns then carry the most different currents that any input can cause.
+    xᵢ = ±full scale, with the sign of Wᵢⱼ. The pair's two columns then carry the most different
+    currents that any input can cause.
     """
     return _signs(program, program.weights)
 
 
 def largest_error_signs(program: TiledMatrix) -> Vectors:
-    """Return, for each output, the vector that its linear error answers worst: xᵢ = ±full scale
-    with the sign of Eᵢⱼ.
+    """Return, for each output, the vector of its largest linear error.
 
-    E is what the measured transfer matrix differs by from the wanted one. Of all x with |xᵢ| ≤ X,
-    |Σᵢ xᵢ Eᵢⱼ| is largest, X·Σᵢ|Eᵢⱼ|, where every term has the same sign (Hölder's inequality).
+    xᵢ = ±full scale, with the sign of Eᵢⱼ. E is the measured minus the wanted transfer matrix. Of
+    all x with |xᵢ| ≤ X, |Σᵢ xᵢ Eᵢⱼ| is largest, X·Σᵢ|Eᵢⱼ|, where every term has the same sign
+    (Hölder's inequality).
     """
     return _signs(program, program.residual_weights)
 

@@ -1,4 +1,4 @@
-"""Where the largest errors are: of the products, vector by vector, and of the weights."""
+"""Places of the largest errors: of the products, vector by vector, and of the weights."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class WorstVector:
     exact: float
     answered: float
     of_full_scale: float
-    """|ŷ − y| over the full scale."""
+    """Absolute error |ŷ − y| over the full scale."""
 
 
 @dataclass(frozen=True)
 class WorstWeight:
-    """A weight that was measured to be far from what it should be."""
+    """A weight whose measured value is far from the wanted one."""
 
     row: int
     output: int
     wanted: float
     has: float
     of_largest: float
-    """|measured − wanted| over the largest difference in conductance of its tile."""
+    """Residual |measured − wanted| over the largest difference in conductance of its tile."""
 
 
 def worst_vectors(validation: Validation) -> tuple[WorstVector, ...]:
