@@ -1,4 +1,4 @@
-"""Names of array types, once."""
+"""The array types of the simulator."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A simulated bench: one clock, one world, its instruments, served over real wires from a thread of
-its own.
+"""A simulated bench: one clock and its instruments, served over real wires.
+
+An event loop in a thread of its own serves them.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ WATCHDOG_CHECK_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class SimulatedBench:
-    """What stands on the simulated bench, and where each instrument answers."""
+    """The instruments of a simulated bench, and the resources at which they answer."""
 
     crossbar: SimulatedCrossbar
     board: SimulatedBoard
     resources: Mapping[str, Mapping[LinkKind, str]]
-    """VISA resource of each instrument on each wire."""
+    """VISA resource of each instrument on each kind of link."""
 
 
 @contextmanager
@@ -53,12 +54,12 @@ def serve_bench(
 ) -> Iterator[SimulatedBench]:
     """Serve a bench drawn from `seed` on loopback until the context ends.
 
-    `port` is the TCP port of the board's socket, 0 for a free one; it has up to `max_sessions`
-    connections at once. In `realtime` the board's clock is the wall's. `faults` go wrong as their
-    plan says. `truth` is a file (.npz) for what nobody on the wire can know, written when the bench
-    is served and again when the context ends. Raises OSError where a port is taken, the platform
-    has no pty or the file cannot be written, and PlanError where the board has no place for a
-    fault.
+    `port` is the TCP port of the board's socket, 0 for a free one. The socket takes at most
+    `max_sessions` connections at once. In `realtime` the board's clock keeps pace with the wall
+    clock. `faults` is the plan of what goes wrong. `truth` is a file (.npz) for the ground truth,
+    written when the bench is served and again when the context ends. Raises OSError where a port is
+    taken, the platform has no pty or the file cannot be written, and PlanError where the board has
+    no place for a fault.
     """
     _warm_up(preset)
     crossbar = SimulatedCrossbar(preset, seed, Clock(realtime), faults)
@@ -82,9 +83,9 @@ def serve_bench(
 
 
 def _warm_up(preset: Preset) -> None:
-    """Have the network's solver compiled before anybody waits for an answer.
+    """Compile the network's solver before a host waits for an answer.
 
-    The first time on a machine that takes longer than a host's patience.
+    The first compilation on a machine takes longer than a host's timeout.
     """
     siemens = np.full((preset.shape.rows, preset.shape.columns), 1e-6)
     segments = Wire(**preset.in_force().wire.model_dump())
@@ -110,7 +111,7 @@ async def _serve(
     )
 
     def deliver(message: bytes, reply: bytes, send: Send) -> Awaitable[None]:
-        # How often a host says that it lives depends on the wall: nothing may befall that.
+        # The number of keep-alives depends on wall time, so faults must not count or strike them.
         return send(reply) if is_keep_alive(message) else replies.deliver(reply, send)
 
     if "socket" in wires:

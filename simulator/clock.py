@@ -1,4 +1,4 @@
-"""The bench's clock: what settling and integration cost, virtual or real."""
+"""The bench's clock: the time that settling and integration take, virtual or real."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from simulator.steps import Steps
 
 Purpose = Literal["settling", "integrating"]
 MAX_WAIT_SECONDS = 0.1
-"""Longer waits are made in pieces, so that whoever waits can be called off."""
+"""Longer waits, s, are made in pieces, so that a waiting task can be cancelled."""
 
 
 @dataclass
 class Clock:
-    """Seconds since power-on, advanced by whoever spends time.
+    """Seconds since power-on, advanced by every wait and every aperture.
 
-    Virtual time costs nothing on the wall; in real time whoever spent it owes the wall as much.
+    Virtual time costs no wall time. In real time every advance adds to the wall time owed, which
+    `catch_up` waits for.
     """
 
     realtime: bool = False
@@ -24,7 +25,7 @@ class Clock:
     spent_seconds: dict[Purpose, float] = field(
         default_factory=lambda: {"settling": 0.0, "integrating": 0.0}
     )
-    """What the time went into."""
+    """Time, s, by purpose."""
     _owed_seconds: float = 0.0
 
     def advance(self, seconds: float, purpose: Purpose) -> None:
@@ -37,7 +38,7 @@ class Clock:
             self._owed_seconds += seconds
 
     def catch_up(self) -> Steps[None]:
-        """Yield once, and again as long as the wall is owed time."""
+        """Yield the wall time to wait, s, once and again until none is owed."""
         while True:
             wait_seconds = min(self._owed_seconds, MAX_WAIT_SECONDS)
             self._owed_seconds -= wait_seconds

@@ -1,5 +1,6 @@
-"""One host's session with the test board, written from docs/board-protocol.md: SCPI in front of
-the electronics.
+"""The SCPI command set of the test board, written from docs/board-protocol.md.
+
+BoardSession is one host's session: it executes program messages on the board's electronics.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ FIRMWARE = "1.0"
 MAX_ANSWER_BYTES = 16 * 2**20
 APERTURE_SECONDS = (10e-6, 10.0)
 RANGE_TOLERANCE = 1e-6
-"""A value so little above a range (relative) is that range, printed with few digits."""
+"""Relative excess up to which a value counts as a range: a printed range selects itself."""
 DEVICE_ERRORS = {
     101: "Interlock open",
     102: "Watchdog expired",
@@ -42,37 +43,37 @@ DEVICE_ERRORS = {
     104: "Outputs are off",
 }
 OVERLOAD_AMPERES = 9.9e37
-"""What SCPI-1999 (volume 1, 7.2.1.5) has an instrument answer for a reading beyond its range
-(positive infinity).
-"""
+"""Answer for a reading beyond its range: positive infinity (SCPI-1999, volume 1, 7.2.1.5)."""
 OVERLOAD_BIT, WATCHDOG_BIT = 1, 10
 SCAN_POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
 MAX_SCAN_POINTS = 65_535
 MAX_UNDIVIDED_READINGS = 10_000
-"""A message that has taken as many lets other sessions go first before it measures again."""
+"""Readings of one message after which other sessions go first before it measures again."""
 _KEEP_ALIVE = re.compile(rb"[\x00-\x20]*:?SYST(?:EM)?:WATC(?:HDOG)?:FEED\?[\x00-\x20]*", re.I)
 
 
 def is_keep_alive(message: bytes) -> bool:
-    """Return whether a message does nothing but feed the watchdog: nothing counts it."""
+    """Return whether a message does nothing but feed the watchdog; no count includes it."""
     return _KEEP_ALIVE.fullmatch(message) is not None
 
 
 class BoardSession:
-    """A session: executes program messages; has errors and events of its own."""
+    """One host's session with a board, with an error queue and event registers of its own."""
 
     def __init__(self, board: SimulatedBoard) -> None:
-        """Begin as after power-on. SimulatedBoard.open_session makes sure that it is known."""
+        """Begin as after power-on; SimulatedBoard.open_session also registers the session."""
         self.board = board
         self.status = Status(DEVICE_ERRORS)
         self._engine = Engine(self.commands(), self.status)
         self._ended = False
         self._readings = 0
-        """That the present message has taken."""
+        """Readings that the present message has taken."""
 
     def execute(self, message: bytes) -> bytes:
-        """Execute one program message; return its response message, empty where it asks nothing,
-        and where the power fails before it is answered.
+        """Execute one program message and return its response message.
+
+        The response is empty for a message without a query, and where the power fails before it is
+        answered.
         """
         self.message_came()
         return finish(self.steps(message))
@@ -92,7 +93,7 @@ class BoardSession:
         try:
             answer = yield from self._engine.steps(message)
             if counts:
-                board.crossbar.strike_due_faults()  # what is due, and no reading has brought about
+                board.crossbar.strike_due_faults()  # those that no reading has triggered
                 board.note_talk(len(message) + 1 + len(answer))
         except PowerLost:
             board.power_on()
@@ -102,26 +103,26 @@ class BoardSession:
         return answer
 
     def needs_turn(self, message: bytes) -> bool:
-        """Return whether a message must wait until no other is being executed."""
+        """Return whether a message must wait until no other message is being executed."""
         return not self._engine.may_be_executed_at_any_time(message)
 
     def overrun(self) -> None:
-        """Note a program message that was too long to be taken in."""
+        """Report a program message that was too long to be received (-363)."""
         self.status.report(ScpiError(-363))
 
     def end(self) -> None:
-        """Note that the host sends nothing more: what it has sent feeds no watchdog."""
+        """Note that the host sends nothing more: its messages feed the watchdog no more."""
         self._ended = True
         self.board.watchdog.session_ended(self)
 
     def close(self) -> None:
-        """End the session and forget it."""
+        """End the session and drop it from the board."""
         self.end()
         self.board.forget(self)
 
     def commands(self) -> list[Command]:
-        """Return what the board understands, beside what every SCPI instrument does."""
-        whole, board = self.board, self.board.crossbar
+        """Return the board's own commands, without those of every SCPI instrument."""
+        shared, board = self.board, self.board.crossbar
         row, branch = Integer(1, board.rows), Integer(1, board.branches)
         switch = row, Integer(1, board.columns), branch
         limit = board.row_volts_limit
@@ -133,26 +134,26 @@ class BoardSession:
         sense = "[SENSe:]CURRent"
         lowest, highest = APERTURE_SECONDS
         return [
-            _telling("*IDN?", self._identity),
-            Command("*RST", whole.reset),
+            _free_query("*IDN?", self._identity),
+            Command("*RST", shared.reset),
             Command("*TST?", lambda: 0),
-            Command("SYSTem:TIME?", whole.seconds),
-            Command("SYSTem:TIME:SETTling?", lambda: whole.spent_seconds("settling")),
-            Command("SYSTem:TIME:INTegrating?", lambda: whole.spent_seconds("integrating")),
-            Command("SYSTem:TIME:TALKing?", lambda: whole.talked_seconds),
+            Command("SYSTem:TIME?", shared.seconds),
+            Command("SYSTem:TIME:SETTling?", lambda: shared.spent_seconds("settling")),
+            Command("SYSTem:TIME:INTegrating?", lambda: shared.spent_seconds("integrating")),
+            Command("SYSTem:TIME:TALKing?", lambda: shared.talked_seconds),
             Command("SYSTem:TEMPerature?", board.sensed_kelvin),
-            _telling("SYSTem:LFRequency?", lambda: int(hertz) if hertz.is_integer() else hertz),
-            _telling("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
-            _telling("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),
-            _telling("SYSTem:BOARd:PROTocol?", lambda: PROTOCOL),
-            _telling("SYSTem:BOARd:CONVerter?", lambda: bits),
+            _free_query("SYSTem:LFRequency?", lambda: int(hertz) if hertz.is_integer() else hertz),
+            _free_query("SYSTem:BOARd:SHAPe?", lambda: (board.rows, board.columns, board.branches)),
+            _free_query("SYSTem:BOARd:NOMinal?", lambda: _floats(board.nominal_ohms)),
+            _free_query("SYSTem:BOARd:PROTocol?", lambda: PROTOCOL),
+            _free_query("SYSTem:BOARd:CONVerter?", lambda: bits),
             Command("SYSTem:WATChdog", self._arm, (Real("S", 0, 3600, 0),)),
-            _telling("SYSTem:WATChdog?", lambda: whole.watchdog.seconds),
-            _telling("SYSTem:WATChdog:OWNer?", self._owner),
-            _telling("SYSTem:WATChdog:FEED?", self._feeds),
+            _free_query("SYSTem:WATChdog?", lambda: shared.watchdog.seconds),
+            _free_query("SYSTem:WATChdog:OWNer?", self._owner),
+            _free_query("SYSTem:WATChdog:FEED?", self._feeds),
             Command("OUTPut[:STATe]", self._set_outputs, (Boolean(),)),
-            _telling("OUTPut[:STATe]?", lambda: board.outputs_on),
-            _telling("OUTPut:INTerlock?", lambda: board.interlock_closed),
+            _free_query("OUTPut[:STATe]?", lambda: board.outputs_on),
+            _free_query("OUTPut:INTerlock?", lambda: board.interlock_closed),
             Command(level, self._set_row, (Real("V", -limit, limit, 0),), rows),
             Command(f"{level}?", lambda row: float(board.row_volts[row - 1]), (), rows),
             Command("SOURce:VOLTage:ALL", self._set_rows, (Block(),)),
@@ -196,7 +197,7 @@ class BoardSession:
             Command("READ?", self._read, (Integer(1, 10_000, optional=True),)),
             Command("MEASure:MVM?", self._mvm, (Block(),)),
             Command("ROUTe:SCAN", self._store_scan, (Block(),)),
-            Command("ROUTe:SCAN:POINts?", lambda: len(whole.scan_points)),
+            Command("ROUTe:SCAN:POINts?", lambda: len(shared.scan_points)),
             Command("MEASure:SCAN?", self._run_scan, (Integer(1, 10_000, optional=True),)),
         ]
 
@@ -235,7 +236,7 @@ class BoardSession:
         self._crossbar.set_row_volts(self._vectors(block, count=1)[0])
 
     def _vectors(self, block: bytes, count: int | None = None) -> Floats:
-        """Return the voltages (vectors, rows) of a block, or refuse it."""
+        """Return the voltages (vectors, rows), V, of a block. Raises ScpiError -222."""
         size = 4 * self._crossbar.rows
         if len(block) % size or not block or (count is not None and len(block) != count * size):
             raise ScpiError(-222, f"a vector has {self._crossbar.rows} voltages, {size} bytes")
@@ -244,7 +245,7 @@ class BoardSession:
         return volts
 
     def _check_volts(self, volts: Floats) -> None:
-        # Negated, so that a NaN is refused as well.
+        # Negated, so that NaN is refused as well.
         if not (np.abs(volts) <= self._crossbar.row_volts_limit).all():
             raise ScpiError(-222, f"voltage beyond {self._crossbar.row_volts_limit:g} V")
 
@@ -326,8 +327,8 @@ class BoardSession:
         return _floats(np.where(overloaded, OVERLOAD_AMPERES, amperes))
 
 
-def _telling(header: str, handler: Handler) -> Command:
-    """Return a query that may be answered while another session measures."""
+def _free_query(header: str, handler: Handler) -> Command:
+    """Return a query that needs no turn: it may be answered while another session measures."""
     return Command(header, handler, at_any_time=True)
 
 

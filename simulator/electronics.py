@@ -1,9 +1,7 @@
-"""The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and the time
-they take.
+"""The electronics of a simulated test board: DACs, switches, wires, amplifiers, ADCs, and timing.
 
-It has no language: `simulator.board` puts SCPI in front of it. It satisfies calibration's
-`Crossbar` protocol as well, so that Monte Carlo studies can calibrate a board without wires in
-between.
+It has no language: `simulator.command_set` puts SCPI in front of it. It satisfies calibration's
+`Crossbar` protocol as well, so that Monte Carlo studies can calibrate a board within the process.
 """
 
 from __future__ import annotations
@@ -35,25 +33,24 @@ from simulator.preset import Preset
 from simulator.steps import Steps, finish
 
 NO_BRANCH = -1
-"""As the branch of a probe: every switch open."""
+"""Branch number of a probe with every switch open."""
 STEP_CURRENTS = 4096
-"""So many currents (readings times columns) are worked out in one step, some 20 ms."""
+"""Currents (readings times columns) that are computed in one step, which takes some 20 ms."""
 
 
 class PowerLost(BaseException):
-    """The board's power fails, now. No Exception: nothing in its firmware can handle it."""
+    """The board's power fails. A BaseException, because no code of the board may handle it."""
 
 
 class Opened(Exception):
-    """Everything was opened in the middle of a measurement."""
+    """The watchdog or the interlock opened everything in the middle of a measurement."""
 
 
 class SimulatedCrossbar:
-    """One board: what it is made of (drawn from the seed) and the state of its switches, drivers
-    and settings.
+    """One board: its parts, drawn from the seed, and the state of switches, drivers and settings.
 
-    Rows, columns and branches count from 0; an overloaded reading is NaN. Nothing checks its
-    arguments here: the language in front does.
+    Rows, columns and branches count from 0; an overloaded reading is NaN. Arguments are not
+    checked here but by the command set.
     """
 
     def __init__(
@@ -79,16 +76,18 @@ class SimulatedCrossbar:
         self.ambient = Ambient(preset.environment, seed)
         self._residue = Residue(preset.settling, self.columns)
         self._settled_amperes = np.zeros(self.columns)
-        self._moved_by_dac = False
+        self._changed_by_dac = False
         self.interlock_closed = True
         self._openings = 0
-        self._sum_up()
+        self._update_probe_sums()
         self.reset()
         self._let_faults_strike()
 
     def reset(self) -> None:
-        """Bring everything to the power-on state: outputs off, switches open, rows at 0 V, widest
-        range.
+        """Bring everything to the power-on state.
+
+        Outputs off, switches open, rows at 0 V, the largest range, an aperture of one line cycle, a
+        delay of 1 ms.
         """
         self.outputs_on = False
         self.row_volts = np.zeros(self.rows)
@@ -100,19 +99,19 @@ class SimulatedCrossbar:
     def switch_outputs(self, on: bool) -> None:
         """Connect or disconnect the row drivers."""
         self.outputs_on = on
-        self._touch(by_dac=True)
+        self._note_change(by_dac=True)
 
     def set_row_volts(self, volts: Floats) -> None:
-        """Set all rows (rows,), in volts, as their DAC codes hold them."""
+        """Set all rows to voltages (rows,), V, rounded to what the DAC codes hold."""
         self.row_volts = self.dacs.held(volts)
-        self._touch(by_dac=True)
+        self._note_change(by_dac=True)
 
     def open_all(self) -> None:
         """Open every switch."""
         self.apply(np.zeros((self.rows, self.columns, self.branches), dtype=bool))
 
     def open_everything(self) -> None:
-        """Switch the outputs off and open every switch, whatever is being measured."""
+        """Switch the outputs off and open every switch, also in the middle of a measurement."""
         self.switch_outputs(False)
         self.open_all()
         self._openings += 1
@@ -128,7 +127,7 @@ class SimulatedCrossbar:
         """Set every switch from a pattern (rows, columns, branches)."""
         self.pattern = np.array(pattern, dtype=bool)
         self._arrange(self._patterned)
-        self._touch(by_dac=False)
+        self._note_change(by_dac=False)
 
     def configure(
         self,
@@ -137,8 +136,9 @@ class SimulatedCrossbar:
         aperture_seconds: float | None = None,
         delay_seconds: float | None = None,
     ) -> None:
-        """Set the range (the smallest that is not below the wanted one), the aperture, the settling
-        delay.
+        """Set the range, A, the aperture, s, and the settling delay, s; None leaves one as it is.
+
+        The range becomes the smallest one that is not below `range_amperes`.
         """
         if range_amperes is not None:
             self.range_index = int(np.searchsorted(self.ranges_amperes, range_amperes))
@@ -148,38 +148,38 @@ class SimulatedCrossbar:
             self.delay_seconds = delay_seconds
 
     def rest(self) -> None:
-        """Nothing to do: no host that could fall silent stands behind this object."""
+        """Do nothing: within the process no host can fall silent."""
 
     @property
     def range_amperes(self) -> float:
-        """The range in force, ampere."""
+        """The range in force, A."""
         return float(self.ranges_amperes[self.range_index])
 
     def sensed_kelvin(self) -> float:
-        """Return the reading of the board's temperature sensor, kelvin."""
+        """Return the reading of the board's temperature sensor, K."""
         self.strike_due_faults()
         return self.ambient.sensed_kelvin(self.clock.seconds)
 
     def moment(self) -> tuple[float, float]:
-        """Return seconds since power-on, and the reading of the board's temperature sensor."""
+        """Return the time since power-on, s, and the reading of the temperature sensor, K."""
         return self.clock.seconds, self.sensed_kelvin()
 
     def read(self, count: int = 1) -> Floats:
-        """Read all columns `count` times in the present state: (count, columns), ampere."""
+        """Read all columns `count` times in the present state: (count, columns), A."""
         return finish(self.read_steps(count))
 
     def read_steps(self, count: int) -> Steps[Floats]:
-        """Read, in steps. Raises Opened where everything is opened in between."""
+        """Read in steps, as `read`. Raises Opened where everything is opened in between."""
         return self._acquire(self.row_volts[None, :], count)
 
     def column_currents(self, row_volts: ArrayLike) -> Floats:
-        """Drive vectors (vectors, rows) in turn and read each once: (vectors, columns), ampere."""
+        """Drive vectors (vectors, rows), V, in turn and read each once: (vectors, columns), A."""
         return finish(self.column_currents_steps(row_volts))
 
     def column_currents_steps(self, row_volts: ArrayLike) -> Steps[Floats]:
-        """Drive and read vectors, in steps. Raises Opened where everything is opened in between."""
+        """Drive and read vectors in steps. Raises Opened where everything is opened in between."""
         held = self.dacs.held(np.asarray(row_volts, dtype=np.float64))
-        self._touch(by_dac=True)
+        self._note_change(by_dac=True)
         try:
             return (yield from self._acquire(held, 1))
         finally:
@@ -192,7 +192,7 @@ class SimulatedCrossbar:
         row_volts: Floats,
         readings: int = 1,
     ) -> Floats:
-        """Probe points (row, branch or NO_BRANCH, volts) in turn: (points, readings, columns)."""
+        """Probe points (row, branch or NO_BRANCH, V) in turn: (points, readings, columns), A."""
         return finish(self.scan_steps(rows, branches, row_volts, readings))
 
     def scan_steps(
@@ -202,17 +202,17 @@ class SimulatedCrossbar:
         row_volts: Floats,
         readings: int,
     ) -> Steps[Floats]:
-        """Probe points, in steps. Raises Opened where everything is opened in between."""
+        """Probe points in steps, as `scan`. Raises Opened where everything is opened in between."""
         answers = np.empty((len(rows), readings, self.columns))
         points = list(zip(range(len(rows)), rows, branches, strict=True))
-        # Points that differ in voltage alone share one network.
+        # Successive points that differ only in voltage share one network.
         try:
             for (row, branch), group in groupby(points, key=lambda point: (point[1], point[2])):
                 indices = [point[0] for point in group]
                 vectors = np.zeros((len(indices), self.rows))
                 vectors[:, row] = row_volts[indices]
                 self._arrange(partial(self._probed, int(row), int(branch)))
-                self._touch(by_dac=True)
+                self._note_change(by_dac=True)
                 read = yield from self._acquire(self.dacs.held(vectors), readings)
                 answers[indices] = read.reshape(len(indices), readings, self.columns)
         finally:
@@ -221,7 +221,7 @@ class SimulatedCrossbar:
         return answers
 
     def strike_due_faults(self) -> None:
-        """Let the faults strike that are due by now. Raises PowerLost, once for a power cycle."""
+        """Let all faults strike that are due. Raises PowerLost, once for each power cycle."""
         self._let_faults_strike()
         if self.faults.power_fails(self.clock.seconds):
             raise PowerLost
@@ -229,28 +229,29 @@ class SimulatedCrossbar:
     def _let_faults_strike(self) -> None:
         if self.faults.advance(self.clock.seconds):
             self.ambient.step_kelvin = self.faults.step_kelvin
-            self._sum_up()
+            self._update_probe_sums()
             self._arrange(self._arranged)
 
-    def _sum_up(self) -> None:
-        """Work out what a probe leaves in the rows that it does not touch, and what closing adds in
-        its own.
+    def _update_probe_sums(self) -> None:
+        """Sum the open branches of each crosspoint, and take what closing each branch adds.
+
+        Probes are assembled from these two.
         """
         branches = self.faults.branches
         self._all_open = combine(lambda a: a.sum(axis=2), branches.open)
         self._closing = combine(np.subtract, branches.closed, branches.open)
 
     def _arrange(self, crosspoints: Callable[[], Conductances]) -> None:
-        """Have a network of these crosspoints, asked for anew when a fault changes them."""
+        """Set the function that returns the crosspoints; it is called again after a fault."""
         self._arranged = crosspoints
-        self._made: Network | None = None
+        self._cached_network: Network | None = None
 
     @property
     def _network(self) -> Network:
-        """What the next reading sees; a pattern that nobody reads costs nothing."""
-        if self._made is None:
-            self._made = Network(self._arranged(), self._wire)
-        return self._made
+        """The network that the next reading measures; a pattern without a reading costs nothing."""
+        if self._cached_network is None:
+            self._cached_network = Network(self._arranged(), self._wire)
+        return self._cached_network
 
     def _patterned(self) -> Conductances:
         def summed(closed: Floats, opened: Floats) -> Floats:
@@ -267,19 +268,19 @@ class SimulatedCrossbar:
 
         return combine(with_branch, self._all_open, self._closing)
 
-    def _touch(self, *, by_dac: bool) -> None:
-        """Note that a switch or a row has moved: the settling delay starts anew.
+    def _note_change(self, *, by_dac: bool) -> None:
+        """Note that a switch or a row voltage has changed: the settling delay starts anew.
 
-        Moves that no reading tells apart count as one, at the last one's time; a DAC among them is
-        the slowest and sets the pace.
+        Changes without a reading in between count as one, at the time of the last. If a DAC is
+        among them, its time constant, the longest, holds.
         """
-        self._moved_at_seconds = self.clock.seconds
-        self._moved_by_dac |= by_dac
+        self._changed_at_seconds = self.clock.seconds
+        self._changed_by_dac |= by_dac
 
     def _acquire(self, held_volts: Floats, count: int) -> Steps[Floats]:
-        """Drive DAC settings (vectors, rows) in turn, wait, integrate each `count` times.
+        """Drive DAC settings (vectors, rows), V, in turn, wait, integrate each `count` times.
 
-        Returns what the ADCs answer, (vectors · count, columns), ampere. Faults strike between two
+        Returns the ADCs' readings (vectors · count, columns), A. Faults strike between two
         readings. Raises Opened where everything is opened between two steps.
         """
         vectors, openings = len(held_volts), self._openings
@@ -287,16 +288,16 @@ class SimulatedCrossbar:
         self.strike_due_faults()
         at_once = 1
         if self.faults.quiet_until(self.clock.seconds + seconds):
-            # As many as there are rows are worth a transfer matrix.
+            # From half as many vectors as rows on, a transfer matrix is the cheaper solution.
             at_once = max(self.rows, STEP_CURRENTS // self.columns)
         if self.clock.realtime:
-            # None long before its time.
-            each_seconds = self.delay_seconds + self.aperture_seconds
-            at_once = min(at_once, max(1, int(MAX_WAIT_SECONDS / each_seconds)))
+            # No reading is taken long before the wall reaches its time.
+            reading_seconds = self.delay_seconds + self.aperture_seconds
+            at_once = min(at_once, max(1, int(MAX_WAIT_SECONDS / reading_seconds)))
         answers: list[Floats] = []
         for drives, which, readings in _parts(vectors, count, at_once):
             if drives and answers:
-                self._touch(by_dac=True)
+                self._note_change(by_dac=True)
             self.strike_due_faults()
             answers.append(self._integrate(held_volts[which], readings))
             for owed_seconds in self.clock.catch_up():
@@ -318,7 +319,7 @@ class SimulatedCrossbar:
         final = network.currents(volts, count, kelvin, decades)
         final += self.readers.offset_amperes(network.column_siemens)
         final[:, self.faults.dead_columns] = 0.0
-        seen = (
+        amperes = (
             final
             + self._unsettled(final, centres, count)
             + self._noise.amperes(
@@ -331,7 +332,7 @@ class SimulatedCrossbar:
                 self.outputs_on,
             )
         )
-        read = self.readers.codes_to_amperes(seen, self.range_index, kelvin)
+        read = self.readers.codes_to_amperes(amperes, self.range_index, kelvin)
         stuck = self.faults.stuck_codes * self.readers.step_amperes(self.range_index)
         return np.where(np.isnan(stuck), read, stuck)
 
@@ -340,9 +341,9 @@ class SimulatedCrossbar:
 
         Returns the centres of all apertures (vectors · count,), in seconds since power-on.
         """
-        since_move = self.clock.seconds - self._moved_at_seconds
+        since_change = self.clock.seconds - self._changed_at_seconds
         waits = np.full(vectors, self.delay_seconds)
-        waits[0] = max(0.0, self.delay_seconds - since_move)
+        waits[0] = max(0.0, self.delay_seconds - since_change)
         ends = self.clock.seconds + np.cumsum(waits + count * self.aperture_seconds)
         backwards = (count - np.arange(count) - 0.5) * self.aperture_seconds
         centres = (ends[:, None] - backwards).ravel()
@@ -351,32 +352,32 @@ class SimulatedCrossbar:
         return centres
 
     def _unsettled(self, final: Floats, centres: Floats, count: int) -> Floats:
-        """Return by how much readings (vectors · count, columns) miss their final currents."""
+        """Return the settling errors, A, of readings (vectors · count, columns)."""
         starts = centres - self.aperture_seconds / 2
-        moved_at = starts[::count] - self.delay_seconds
-        moved_at[0] = self._moved_at_seconds
+        changed_at = starts[::count] - self.delay_seconds
+        changed_at[0] = self._changed_at_seconds
         missing = np.empty_like(final)
-        for index, move_seconds in enumerate(moved_at):
+        for index, change_seconds in enumerate(changed_at):
             first = index * count
             self._residue.move(
                 final[first] - self._settled_amperes,
-                float(move_seconds),
-                by_dac=self._moved_by_dac or index > 0,
+                float(change_seconds),
+                by_dac=self._changed_by_dac or index > 0,
             )
             self._settled_amperes = final[first]
             for reading in range(first, first + count):
                 missing[reading] = self._residue.average(
                     float(starts[reading]), self.aperture_seconds
                 )
-        self._moved_by_dac = False
+        self._changed_by_dac = False
         return missing
 
 
 def _parts(vectors: int, count: int, at_once: int) -> Iterator[tuple[bool, slice, int]]:
     """Divide vectors of `count` readings each into parts of about `at_once` readings.
 
-    Returns of each part whether it drives a vector anew, which vectors are in it, and how often it
-    reads each.
+    Yields for each part whether it drives a vector anew, the slice of its vectors, and the number
+    of readings of each vector.
     """
     if count <= at_once:
         whole = max(1, at_once // count)

@@ -1,4 +1,4 @@
-"""Files that the simulator reads and writes: bounded, and whole or not at all."""
+"""Files of the simulator: reads are bounded, writes are whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 MAX_TEXT_BYTES = 1 << 20
-"""Of a preset or a fault plan: the longest that anybody writes are some kilobytes."""
+"""Maximum size of a preset or a fault plan, bytes; real ones have some kilobytes."""
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file. Raises OSError, also for what is no file or too large for one, and
+    """Return the text of a file.
+
+    Raises OSError, also for a path that is no regular file or larger than MAX_TEXT_BYTES, and
     UnicodeDecodeError.
     """
-    # Without waiting: a FIFO that nobody writes to would keep the command for ever.
+    # Without waiting: opening a FIFO without a writer would block for ever.
     with open(path, "rb", opener=_without_waiting) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("not a file")
@@ -28,11 +30,11 @@ def read_text(path: Path) -> str:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by a part beside it that takes its name when all of it is on the disk.
+    """Write a file as a part beside it, and rename the part once all of it is on the disk.
 
-    Raises OSError that holds the file's name; what was there before is then unchanged.
+    Raises OSError that holds the file's name; a file that was there before is then unchanged.
     """
-    # Its name would be taken from a device by the file, for everybody: root may replace /dev/null.
+    # Renaming would replace a device by a file for all programs: root may replace /dev/null.
     if path.exists() and not path.is_file():
         raise OSError(errno.EINVAL, "it is there, and is no file", str(path))
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")

@@ -1,4 +1,4 @@
-"""A board preset: what a simulated board is made of, read from TOML and checked."""
+"""A board preset: the magnitudes of a simulated board, read from TOML and checked."""
 
 from __future__ import annotations
 
@@ -50,13 +50,11 @@ EFFECTS: Mapping[str, tuple[str, ...]] = {
     "mains": ("environment.mains_volts",),
     "settling": ("settling.residue",),
 }
-"""Every effect that a preset can scale or switch off in its [effects] section, and the magnitudes
-that make it up.
-"""
+"""Every effect that a preset's [effects] section can scale or switch off, with its magnitudes."""
 
 
 class PresetError(ValueError):
-    """A preset that cannot be used: the message names the file and the key."""
+    """A preset that cannot be used; the message names the file and the key."""
 
 
 class _Section(BaseModel):
@@ -64,16 +62,20 @@ class _Section(BaseModel):
 
 
 class Shape(_Section):
+    """Numbers of rows, columns and branches per crosspoint."""
+
     rows: int = Field(ge=1, le=512)
     columns: int = Field(ge=1, le=512)
     branches: int = Field(ge=1, le=32)
 
 
 class Population(_Section):
+    """The resistors: nominal values, tolerance, drift with temperature and age, excess noise."""
+
     base_ohms: float = Field(gt=0)
     decades: float = Field(ge=0, le=4)
     nominal_ohms: tuple[float, ...] = ()
-    """One value for each branch of a crosspoint, in place of a ladder."""
+    """One value for each branch of a crosspoint, Ω, in place of a ladder over `decades`."""
     series: Literal["none", "E6", "E12", "E24", "E48", "E96"] = "none"
     distribution: Literal["uniform", "normal", "lognormal"] = "uniform"
     tolerance: float = Field(ge=0, lt=1)
@@ -93,6 +95,8 @@ class Population(_Section):
 
 
 class Switches(_Section):
+    """The switches: on-resistance, its spread and drift, resistance when open."""
+
     on_ohms: float = Field(gt=0)
     on_spread: float = Field(ge=0, lt=1)
     on_per_kelvin: float = Field(default=0.0, ge=-0.1, le=0.1)
@@ -102,16 +106,16 @@ class Switches(_Section):
     @field_validator("off_ohms")
     @classmethod
     def _resists_more(cls, off_ohms: float, info: ValidationInfo) -> float:
-        most_on_ohms = info.data.get("on_ohms", 0.0) * (1 + info.data.get("on_spread", 0.0))
-        if off_ohms <= most_on_ohms:
+        max_on_ohms = info.data.get("on_ohms", 0.0) * (1 + info.data.get("on_spread", 0.0))
+        if off_ohms <= max_on_ohms:
             raise ValueError(
-                f"an open switch must resist more than a closed one, up to {most_on_ohms:g} ohm"
+                f"an open switch must resist more than a closed one, up to {max_on_ohms:g} ohm"
             )
         return off_ohms
 
 
 class Defects(_Section):
-    """Fractions of all branches."""
+    """Defects of manufacture, as fractions of all branches."""
 
     open: float = Field(default=0.0, ge=0, le=1)
     short: float = Field(default=0.0, ge=0, le=1)
@@ -126,6 +130,8 @@ class Defects(_Section):
 
 
 class WireSegments(_Section):
+    """Resistances of the wires between crosspoints and at their ends, Ω (kirchhoff.Wire)."""
+
     row_ohms: float = Field(ge=0)
     column_ohms: float = Field(ge=0)
     source_ohms: float = Field(ge=0)
@@ -133,6 +139,8 @@ class WireSegments(_Section):
 
 
 class Dac(_Section):
+    """The row DACs: resolution, range, and limits of their errors."""
+
     bits: int = Field(ge=4, le=24)
     range_volts: float = Field(gt=0)
     quantization: float = Field(default=1.0, ge=0)
@@ -144,6 +152,8 @@ class Dac(_Section):
 
 
 class Tia(_Section):
+    """The columns' transimpedance amplifiers: ranges, limits of their errors, noise."""
+
     ranges_amperes: tuple[float, ...] = Field(min_length=1)
     gain: float = Field(ge=0, lt=0.5)
     gain_per_kelvin: float = Field(default=0.0, ge=0)
@@ -160,6 +170,8 @@ class Tia(_Section):
 
 
 class Adc(_Section):
+    """The columns' ADCs: resolution, overrange, limits of their errors, noise."""
+
     bits: int = Field(ge=8, le=32)
     quantization: float = Field(default=1.0, ge=0)
     overrange: float = Field(ge=1)
@@ -172,6 +184,8 @@ class Adc(_Section):
 
 
 class Environment(_Section):
+    """The room and the power line: temperature, its fluctuation, its sensor, mains pickup."""
+
     kelvin: float = Field(ge=0)
     johnson: float = Field(default=1.0, ge=0)
     ambient_kelvin: float = Field(default=0.0, ge=0)
@@ -183,19 +197,24 @@ class Environment(_Section):
 
 
 class Settling(_Section):
+    """Time constants of the columns after a switch or a DAC has changed, s."""
+
     residue: float = Field(default=1.0, ge=0)
     switch_seconds: float = Field(gt=0)
     dac_seconds: float = Field(gt=0)
 
 
 class HostLink(_Section):
+    """The nominal rate of the board's interface, and its fixed time per message."""
+
     bytes_per_second: float = Field(gt=0)
     message_seconds: float = Field(ge=0)
 
 
 class Preset(_Section):
-    """Everything that a simulated board is made of; errors and tolerances are limits (±) unless
-    said otherwise.
+    """All magnitudes of a simulated board.
+
+    Errors and tolerances are limits (±) unless stated otherwise.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,32}$")
@@ -215,9 +234,9 @@ class Preset(_Section):
     @field_validator("population")
     @classmethod
     def _one_value_a_branch(cls, population: Population, others: ValidationInfo) -> Population:
-        given, shape = len(population.nominal_ohms), others.data.get("shape")
-        if given and shape is not None and given != shape.branches:
-            raise ValueError(f"nominal_ohms has {given} values for {shape.branches} branches")
+        count, shape = len(population.nominal_ohms), others.data.get("shape")
+        if count and shape is not None and count != shape.branches:
+            raise ValueError(f"nominal_ohms has {count} values for {shape.branches} branches")
         return population
 
     @field_validator("effects")
@@ -231,8 +250,9 @@ class Preset(_Section):
         return effects
 
     def in_force(self) -> Preset:
-        """Return the preset with every effect's magnitudes multiplied by its factor (0 for none of
-        it), and no factors left.
+        """Return the preset with every effect's magnitudes multiplied by its factor.
+
+        A factor of 0 switches an effect off. The result has no factors left.
         """
         sections = self.model_dump()
         for name, factor in sections.pop("effects").items():
@@ -259,7 +279,7 @@ def preset_names() -> list[str]:
 
 
 def load_preset(name_or_path: str) -> Preset:
-    """Return the preset of this name, or the one in this TOML file.
+    """Return the preset of a name, or the preset in a TOML file.
 
     Raises PresetError that names what is wrong: no such preset, unreadable TOML, unknown or
     impossible keys.
@@ -272,16 +292,16 @@ def load_preset(name_or_path: str) -> Preset:
         try:
             text = read_text(Path(name_or_path))
         except (OSError, UnicodeDecodeError) as error:
-            known = ", ".join(preset_names())
-            torn = isinstance(error, UnicodeDecodeError)
-            said = "no text" if torn else getattr(error, "strerror", None) or error
+            names = ", ".join(preset_names())
+            is_text = not isinstance(error, UnicodeDecodeError)
+            reason = (getattr(error, "strerror", None) or error) if is_text else "no text"
             raise PresetError(
-                f"{name_or_path or 'sim:'}: neither a preset ({known}) nor a readable preset file "
-                f"({said})"
+                f"{name_or_path or 'sim:'}: neither a preset ({names}) nor a readable preset file "
+                f"({reason})"
             ) from error
     try:
         preset = Preset.model_validate(tomllib.loads(text))
-        preset.in_force()  # a factor that is too large is the file's mistake, not the board's
+        preset.in_force()  # a factor that is too large is reported as a fault of the file
         return preset
     except tomllib.TOMLDecodeError as error:
         raise PresetError(f"{name_or_path}: {error}") from error

@@ -1,4 +1,4 @@
-"""Work in steps: whoever does something that takes long gives back control often."""
+"""Work in steps: generators that give back control often, so that sessions can interleave."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TypeVar, cast
 
 T = TypeVar("T")
 Steps = Generator[float | None, None, T]
-"""Work that ends with a T. It yields how many seconds of wall time it owes before it goes on: 0 in
-virtual time; or None where the messages of others may come first. Closed at a yield, it is
-abandoned.
+"""Work that returns a T. It yields the wall time, s, to wait before it goes on (0 in virtual time),
+or None where messages of other sessions may be executed first. Closing it at a yield abandons it.
 """
 
 
 def finish(steps: Steps[T]) -> T:
-    """Carry out all steps, waiting where wall time is owed; return what they end with."""
+    """Carry out all steps, waiting where wall time is owed; return their result."""
     while True:
         try:
             owed_seconds = next(steps)

@@ -1,4 +1,7 @@
-"""The ground truth of a simulated board, for tests to compare with. No wire leads to it."""
+"""The ground truth of a simulated board, a file for tests to compare with.
+
+No command of the board answers it.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +16,16 @@ from simulator.files import write_whole
 
 
 def save_truth(crossbar: SimulatedCrossbar, path: Path) -> None:
-    """Write what a board really is to a .npz file. Raises OSError.
+    """Write the true properties of a board to a .npz file. Raises OSError.
 
-    Arrays, all at the reference temperature and new: `closed_siemens` and `open_siemens` (rows,
-    columns, branches) of the branches as the faults have left them by now,
-    `drawn_closed_siemens` and `drawn_open_siemens` as they were made, drift in temperature
-    `closed_siemens_per_kelvin`; of the row drivers `dac_gain_error`, `dac_offset_volts` (rows,); of
-    the columns `tia_gain_error` (ranges, columns), `tia_offset_volts`, `adc_gain_error` (columns,);
-    `ranges_amperes`. `about` is JSON: the preset in force, the wire's segments, the time, and
-    every fault of the plan with its `branches` (row, column, branch, from 1) and its `strikes` as
-    pairs of seconds and number of the program message.
+    All arrays hold at the reference temperature and without ageing. Of the branches, (rows,
+    columns, branches): `closed_siemens` and `open_siemens` as the faults have left them by now,
+    `drawn_closed_siemens` and `drawn_open_siemens` as they were drawn, `closed_siemens_per_kelvin`
+    (S/K). Of the row drivers, (rows,): `dac_gain_error`, `dac_offset_volts`. Of the columns:
+    `tia_gain_error` (ranges, columns), `tia_offset_volts` and `adc_gain_error` (columns,).
+    `ranges_amperes` is (ranges,). `about` is JSON: the preset in force with the wire's segments,
+    the time, and every fault of the plan with its `branches` (row, column, branch, from 1) and its
+    `strikes` as pairs of seconds and number of the program message.
     """
     faults = crossbar.faults
     drawn, now = faults.drawn, faults.branches

@@ -1,4 +1,4 @@
-"""The watchdog: how long the session that armed it has been silent."""
+"""The watchdog: for how long the session that armed it has been silent."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import time
 
 
 class Watchdog:
-    """Fed by the messages of its owner alone, the session that armed it last; silence is counted in
-    wall time.
+    """A watchdog that only messages of its owner feed: the session that armed it last.
+
+    Silence is counted in wall time.
     """
 
     def __init__(self) -> None:
         self.disarm()
 
     def disarm(self) -> None:
-        """Switch it off; nobody owns it."""
+        """Disarm the watchdog; it then has no owner."""
         self.arm(0.0, None, heard=False)
 
     def arm(self, seconds: float, owner: object, *, heard: bool) -> None:
-        """Fire after `seconds` of silence of `owner`, of which just now a message is executed.
+        """Arm the watchdog for `seconds` of silence of `owner`, whose message is being executed.
 
-        `heard`: the owner's session still lives.
+        0 seconds disarm it. `heard` says whether the owner's session still lives.
         """
         self.seconds = seconds
         self.owner = owner if seconds > 0 else None
@@ -28,16 +29,16 @@ class Watchdog:
         self._fed_seconds = time.monotonic()
 
     def belongs_to(self, session: object) -> bool:
-        """Return whether this session armed it."""
+        """Return whether this session owns the watchdog."""
         return self.owner is not None and self.owner is session
 
     @property
     def owner_lives(self) -> bool:
-        """Whether the session that armed it has not ended."""
+        """Whether the watchdog has an owner whose session has not ended."""
         return self.owner is not None and self._lives
 
     def message_came(self, session: object) -> None:
-        """Note that a message has arrived: who waits for the board is not silent."""
+        """Note that a message has arrived: a session that waits for the board is not silent."""
         if self.belongs_to(session):
             self._is_heard = self._lives
 
@@ -48,7 +49,7 @@ class Watchdog:
             self._fed_seconds = time.monotonic()
 
     def session_ended(self, session: object) -> None:
-        """Note that a session has ended: nothing that it has sent feeds the watchdog any more."""
+        """Note that a session has ended: its messages feed the watchdog no more."""
         if self.belongs_to(session):
             self._lives = self._is_heard = False
 

@@ -1,4 +1,4 @@
-"""The faults of one board: which of them are there now, and what they make of its parts."""
+"""The faults of one board: which are present now, and their effect on its parts."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ NOWHERE = np.zeros(0, dtype=np.int64)
 
 
 class BoardFaults:
-    """The faults of a plan on one board, as the bench's clock and the program messages go on.
+    """The faults of a plan on one board, as the bench's clock and the program messages advance.
 
-    Faults strike when `advance` says so; in between the board is as `branches`, `dead_rows`,
-    `dead_columns`, `stuck_codes` and `step_kelvin` have it.
+    `advance` lets faults strike. Between its calls `branches`, `dead_rows`, `dead_columns`,
+    `stuck_codes` and `step_kelvin` describe the board and stay constant.
     """
 
     def __init__(self, plan: FaultPlan, preset: Preset, drawn: Branches) -> None:
-        """Draw where the faults strike. Raises PlanError where the board has no such place."""
+        """Draw the places of the faults. Raises PlanError where the board has no such place."""
         check_places(plan, preset.shape, preset.adc.bits)
         self.plan = plan
         self.operations = 0
-        """Program messages executed so far, the present one counted."""
+        """Program messages executed so far, the present one included."""
         self.strikes = [Strikes() for _ in plan.fault]
         self.places: list[NDArray[np.int64]] = []
-        """For each fault of the plan the branches it strikes: flat indices, ascending."""
+        """For each fault of the plan the branches that it strikes: flat indices, ascending."""
         self.dead_rows = np.zeros(preset.shape.rows, dtype=bool)
         self.dead_columns = np.zeros(preset.shape.columns, dtype=bool)
         self.stuck_codes = np.full(preset.shape.columns, np.nan)
-        """(columns,): the ADC's code where it is stuck, else NaN."""
+        """(columns,): the code at which a column's ADC is stuck, NaN where it is not."""
         self.step_kelvin = 0.0
         self._preset = preset
-        self._there = [False] * len(plan.fault)
+        self._present = [False] * len(plan.fault)
         self._began_seconds = [0.0] * len(plan.fault)
         self._factors = [1.0] * len(plan.fault)
         self._telegraphs: dict[int, Telegraph] = {}
@@ -67,7 +67,7 @@ class BoardFaults:
 
     def _draw(self) -> None:
         for index, (fault, name) in enumerate(
-            zip(self.plan.fault, self.plan.streams(), strict=True)
+            zip(self.plan.fault, self.plan.stream_names(), strict=True)
         ):
             random = random_stream(self.plan.seed, name)
             places = NOWHERE
@@ -80,12 +80,13 @@ class BoardFaults:
             self.places.append(places)
 
     def quiet_until(self, seconds: float) -> bool:
-        """Return whether the clock alone will change nothing up to this time."""
+        """Return whether the clock alone changes nothing up to this time, s."""
         return seconds < self._next_seconds
 
     def advance(self, seconds: float) -> bool:
-        """Let strike what is due at this time, in seconds of the bench's clock, and during this
-        program message; return whether the board is not as it was.
+        """Let all faults strike that are due; return whether the board has changed.
+
+        `seconds` is the time on the bench's clock; `operations` tells the program message.
         """
         if seconds < self._next_seconds and self.operations == self._looked_at_operation:
             return False
@@ -102,11 +103,11 @@ class BoardFaults:
                 change = self._next_change(index, fault, seconds)
             self._next_seconds = min(self._next_seconds, change)
         if changed:
-            self._work_out()
+            self._apply_faults()
         return changed
 
     def power_fails(self, seconds: float) -> bool:
-        """Return whether the board's power fails now: once for each power cycle of the plan."""
+        """Return whether the board's power fails now, once for each power cycle of the plan."""
         for fault, strikes in zip(self.plan.fault, self.strikes, strict=True):
             if (
                 isinstance(fault, PowerCycle)
@@ -119,22 +120,22 @@ class BoardFaults:
         return False
 
     def _follow(self, index: int, fault: Lasting, seconds: float) -> bool:
-        there = lasts(fault, seconds, self.operations)
-        began = there and not self._there[index]
-        changed = there != self._there[index]
-        self._there[index] = there
+        present = lasts(fault, seconds, self.operations)
+        began = present and not self._present[index]
+        changed = present != self._present[index]
+        self._present[index] = present
         if began:
             since_start = fault.at_seconds is None and fault.at_operation is None
             self._began_seconds[index] = 0.0 if since_start else fault.at_seconds or seconds
             if not isinstance(fault, IntermittentBranches):
                 self.strikes[index].note(seconds, self.operations)
         since = seconds - self._began_seconds[index]
-        if there and isinstance(fault, DriftingBranches):
+        if present and isinstance(fault, DriftingBranches):
             hours = since // DRIFT_STEP_SECONDS * DRIFT_STEP_SECONDS / 3600
             factor = max(0.0, 1 + 1e-6 * fault.ppm_per_hour * hours)
             changed |= factor != self._factors[index]
             self._factors[index] = factor
-        if there and isinstance(fault, IntermittentBranches):
+        if present and isinstance(fault, IntermittentBranches):
             telegraph = self._telegraphs[index]
             good = ~telegraph.bad
             changed |= telegraph.advance(since)
@@ -144,7 +145,7 @@ class BoardFaults:
 
     def _next_change(self, index: int, fault: Lasting, seconds: float) -> float:
         edge = next_edge(fault, seconds)
-        if not self._there[index]:
+        if not self._present[index]:
             return edge
         began = self._began_seconds[index]
         if isinstance(fault, DriftingBranches):
@@ -154,7 +155,7 @@ class BoardFaults:
             return min(edge, began + self._telegraphs[index].next_change_seconds)
         return edge
 
-    def _work_out(self) -> None:
+    def _apply_faults(self) -> None:
         branches = self._sound
         self.dead_rows[:] = False
         self.dead_columns[:] = False
@@ -162,10 +163,10 @@ class BoardFaults:
         self.step_kelvin = 0.0
         for index, fault in enumerate(self.plan.fault):
             if isinstance(fault, DriftingBranches):
-                # What has drifted stays where it is when the drift ends.
+                # A branch that has drifted keeps its value when the drift ends.
                 where = np.isin(self._struck, self.places[index])
                 branches = drifted(branches, np.where(where, self._factors[index], 1.0))
-            if not self._there[index]:
+            if not self._present[index]:
                 continue
             match fault:
                 case BrokenBranches():

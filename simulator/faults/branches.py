@@ -1,4 +1,4 @@
-"""What branch faults make of branches."""
+"""Branch faults: where they strike, and the conductances they leave."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ Broken = Literal["open", "short", "stuck_on", "stuck_off"]
 
 
 def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -> NDArray[np.int64]:
-    """Return the branches that a fault strikes, ascending flat indices into (rows, columns,
-    branches).
+    """Return the branches that a fault strikes: flat indices into (rows, columns, branches).
 
-    All of the row, column and number that are given; with a count or a fraction so many of them,
-    drawn without repetition.
+    The indices ascend. They are all branches of the row, column and number that the fault gives, or
+    a count or fraction of these, drawn without repetition.
     """
     axes = (
         np.arange(size) if number is None else np.array([number - 1])
@@ -46,9 +45,9 @@ def draw_places(fault: BranchFault, shape: Shape, random: np.random.Generator) -
 def break_branches(
     branches: Branches, kind: Broken, where: NDArray[np.bool_], preset: Preset
 ) -> Branches:
-    """Return branches (n,) of which those `where` (n,) are broken.
+    """Return branches (n,), broken where `where` (n,) holds.
 
-    *open* conducts never; *short* is a resistor of 0 Ω behind a working switch of nominal
+    *open* never conducts; *short* is a resistor of 0 Ω behind a working switch of nominal
     on-resistance; *stuck_on* and *stuck_off* are switches that do not move.
     """
     closed, opened = branches.closed, branches.open
@@ -69,7 +68,7 @@ def break_branches(
 
 
 def drifted(branches: Branches, factor: Floats) -> Branches:
-    """Return branches (n,) whose conductance, told to close, is `factor` (n,) times what it was."""
+    """Return branches (n,) whose closed conductance is multiplied by `factor` (n,)."""
     closed = combine(lambda values: values * factor, branches.closed)
     return replace(
         branches,
@@ -83,6 +82,6 @@ def take(conductances: Conductances, places: NDArray[np.int64]) -> Conductances:
 
 
 def put(into: Conductances, places: NDArray[np.int64], values: Conductances) -> None:
-    """Write conductances (n,) over those at flat indices (n,)."""
+    """Overwrite the conductances at flat indices (n,) with `values` (n,)."""
     for name, array in vars(into).items():
         array.reshape(-1)[places] = getattr(values, name)

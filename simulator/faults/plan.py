@@ -1,4 +1,4 @@
-"""A fault plan: what goes wrong on a simulated bench, where and when; read from TOML, checked."""
+"""The fault plan: kinds, places and times of faults, read from TOML and checked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.preset import Shape
 
 
 class PlanError(ValueError):
-    """A fault plan that cannot be used: the message names the file and the key."""
+    """A fault plan that cannot be used; the message names the file and the key."""
 
 
 Place = Annotated[int | None, Field(default=None, ge=1)]
@@ -29,7 +29,7 @@ class _Section(BaseModel):
 
 
 class _Fault(_Section):
-    """When a fault begins: at a second of the bench's clock, or with the nth program message."""
+    """A fault that begins at a time of the bench's clock, s, or with the nth program message."""
 
     at_seconds: Seconds
     at_operation: Operation
@@ -42,7 +42,7 @@ class _Fault(_Section):
 
 
 class Lasting(_Fault):
-    """A fault that is there from its beginning (the start if none is given) to its end (never)."""
+    """A fault with a beginning (by default the start) and an end (by default never)."""
 
     until_seconds: Seconds
     until_operation: Operation
@@ -57,7 +57,7 @@ class Lasting(_Fault):
 
 
 class OnBranches(Lasting):
-    """Strikes the branches of this row, column and number, or some drawn from among them."""
+    """A fault of the branches of a row, column and number, or of some drawn from these."""
 
     row: Place
     column: Place
@@ -75,43 +75,57 @@ class OnBranches(Lasting):
 
 
 class BrokenBranches(OnBranches):
+    """Branches that are open, short, stuck on or stuck off."""
+
     kind: Literal["open", "short", "stuck_on", "stuck_off"]
 
 
 class DriftingBranches(OnBranches):
+    """Branches whose closed conductance drifts linearly in time."""
+
     kind: Literal["drifting"]
     ppm_per_hour: float
 
 
 class IntermittentBranches(OnBranches):
+    """Branches that lose contact for random times, exponentially distributed."""
+
     kind: Literal["intermittent"]
     mean_closed_seconds: float = Field(ge=1e-3)
     mean_open_seconds: float = Field(ge=1e-3)
 
 
 class DeadRow(Lasting):
+    """A row whose driver puts out 0 V."""
+
     kind: Literal["dead_row"]
     row: int = Field(ge=1)
 
 
 class DeadColumn(Lasting):
+    """A column without a current."""
+
     kind: Literal["dead_column"]
     column: int = Field(ge=1)
 
 
 class AdcStuck(Lasting):
+    """A column whose ADC answers one code."""
+
     kind: Literal["adc_stuck"]
     column: int = Field(ge=1)
     code: int
 
 
 class TemperatureStep(Lasting):
+    """A step of the ambient temperature, K."""
+
     kind: Literal["temperature_step"]
     kelvin: float = Field(ge=-100, le=100)
 
 
 class _Striking(Lasting):
-    """A fault of single replies: each with a probability while it lasts, or else the first one."""
+    """A fault of single replies: each with a probability, every nth message, or the first one."""
 
     probability: Annotated[float | None, Field(default=None, gt=0, le=1)]
     every_operations: Operation
@@ -124,20 +138,28 @@ class _Striking(Lasting):
 
 
 class LateReply(_Striking):
+    """A reply that is sent late, by so many seconds of wall time."""
+
     kind: Literal["reply_delayed"]
     delay_seconds: float = Field(gt=0, le=60)
 
 
 class TornReply(_Striking):
+    """A reply that is cut at a random byte; its rest is sent late, or never."""
+
     kind: Literal["reply_torn"]
     delay_seconds: Annotated[float | None, Field(default=None, gt=0, le=60)]
 
 
 class SpoiledReply(_Striking):
+    """A reply that is garbled, dropped, sent twice, or replaced by a reset connection."""
+
     kind: Literal["reply_garbled", "reply_dropped", "reply_duplicated", "connection_reset"]
 
 
 class PowerCycle(_Fault):
+    """A failure of the board's power, which returns at once."""
+
     kind: Literal["power_cycle"]
 
     @model_validator(mode="after")
@@ -164,21 +186,22 @@ Fault = Annotated[
 
 
 class FaultPlan(_Section):
-    """What goes wrong. `seed` is that of everything which the plan leaves to chance."""
+    """All faults of a bench. `seed` is that of everything that the plan leaves to chance."""
 
     seed: int = Field(default=1, ge=0)
     fault: tuple[Fault, ...] = ()
 
-    def streams(self) -> list[str]:
-        """Return the name of each fault's own stream of random numbers: its kind, and which of
-        that kind it is, so that one fault more shifts no other's draws.
+    def stream_names(self) -> list[str]:
+        """Return the name of each fault's own random stream: its kind, and its number in that kind.
+
+        A fault appended to the plan leaves the draws of all others as they were.
         """
         kinds = [fault.kind for fault in self.fault]
         return [f"{kind} {kinds[:index].count(kind)}" for index, kind in enumerate(kinds)]
 
 
 def load_plan(path: Path, shape: Shape, adc_bits: int) -> FaultPlan:
-    """Return the fault plan in this TOML file, for a board of this shape.
+    """Return the fault plan in a TOML file, checked for a board of this shape.
 
     Raises PlanError that names the file and the key: unreadable TOML, unknown, missing or
     impossible keys, places that the board does not have.
@@ -194,28 +217,28 @@ def load_plan(path: Path, shape: Shape, adc_bits: int) -> FaultPlan:
         raise PlanError(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        said = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower()
-        said = said.removeprefix("value error, ")  # of pydantic
-        raise PlanError(f"{path}: {_key(first['loc'])}: {said}") from error
+        reason = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].lower()
+        reason = reason.removeprefix("value error, ")  # of pydantic
+        raise PlanError(f"{path}: {_key(first['loc'])}: {reason}") from error
     except PlanError as error:
         raise PlanError(f"{path}: {error}") from error
     return plan
 
 
 def check_places(plan: FaultPlan, shape: Shape, adc_bits: int) -> None:
-    """Raise PlanError that names the key of a fault which a board of this shape cannot have."""
+    """Raise PlanError, which names the key, for a fault that a board of this shape cannot have."""
     limits = {"row": shape.rows, "column": shape.columns, "branch": shape.branches}
     for index, fault in enumerate(plan.fault):
         for name, limit in limits.items():
             if (getattr(fault, name, None) or 0) > limit:
                 raise PlanError(f"{_key(('fault', index, fault.kind, name))}: at most {limit}")
         if isinstance(fault, OnBranches) and fault.count is not None:
-            there = math.prod(
+            candidates = math.prod(
                 limit for name, limit in limits.items() if getattr(fault, name) is None
             )
-            if fault.count > there:
+            if fault.count > candidates:
                 raise PlanError(
-                    f"{_key(('fault', index, fault.kind, 'count'))}: {fault.count} of {there} "
+                    f"{_key(('fault', index, fault.kind, 'count'))}: {fault.count} of {candidates} "
                     "branches that are there"
                 )
         if isinstance(fault, AdcStuck) and not -(2**adc_bits) <= 2 * fault.code < 2**adc_bits:
@@ -223,7 +246,7 @@ def check_places(plan: FaultPlan, shape: Shape, adc_bits: int) -> None:
 
 
 def _key(location: tuple[int | str, ...]) -> str:
-    """Return a key as a person finds it: faults count from 1, and go by their kind."""
+    """Return a key as a person finds it in the file: faults count from 1, with their kind."""
     if len(location) < 2 or location[0] != "fault":
         return ".".join(map(str, location)) or "fault plan"
     number, *rest = location[1:]

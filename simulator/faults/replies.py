@@ -1,4 +1,4 @@
-"""What befalls replies on the wire."""
+"""Faults of replies: late, torn, garbled, dropped, duplicated, reset."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Now = Callable[[], tuple[float, int]]
 
 
 class FaultyReplies:
-    """Hands replies to the wire as the faults of a plan let it."""
+    """Sends replies as the faults of a plan leave them."""
 
     def __init__(self, plan: FaultPlan, now: Now, strikes: Sequence[Strikes]) -> None:
-        """`strikes` takes down what strikes when, one for each fault of the plan."""
+        """Prepare the reply faults of a plan; `strikes` records them, one for each fault of it."""
         self._now = now
         self._faults = [
             (fault, random_stream(plan.seed, name), struck)
-            for fault, name, struck in zip(plan.fault, plan.streams(), strikes, strict=True)
+            for fault, name, struck in zip(plan.fault, plan.stream_names(), strikes, strict=True)
             if isinstance(fault, ReplyFault)
         ]
 
     def deliver(self, reply: bytes, send: Send) -> Awaitable[None]:
-        """Send a reply, or what is left of it. Raises ConnectionCut where the connection ends.
+        """Send a reply, or what a fault leaves of it. Raises ConnectionCut where it ends the wire.
 
-        Which fault strikes is settled at once, not when the result is awaited: replies count in
-        the order in which their messages were executed.
+        Which fault strikes is decided at once, not when the result is awaited: replies count in the
+        order in which their messages were executed.
         """
         seconds, operation = self._now()
         struck = [self._strikes(*entry, seconds, operation) for entry in self._faults]
@@ -83,8 +83,9 @@ async def _spoil(fault: ReplyFault, random: np.random.Generator, reply: bytes, s
 
 
 def _garbled(reply: bytes, random: np.random.Generator) -> bytes:
-    """Overwrite the beginning of a reply, up to all of it but the line feed at its end, with bytes
-    that are no ASCII.
+    """Return a reply whose beginning is overwritten with bytes that are not ASCII.
+
+    At most the line feed at its end is left.
     """
     length = int(random.integers(1, max(2, len(reply))))
     return random.integers(0x80, 0x100, length, dtype=np.uint8).tobytes() + reply[length:]

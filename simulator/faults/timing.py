@@ -1,6 +1,4 @@
-"""When faults strike: spans of the bench's clock or of the program messages, contacts that come and
-go.
-"""
+"""Times of faults: spans of the clock or of program messages, intermittent contacts."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ NEVER = float("inf")
 
 @dataclass
 class Strikes:
-    """When a fault struck. The first thousand times are listed; counting goes on."""
+    """The times at which a fault struck; at most MAX_LISTED_STRIKES are listed, all are counted."""
 
     count: int = 0
     listed: list[tuple[float, int]] = field(default_factory=list)
@@ -26,7 +24,7 @@ class Strikes:
     last_operation: int = 0
 
     def note(self, seconds: float, operation: int) -> None:
-        """Take down one more."""
+        """Record one more strike."""
         self.count += 1
         self.last_operation = operation
         if len(self.listed) < MAX_LISTED_STRIKES:
@@ -34,7 +32,7 @@ class Strikes:
 
 
 def lasts(fault: Lasting, seconds: float, operation: int) -> bool:
-    """Return whether a fault is there at this time and during this program message."""
+    """Return whether a fault is present at this time and during this program message."""
     began = seconds >= (fault.at_seconds or 0.0) and operation >= (fault.at_operation or 0)
     over = (fault.until_seconds is not None and seconds >= fault.until_seconds) or (
         fault.until_operation is not None and operation >= fault.until_operation
@@ -43,17 +41,17 @@ def lasts(fault: Lasting, seconds: float, operation: int) -> bool:
 
 
 def next_edge(fault: Lasting, seconds: float) -> float:
-    """Return when the clock alone next begins or ends a fault, in seconds; NEVER if it does not."""
+    """Return the time, s, at which the clock next begins or ends a fault; NEVER if it does not."""
     edges = (fault.at_seconds, fault.until_seconds)
     return min((edge for edge in edges if edge is not None and edge > seconds), default=NEVER)
 
 
 class Telegraph:
-    """Contacts that come and go by themselves, independently: random telegraph signals.
+    """Independent contacts that fail and return at random: random telegraph signals.
 
-    Good and bad spells last exponentially distributed times of the given means (a Markov process
-    of two states). All contacts are good at first. Each draws from a stream of its own, so that
-    the spells are a function of time, however often one looks.
+    Good and bad intervals last exponentially distributed times of the given means (a Markov process
+    of two states). All contacts are good at first. Each contact draws from its own stream, so that
+    the intervals are a function of time, however often they are evaluated.
     """
 
     def __init__(
@@ -71,9 +69,7 @@ class Telegraph:
         )
 
     def advance(self, seconds: float) -> bool:
-        """Bring the contacts to this time, in seconds since the process began; return whether any
-        of them is not as it was.
-        """
+        """Advance to a time, s since the process began; return whether any contact has changed."""
         before = self.bad.copy()
         for index in np.flatnonzero(self._change_seconds <= seconds):
             while self._change_seconds[index] <= seconds:
@@ -84,5 +80,5 @@ class Telegraph:
 
     @property
     def next_change_seconds(self) -> float:
-        """When the next contact changes, in seconds since the process began."""
+        """Time of the next change of any contact, s since the process began."""
         return float(self._change_seconds.min())

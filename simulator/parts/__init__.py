@@ -1,4 +1,9 @@
-"""The physical parts of a simulated board: each its law, its units and where they come from."""
+"""The physical parts of a simulated board, each with its law, its units and its source.
+
+Read `resistors.py` first (the branches), then `wire_network.py` (their currents), `converters.py`
+(DACs, amplifiers, ADCs) and `noise.py` (with `flicker.py` and `mains.py`). `environment.py` is the
+ambient temperature, `settling.py` what is left of earlier changes.
+"""
 
 from simulator.parts.converters import draw_dacs, draw_readers
 from simulator.parts.environment import Ambient

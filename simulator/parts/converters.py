@@ -1,4 +1,4 @@
-"""The board's converters: DAC of every row, TIA and ADC of every column."""
+"""The board's converters: the DAC of every row, the TIA and the ADC of every column."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ INL_HARMONICS = 4
 
 @dataclass(frozen=True)
 class InlCurves:
-    """Smooth integral nonlinearity, one curve for each channel: zero at both ends, at most ±1.
+    """Smooth integral nonlinearity (INL), one curve per channel: zero at both ends, at most ±1.
 
-    `Σ_k c_k sin(kπ(u + 1)/2)` for u from −1 to 1, k = 1 … 4: a deviation from the line through the
-    end points, as converter datasheets define it.
+    `Σ_k c_k sin(kπ(u + 1)/2)` for u from −1 to 1, k = 1 … 4: the deviation from the line through
+    the end points, as converter datasheets define it.
     """
 
     coefficients: Floats
     """(channels, INL_HARMONICS)"""
 
     def __call__(self, u: Floats) -> Floats:
-        """Return the deviation at positions (…, channels) in the range."""
+        """Return the deviation at positions u (…, channels) in the range."""
         turns = np.arange(1, INL_HARMONICS + 1) * np.pi / 2
         return np.asarray((self.coefficients * np.sin((u[..., None] + 1) * turns)).sum(axis=-1))
 
@@ -43,7 +43,7 @@ def draw_inl_curves(random: np.random.Generator, channels: int) -> InlCurves:
 
 @dataclass(frozen=True)
 class RowDacs:
-    """Errors of the row DACs; arrays (rows,)."""
+    """The row DACs and their errors; arrays are (rows,)."""
 
     spec: Dac
     gain_error: Floats
@@ -53,12 +53,13 @@ class RowDacs:
 
     @property
     def step_volts(self) -> float:
-        """One step of the code: the range spans 2^bits codes, zero in the middle."""
+        """One step of the code, V: ±range spans 2^bits codes with zero in the middle."""
         return self.spec.range_volts * 2.0 ** (1 - self.spec.bits)
 
     def held(self, volts: Floats) -> Floats:
-        """Return the settings (…, rows) as the codes hold them: rounded, and +range one step lower,
-        in volts.
+        """Return the settings (…, rows), V, as the codes hold them.
+
+        They are rounded to whole steps; +range is held one step lower.
         """
         top = self.spec.range_volts - self.step_volts * min(self.spec.quantization, 1.0)
         return np.asarray(
@@ -70,8 +71,10 @@ class RowDacs:
         )
 
     def output(self, held_volts: Floats, deviation_kelvin: Floats | float = 0.0) -> Floats:
-        """Return what the DACs put out for settings (…, rows) that their codes hold, at
-        temperatures (…), in volts: `(1 + gain + tc·ΔT) · held + offset + INL`.
+        """Return the outputs of the DACs, V: `(1 + gain + tc·ΔT) · held + offset + INL`.
+
+        `held_volts` (…, rows), V, are settings as `held` returns them; `deviation_kelvin` (…), K,
+        is the deviation from the reference temperature.
         """
         warm = np.asarray(deviation_kelvin)[..., None]
         gain = 1 + self.gain_error + self.gain_per_kelvin * warm
@@ -98,7 +101,7 @@ def draw_dacs(spec: Dac, rows: int, seed: int) -> RowDacs:
 
 @dataclass(frozen=True)
 class ColumnReaders:
-    """Errors of the columns' amplifiers and ADCs: one gain for each range and column."""
+    """The columns' amplifiers and ADCs and their errors: one gain for each range and column."""
 
     tia: Tia
     adc: Adc
@@ -107,7 +110,7 @@ class ColumnReaders:
     tia_gain_per_kelvin: Floats
     """(columns,)"""
     tia_offset_volts: Floats
-    """(columns,): how far the virtual ground is from ground."""
+    """(columns,): voltage of the virtual ground, V."""
     adc_gain_error: Floats
     """(columns,)"""
     adc_gain_per_kelvin: Floats
@@ -115,38 +118,39 @@ class ColumnReaders:
     inl_curves: InlCurves
 
     def step_amperes(self, range_index: int) -> float:
-        """Return one step of the ADC's code in a range: 2^bits steps over ±overrange·range."""
+        """Return one step of the ADC's code in a range, A: 2^bits steps over ±overrange·range."""
         full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
         return 2 * full_scale / 2.0**self.adc.bits
 
     def offset_amperes(self, column_siemens: Floats) -> Floats:
-        """Return the current (columns,) that the amplifier's offset drives back through all that
-        hangs on a column.
+        """Return the currents (columns,), A, that the amplifiers' offsets drive: `−V_os · ΣG`.
 
-        `−V_os · ΣG`, with ΣG the column's total conductance (columns,) in siemens.
+        `column_siemens` (columns,), S, is the total conductance ΣG on each column.
         """
         return -self.tia_offset_volts * column_siemens
 
     def codes_to_amperes(
         self, amperes: Floats, range_index: int, deviation_kelvin: Floats | float = 0.0
     ) -> Floats:
-        """Return what the ADC answers for currents (…, columns) at temperatures (…), in
-        amperes.
+        """Return the ADCs' readings (…, columns), A, of currents (…, columns), A.
 
-        Noise is the caller's to include. Gains and their drift, INL, quantization to 2^bits steps
-        over ±overrange·range, and NaN beyond that: the reading is flagged, never clipped.
+        `deviation_kelvin` (…), K, is the deviation from the reference temperature. The reading
+        includes gains and their drift, INL, and quantization to 2^bits steps over ±overrange·range.
+        Beyond that it is NaN: an overload is flagged, never clipped. The caller adds the noise.
         """
         full_scale = self.adc.overrange * self.tia.ranges_amperes[range_index]
         step = self.step_amperes(range_index) * self.adc.quantization
         warm = np.asarray(deviation_kelvin)[..., None]
-        seen = (
+        gained = (
             amperes
             * (1 + self.tia_gain_error[range_index] + self.tia_gain_per_kelvin * warm)
             * (1 + self.adc_gain_error + self.adc_gain_per_kelvin * warm)
         )
-        inside = np.abs(seen) <= full_scale
-        bent = self.adc.inl * full_scale * self.inl_curves(np.where(inside, seen, 0.0) / full_scale)
-        return np.where(inside, _rounded(seen + bent, step), np.nan)
+        inside = np.abs(gained) <= full_scale
+        bent = (
+            self.adc.inl * full_scale * self.inl_curves(np.where(inside, gained, 0.0) / full_scale)
+        )
+        return np.where(inside, _rounded(gained + bent, step), np.nan)
 
 
 def draw_readers(tia: Tia, adc: Adc, columns: int, seed: int) -> ColumnReaders:

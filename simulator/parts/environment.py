@@ -1,4 +1,4 @@
-"""The room: its temperature, and what the board's own sensor says of it."""
+"""The environment: ambient temperature, and the board's sensor of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from simulator.preset import Environment
 from simulator.random_streams import random_stream
 
 GRID_SECONDS = 1.0
-"""Step on which the temperature is drawn; between the steps it is a straight line."""
+"""Step of the grid on which the temperature is drawn, s; it is linear between the steps."""
 _BLOCK = 1024
 
 
@@ -17,7 +17,7 @@ class Ambient:
     """Ambient temperature as an Ornstein-Uhlenbeck process, stationary from the start.
 
     `x(t + h) = x(t) e^(−h/τ) + σ √(1 − e^(−2h/τ)) N(0, 1)`, exact on its grid (Gillespie 1996). It
-    is a function of time alone: how often and when it is asked changes nothing.
+    is a function of time alone: evaluating it changes nothing.
     """
 
     def __init__(self, environment: Environment, seed: int) -> None:
@@ -30,10 +30,10 @@ class Ambient:
         )
         self._reference_kelvin = environment.kelvin
         self.step_kelvin = 0.0
-        """Added to the drawn temperature from now on: somebody opened a window."""
+        """Added to the drawn temperature from now on, K, as by an opened window."""
 
     def deviation_kelvin(self, seconds: Floats) -> Floats:
-        """Return ambient minus reference temperature, kelvin, at times (n,) since power-on."""
+        """Return ambient minus reference temperature (n,), K, at times (n,), s since power-on."""
         last = int(np.ceil(seconds.max(initial=0.0) / GRID_SECONDS)) + 1
         while len(self._grid) <= last:
             self._grid = np.concatenate([self._grid, self._next_block()])
@@ -44,7 +44,7 @@ class Ambient:
         return np.asarray(drawn + self.step_kelvin)
 
     def sensed_kelvin(self, seconds: float) -> float:
-        """Return what the board's sensor says, kelvin: the truth plus an error of its own."""
+        """Return the reading of the board's sensor, K: the temperature plus the sensor's error."""
         truth = self._reference_kelvin + float(self.deviation_kelvin(np.array([seconds]))[0])
         return truth + self._sensor_kelvin
 

@@ -6,35 +6,34 @@ import numpy as np
 
 from simulator.arrays import Floats
 
-PER_DECADE = 2
-MAX_TAU_SECONDS, DECADES = 1e5, 9
-SHORT = 1e-2
-"""Apertures over time constant below which the series replaces differences of near-equal numbers.
-"""
+TAUS_PER_DECADE = 2
+MAX_TAU_SECONDS, TAU_DECADES = 1e5, 9
+MIN_RATIO = 1e-2
+"""Ratio of aperture to time constant below which a series replaces a difference of near-equals."""
 
 
 class Flicker:
-    """Independent processes of power density `S(f) = 1/f` (one-sided), one for each channel.
+    """Independent processes of one-sided power density `S(f) = 1/f`, one for each channel.
 
     A sum of Ornstein-Uhlenbeck processes with time constants evenly spread over the decades, each
     of variance Δ = ln(10)/2 at two a decade: Σ 4Δτ/(1 + (2πfτ)²) → 1/f between the reciprocals of
     the longest and the shortest 2πτ (van der Ziel 1950). It holds to a few per cent from 10 µHz to
-    1 kHz. What a reading sees is the process' mean over the aperture; it is drawn jointly with the
-    value at the aperture's end, exactly (Gillespie 1996).
+    1 kHz. A reading takes the mean of the process over the aperture. This mean is drawn jointly
+    with the value at the aperture's end, exactly (Gillespie 1996).
     """
 
     def __init__(self, random: np.random.Generator, channels: int) -> None:
         self._random = random
-        exponents = np.arange(DECADES * PER_DECADE) / PER_DECADE
+        exponents = np.arange(TAU_DECADES * TAUS_PER_DECADE) / TAUS_PER_DECADE
         self._tau_seconds = MAX_TAU_SECONDS / 10.0**exponents
-        self._sigma = np.sqrt(np.log(10) / PER_DECADE)
+        self._sigma = np.sqrt(np.log(10) / TAUS_PER_DECADE)
         self._state = random.standard_normal((len(exponents), channels))
         self._seconds = 0.0
 
     def sample(self, seconds: Floats, aperture_seconds: float) -> Floats:
-        """Return averages (n, channels) over apertures centred on ascending times (n,).
+        """Return averages (n, channels) over apertures, s, centred on ascending times (n,), s.
 
-        Apertures neither overlap one another nor reach back before the last call's.
+        The apertures must not overlap one another, nor the last one of the call before.
         """
         ends = seconds + aperture_seconds / 2
         gaps = np.maximum(np.diff(ends, prepend=self._seconds) - aperture_seconds, 0.0)
@@ -48,7 +47,7 @@ class Flicker:
         mean_variance = gap_variance * mean**2 + _mean_variance(x)
         end_sigma = np.sqrt(end_variance)
         slope = together / end_sigma
-        # What the ends leave open of the means is independent: of their sum one draw is enough.
+        # Given the ends, the means are independent: one draw stands for their sum.
         rest = np.sqrt(np.maximum(mean_variance - slope**2, 0.0).sum(axis=1))
 
         time_constants, channels = self._state.shape
@@ -67,8 +66,10 @@ class Flicker:
 
 
 def _mean_variance(x: Floats) -> Floats:
-    """Return the variance of an Ornstein-Uhlenbeck process' mean over x time constants, given its
-    start and in units of its own variance: `(2x − 3 + 4e^(−x) − e^(−2x)) / x²`.
+    """Return `(2x − 3 + 4e^(−x) − e^(−2x)) / x²`, the variance of a mean over x time constants.
+
+    The mean is of an Ornstein-Uhlenbeck process whose start is given; the variance is in units of
+    the process' own variance.
     """
     short = 2 * x / 3 - x**2 / 2 + 7 * x**3 / 30
-    return np.where(x < SHORT, short, (2 * x - 3 + 4 * np.exp(-x) - np.exp(-2 * x)) / x**2)
+    return np.where(x < MIN_RATIO, short, (2 * x - 3 + 4 * np.exp(-x) - np.exp(-2 * x)) / x**2)

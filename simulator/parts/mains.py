@@ -10,7 +10,7 @@ from simulator.random_streams import random_stream
 
 
 class Mains:
-    """A sine voltage of line frequency, the same frequency on all columns, a phase for each."""
+    """A sine voltage of line frequency: one frequency for all columns, a phase for each."""
 
     def __init__(self, environment: Environment, columns: int, seed: int) -> None:
         random = random_stream(seed, "mains")
@@ -21,7 +21,7 @@ class Mains:
         self._phase = random.uniform(0, 2 * np.pi, columns)
 
     def volts(self, seconds: Floats, aperture_seconds: float) -> Floats:
-        """Return averages (n, columns) over apertures centred on times (n,), volts.
+        """Return averages (n, columns), V, over apertures, s, centred on times (n,), s.
 
         An average over T multiplies a sine of frequency f by sinc(fT) = sin(πfT)/(πfT), which is
         zero at whole numbers of cycles.

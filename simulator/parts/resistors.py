@@ -13,20 +13,21 @@ from simulator.preset import Population, Preset
 from simulator.random_streams import random_stream
 
 MAX_SHORTFALL = 0.95
-"""A normal draw is cut here, so that no resistor is negative."""
+"""Maximum relative shortfall of a normal draw, so that no resistance is negative."""
 
 
 @dataclass(frozen=True)
 class Conductances:
-    """Conductances and how they move; arrays of one shape, (…, branches) or summed over them.
+    """Conductances and their coefficients; arrays of one shape, (…, branches) or summed over it.
 
     With ΔT the deviation from the reference temperature and L = log10(1 + hours since power-on),
 
         g(ΔT, L) = siemens + first·ΔT + second·ΔT² + aged·L
 
-    is the expansion of `1/(R(1 + αΔT + aL) + R_on(1 + βΔT))`. It leaves out (αΔT)³ + 2·αΔT·aL +
-    (aL)² of g: 5e-10 at 150 ppm/K and 5 K, and 1e-7 more after ten hours that aged by 50 ppm. The
-    current through a branch at V volts heats it by R_th·V²·g, which adds `heating·V³`.
+    is the expansion of `1/(R(1 + αΔT + aL) + R_on(1 + βΔT))`. Its relative error is (αΔT)³ +
+    2·αΔT·aL + (aL)²: 5e-10 at 150 ppm/K and 5 K, and 1e-7 more after ten hours that aged by 50 ppm.
+    The current through a branch at V volts heats it by R_th·V²·g, which adds `heating·V³` to the
+    current.
     """
 
     siemens: Floats
@@ -35,11 +36,11 @@ class Conductances:
     second: Floats
     """S/K²"""
     aged: Floats
-    """S for a decade of hours"""
+    """S per decade of hours"""
     heating: Floats
     """S/V²"""
     squared: Floats
-    """S²: sum of (R·g²)², what resistors move that change by a fraction, each for itself."""
+    """S²: sum of (R·g²)², the response to independent relative changes of the resistances."""
 
     def at(self, deviation_kelvin: float, decades: float) -> Floats:
         """Return the conductances, siemens, at a temperature and an age."""
@@ -53,31 +54,31 @@ class Conductances:
 
 @dataclass(frozen=True)
 class Branches:
-    """What the branches really are, (rows, columns, branches): told to close, and told to open."""
+    """The true branches, (rows, columns, branches), with their switch set closed and set open."""
 
     closed: Conductances
     open: Conductances
 
     @property
     def closed_siemens(self) -> Floats:
-        """(rows, columns, branches): closed, at the reference temperature, new."""
+        """(rows, columns, branches): switch closed, at the reference temperature, new, S."""
         return self.closed.siemens
 
     @property
     def open_siemens(self) -> Floats:
-        """(rows, columns, branches): open, leakage."""
+        """(rows, columns, branches): switch open, the leakage, S."""
         return self.open.siemens
 
 
 def nominal_ohms(population: Population, branches: int) -> Floats:
-    """Return the nominal resistance of each branch of a crosspoint (branches,), in ohm.
+    """Return the nominal resistance of each branch of a crosspoint (branches,), Ω.
 
-    Those that the population lists, if it does. Else `base_ohms · 10^(decades · k / branches)` for
-    k = 0 … branches − 1: steps of equal ratio, so that the subset sums of a crosspoint leave no
-    gaps while the largest resistor stays far from the leakage of the switches. With a series, the
-    nearest value (in ratio) that one can buy: the steps of IEC 60063, 10^(m/n) rounded to two
-    digits (three from E48 on), with the standard's own exceptions up to
-    E24.
+    These are the values that the population lists, if it lists any. Otherwise they are
+    `base_ohms · 10^(decades · k / branches)` for k = 0 … branches − 1: steps of equal ratio, so
+    that the subset sums of a crosspoint leave no gaps while the largest resistor stays far from the
+    leakage of the switches. With a series, each is replaced by the nearest preferred value (in
+    ratio): the steps of IEC 60063, 10^(m/n) rounded to two digits (three from E48 on), with the
+    standard's own exceptions up to E24.
     """
     if population.nominal_ohms:
         return np.array(population.nominal_ohms)
@@ -98,21 +99,20 @@ def preferred_values(series: str) -> Floats:
     if count > 24:
         return np.asarray(np.round(10.0 ** (np.arange(count) / count), 2))
     values = np.round(10.0 ** (np.arange(24) / 24), 1)
-    # The standard keeps these eight from before it became a rule.
+    # The standard keeps these eight values, which are older than its rule.
     history = {2.6: 2.7, 2.9: 3.0, 3.2: 3.3, 3.5: 3.6, 3.8: 3.9, 4.2: 4.3, 4.6: 4.7, 8.3: 8.2}
     values = np.array([history.get(float(value), float(value)) for value in values])
     return values[:: 24 // count]
 
 
 def draw_branches(preset: Preset, seed: int) -> Branches:
-    """Draw a population: `R = nominal · (1 + tolerance)` in series with `R_on`, open switches
-    leaking.
+    """Draw all branches of a board: `R = nominal · (1 + tolerance)` in series with `R_on`.
 
     `R_on` is uniform on ±`on_spread` around its nominal. An open switch is `off_ohms` in series
     with the resistor. TCR is uniform on ±`tcr_spread_per_kelvin` around its nominal, ageing normal
-    with standard deviation `ageing_per_decade`. Defects (fractions of all branches, at most one a
-    branch): *open* conducts never, *short* is a resistor of 0 Ω behind a working switch, *stuck on*
-    and *stuck off* are switches that do not move.
+    with standard deviation `ageing_per_decade`. Defects are fractions of all branches, at most one
+    per branch: *open* never conducts, *short* is a resistor of 0 Ω behind a working switch, *stuck
+    on* and *stuck off* are switches that do not move.
     """
     shape = preset.shape.rows, preset.shape.columns, preset.shape.branches
     population, switches = preset.population, preset.switches
@@ -142,7 +142,7 @@ def draw_branches(preset: Preset, seed: int) -> Branches:
 
 
 def _deviations(population: Population, shape: tuple[int, int, int], seed: int) -> Floats:
-    """Return `1 + tolerance` factors: a share common to the batch, the rest each branch's own.
+    """Return factors `1 + deviation`: one share common to the batch, the rest per branch.
 
     `tolerance` is the limit of the uniform distribution, three standard deviations of the normal
     and of the lognormal one. A batch is all branches of one nominal value.
@@ -164,7 +164,7 @@ def _deviations(population: Population, shape: tuple[int, int, int], seed: int) 
 def closed_branches(
     ohms: Floats, on_ohms: Floats, tcr: Floats, ageing: Floats, preset: Preset
 ) -> Conductances:
-    """Return closed branches: a resistor and a switch in series, and how they move."""
+    """Return branches of a resistor in series with a closed switch, with their coefficients."""
     total = ohms + on_ohms
     per_kelvin = ohms * tcr + on_ohms * preset.switches.on_per_kelvin
     siemens = 1 / total
@@ -180,7 +180,7 @@ def closed_branches(
 
 
 def open_branches(ohms: Floats, preset: Preset) -> Conductances:
-    """Return open branches: leakage that neither drifts nor heats."""
+    """Return branches with an open switch: leakage that neither drifts nor heats."""
     siemens = preset.switches.leakage / (ohms + preset.switches.off_ohms)
     nothing = np.zeros_like(siemens)
     return Conductances(siemens, nothing, nothing, nothing, nothing, nothing)
@@ -192,12 +192,12 @@ def choose(where: NDArray[np.bool_], if_true: Conductances, if_false: Conductanc
 
 
 def scaled(conductances: Conductances, factor: float) -> Conductances:
-    """Return conductances, and how they move, times a factor."""
+    """Return conductances and their coefficients times a factor."""
     return combine(lambda values: values * factor, conductances)
 
 
 def combine(function: Callable[..., Floats], *parts: Conductances) -> Conductances:
-    """Return the conductances that a function makes of each array of some."""
+    """Return the conductances whose arrays a function makes of the parts' arrays."""
     return Conductances(
         **{
             field.name: function(*(getattr(part, field.name) for part in parts))

@@ -1,4 +1,4 @@
-"""Settling: after a switch or a DAC has moved, a column's current approaches its new value."""
+"""Settling: after a change of a switch or a DAC, a column's current approaches its new value."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from simulator.preset import Settling
 
 
 class Residue:
-    """What is left of earlier moves on every column: `Δ · e^(−t/τ)`, the τ that of the move, t the
-    board's clock since the move, whatever the time went into.
+    """The residue of earlier changes on every column: `Δ · e^(−t/τ)`.
+
+    τ is the time constant of the kind of change, a switch or a DAC; t is the time on the board's
+    clock since the change.
     """
 
     def __init__(self, settling: Settling, columns: int) -> None:
@@ -20,8 +22,10 @@ class Residue:
         self._seconds = 0.0
 
     def move(self, change_amperes: Floats, at_seconds: float, *, by_dac: bool) -> None:
-        """Note that the final currents (columns,) changed by so much at that time, which may lie
-        before the last reading: a drift since then is no move, and leaves nothing.
+        """Note that the final currents (columns,), A, changed at a time, s.
+
+        The time may lie before the last reading: a drift since then is no such change, and leaves
+        no residue.
         """
         self._fade(at_seconds)
         kind = int(by_dac)
@@ -29,7 +33,7 @@ class Residue:
         self._left[kind] -= self._scale * change_amperes * faded
 
     def average(self, start_seconds: float, aperture_seconds: float) -> Floats:
-        """Return the mean (columns,) over an aperture that begins at that time.
+        """Return the mean residue (columns,), A, over an aperture T, s, from its start, s.
 
         `Δ · τ/T · (1 − e^(−T/τ))`
         """

@@ -1,4 +1,4 @@
-"""The network that a pattern makes of the branches, and the currents that flow in it."""
+"""The network of wires that joins the crosspoints, and its column currents."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from simulator.arrays import Floats
 from simulator.parts.resistors import Conductances
 
 SOLVED_WITHIN_KELVIN, SOLVED_WITHIN_DECADES = 0.02, 1e-4
-"""Within so much of the temperature and age for which the wires were solved, the solution serves.
-"""
+"""Deviations of temperature, K, and age, decades, within which a solution is used again."""
 
 
 class Network:
     """Crosspoints (rows, columns) joined by wires.
 
-    The wires are solved exactly at one temperature and age. Nearby, the crosspoints' own change is
-    added without the wires' second-order part in it: at 1 % of wire drop and 0.02 K that is 2e-8 of
-    a current.
+    The wires are solved exactly at one temperature and age. Near these, the change of the
+    crosspoints' own conductance is added, without its second-order part through the wires: at 1 %
+    of wire drop and 0.02 K that is 2e-8 of a current.
     """
 
     def __init__(self, crosspoints: Conductances, wire: Wire) -> None:
@@ -27,13 +26,15 @@ class Network:
         self._transfer: Floats | None = None
         self._solved_at = (np.inf, np.inf)
         self.column_siemens: Floats = crosspoints.siemens.sum(axis=0)
-        """(columns,): total conductance of what hangs on a column."""
+        """(columns,): total conductance on each column, S."""
 
     def currents(
         self, volts: Floats, readings: int, deviation_kelvin: Floats, decades: float
     ) -> Floats:
-        """Return the currents (vectors · readings, columns) of row voltages (vectors, rows), each
-        vector read `readings` times, at temperatures (vectors · readings,).
+        """Return the currents (vectors · readings, columns), A, of row voltages (vectors, rows), V.
+
+        Each vector is read `readings` times, at temperatures `deviation_kelvin`
+        (vectors · readings,), K from the reference, and one age `decades`.
         """
         middle = float(deviation_kelvin.mean())
         at_kelvin, at_decades = self._solved_at
@@ -58,15 +59,15 @@ class Network:
         )
 
     def excess_amperes(self, volts: Floats) -> Floats:
-        """Return the root sum square (vectors, columns) of the branch currents, ampere: what noise
-        that is independent from branch to branch multiplies.
+        """Return the root sum square (vectors, columns), A, of the branch currents.
 
-        It has the sign of the column's current: resistors that fluctuate fluctuate the other way at
-        the opposite voltage, so reversing the voltages does not cancel them as it does an offset.
+        It scales noise that is independent from branch to branch. Its sign is that of the column's
+        current: the noise current of a fluctuating resistor reverses with the voltage, so reversing
+        the voltages does not cancel it as it cancels an offset.
         """
         size = np.sqrt(volts**2 @ self._crosspoints.squared)
         return np.asarray(np.copysign(size, volts @ self._crosspoints.siemens))
 
-    def spread(self, noise_volts: Floats) -> Floats:
-        """Return the currents (n, columns) of small row voltages (n, rows), wires left out."""
-        return np.asarray(noise_volts @ self._crosspoints.siemens)
+    def wireless_currents(self, row_volts: Floats) -> Floats:
+        """Return the currents (n, columns), A, of row voltages (n, rows), V, wires neglected."""
+        return np.asarray(row_volts @ self._crosspoints.siemens)

@@ -8,14 +8,17 @@ from simulator.scpi.commands import Answer, AnswerPart
 
 
 def encode_answer(answer: Answer) -> bytes:
-    """One query's answer. Raises TypeError on anything that is none, ValueError on non-ASCII."""
+    """Return a query's answer as bytes. Raises TypeError without one, ValueError for non-ASCII."""
     if isinstance(answer, tuple):
         return b",".join(_encode_part(part) for part in answer)
     return _encode_part(answer)
 
 
 def format_real(value: float) -> str:
-    """NR3 with the fewest digits that give the same binary64 back; infinite and NaN as SCPI's."""
+    """Return NR3 with the fewest digits that give the same binary64 back.
+
+    Infinities and NaN are written as SCPI's 9.9E+37, -9.9E+37 and 9.91E+37.
+    """
     if math.isnan(value):
         return "9.91E+37"
     if math.isinf(value):

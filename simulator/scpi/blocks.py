@@ -7,14 +7,14 @@ _HEADER = re.compile(rb"#([1-9])")
 
 
 class BlockSpan(NamedTuple):
-    """Where a block's bytes stand in a message; `end` may lie behind the end of a torn message."""
+    """The place of a block's bytes in a message; `end` may lie behind the end of a torn message."""
 
     start: int
     end: int
 
 
 def block_span(message: bytes, position: int) -> BlockSpan | None:
-    """The definite-length block whose `#` is at `position`; None if none begins there."""
+    """Return the span of the definite-length block that begins at `position`, None without one."""
     header = _HEADER.match(message, position)
     if header is None:
         return None
@@ -26,7 +26,7 @@ def block_span(message: bytes, position: int) -> BlockSpan | None:
 
 
 def encode_block(payload: bytes) -> bytes:
-    """The payload as a definite-length block. Raises ValueError from 10^9 bytes upwards."""
+    """Return the payload as a definite-length block. Raises ValueError for 10^9 bytes or more."""
     length = str(len(payload))
     if len(length) > 9:
         raise ValueError(f"{length} bytes do not fit into one block")

@@ -1,4 +1,4 @@
-"""Commands as an instrument declares them, and the tree their headers are looked up in."""
+"""Commands as an instrument declares them, and the tree in which their headers are found."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -21,12 +21,12 @@ _NUMBERED = re.compile(r"(.*?)(?:<(\d+)>)?")
 
 @dataclass(frozen=True)
 class Command:
-    """One header and what it does; the header is written as in `[SENSe:]CURRent<n>:RANGe?`.
+    """A header and its handler; the header is written as in `[SENSe:]CURRent<n>:RANGe?`.
 
     The handler gets the numeric suffixes (an int for each `<n>`, within the inclusive limits that
-    `suffixes` gives in the same order), then the parameters; a query returns its answer, anything
-    else returns None, and what takes long returns the steps that end with it. Raises ValueError if
-    limits or optional parameters do not fit the header.
+    `suffixes` gives in the same order), then the parameters. A query's handler returns its answer,
+    another one None; a handler that takes long returns steps that end with the same. Raises
+    ValueError if limits or optional parameters do not fit the header.
     """
 
     header: str
@@ -34,7 +34,7 @@ class Command:
     parameters: tuple[Parameter, ...] = ()
     suffixes: tuple[tuple[int, int], ...] = ()
     at_any_time: bool = False
-    """A query that neither changes anything nor depends on what another session has half done."""
+    """Whether it is a query that changes nothing and depends on no half executed message."""
 
     def __post_init__(self) -> None:
         if self.header.count("<n>") != len(self.suffixes):
@@ -45,17 +45,18 @@ class Command:
 
     @property
     def query(self) -> bool:
+        """Whether the header is that of a query."""
         return self.header.endswith("?")
 
     def suffix_values(self, given: tuple[int, ...]) -> tuple[int, ...]:
-        """The suffixes, if all are within their limits. Raises ScpiError -114 otherwise."""
+        """Return the suffixes. Raises ScpiError -114 unless all are within their limits."""
         for value, (low, high) in zip(given, self.suffixes, strict=True):
             if not low <= value <= high:
                 raise ScpiError(-114, f"allowed: {low} to {high}")
         return given
 
     def parameter_values(self, elements: list[Element]) -> list[object]:
-        """One value per parameter. Raises ScpiError -108, -109, or as the parameter refuses."""
+        """Return one value per parameter. Raises ScpiError -108, -109, or that of a parameter."""
         if len(elements) > len(self.parameters):
             raise ScpiError(-108, f"{len(elements)} given, {len(self.parameters)} allowed")
         left_out = self.parameters[len(elements) :]
@@ -69,7 +70,7 @@ class Command:
 
 
 class Route(NamedTuple):
-    """A command, and where in a header's path each of its suffixes stands (None: left out)."""
+    """A command, and the place of each of its suffixes in a header's path (None: left out)."""
 
     command: Command
     positions: tuple[int | None, ...]
@@ -85,7 +86,7 @@ class Node:
 
 
 class Level(NamedTuple):
-    """Where a unit without a leading colon continues."""
+    """The node at which a unit without a leading colon continues."""
 
     node: Node
     suffixes: tuple[int | None, ...]
@@ -101,7 +102,7 @@ class CommandTree:
                 _insert(self.root.node, path, command)
 
     def find(self, header: Header, level: Level) -> tuple[Command, tuple[int, ...], Level]:
-        """Command, suffixes and the level behind it. Raises ScpiError -113 if there is none."""
+        """Return command, suffixes and the level behind it. Raises ScpiError -113 without one."""
         start = self.root if header.absolute or header.common else level
         parent = _walk(start, header.keywords[:-1])
         leaf = _walk(parent, header.keywords[-1:]) if parent else None
@@ -140,7 +141,7 @@ def _undefined(header: Header) -> ScpiError:
 
 
 def _paths(header: str) -> Iterator[list[tuple[str, int | None]]]:
-    """Every way to write a header: its optional nodes in or out; each `<n>` gets its ordinal."""
+    """Yield every path of a header: optional nodes in or out, an ordinal for each `<n>`."""
     parts = header.removesuffix("?").split("<n>")
     numbered = parts[0] + "".join(f"<{k}>{part}" for k, part in enumerate(parts[1:]))
     for variant in _variants(numbered):
@@ -177,8 +178,8 @@ def _child(node: Node, keyword: str, header: str) -> Node:
     short, long = spelling = forms(keyword)
     if long[-1].isdigit() or len(long.lstrip("*")) > MAX_KEYWORD_CHARACTERS:
         raise ValueError(f"{header}: {keyword} ends with a digit or is too long")
-    known = node.children.get(short) or node.children.get(long) or Node(spelling)
-    if known.spelling != spelling:
-        raise ValueError(f"{header}: {keyword} cannot be told from {known.spelling[1]}")
-    node.children[short] = node.children[long] = known
-    return known
+    child = node.children.get(short) or node.children.get(long) or Node(spelling)
+    if child.spelling != spelling:
+        raise ValueError(f"{header}: {keyword} cannot be told from {child.spelling[1]}")
+    node.children[short] = node.children[long] = child
+    return child

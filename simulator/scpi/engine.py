@@ -1,4 +1,4 @@
-"""Executes program messages against a table of commands."""
+"""The engine that executes program messages with a table of commands."""
 
 import logging
 from collections.abc import Generator, Iterable
@@ -14,7 +14,7 @@ from simulator.steps import Steps, finish
 
 _logger = logging.getLogger(__name__)
 
-# One message of one host must keep neither the others waiting nor the memory filling.
+# Bounds of one message: other hosts must not wait long, and memory must not fill.
 MAX_UNITS = 1024
 MAX_RESPONSE_BYTES = 16 * 2**20
 
@@ -22,8 +22,8 @@ MAX_RESPONSE_BYTES = 16 * 2**20
 class Engine:
     """An instrument's command interpreter.
 
-    It adds the commands that concern its status alone: `*IDN?`, `*RST` and `*TST?` are the
-    instrument's. Raises ValueError if two commands claim the same header.
+    It adds the commands that need the status alone; the instrument declares `*IDN?`, `*RST` and
+    `*TST?` itself. Raises ValueError if two commands claim the same header.
     """
 
     def __init__(self, commands: Iterable[Command], status: Status) -> None:
@@ -31,14 +31,14 @@ class Engine:
         self._status = status
 
     def execute(self, message: bytes) -> bytes:
-        """Carries out one program message (without its line feed); what fails is queued.
+        """Execute one program message, without its line feed; errors are queued.
 
-        Returns the response message with its line feed, or nothing if no query answered.
+        Returns the response message with its line feed, empty if no query answered.
         """
         return finish(self.steps(message))
 
     def steps(self, message: bytes) -> Steps[bytes]:
-        """Carries out one program message in steps: at least one a unit."""
+        """Execute one program message in steps, at least one per unit."""
         if is_blank(message):
             return b""
         answers = []
@@ -55,7 +55,7 @@ class Engine:
         return b";".join(answers) + b"\n" if answers else b""
 
     def may_be_executed_at_any_time(self, message: bytes) -> bool:
-        """Whether a message holds nothing but queries that may be answered at any time."""
+        """Return whether a message holds only queries that may be answered at any time."""
         level = self._tree.root
         try:
             for unit in islice(split_units(message), MAX_UNITS):

@@ -43,7 +43,7 @@ STANDARD_TEXTS = {
 
 
 class ScpiError(Exception):
-    """What a command was refused with: `number` as SCPI counts, `detail` for the person reading."""
+    """The refusal of a command: SCPI's error `number`, and a `detail` for the reader."""
 
     def __init__(self, number: int, detail: str = "") -> None:
         super().__init__(number, detail)

@@ -1,4 +1,4 @@
-"""Cuts a byte stream into program messages. A line feed ends one, except inside a block."""
+"""Framing: a byte stream as program messages. A line feed ends one, except inside a block."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 MAX_MESSAGE_TEXT_BYTES = 2**16
-"""Of a message without what is in its blocks: text takes time to read, all of it at once."""
+"""Maximum bytes of a message outside its blocks: parsing text takes time, all of it at once."""
 
 _LF = b"\n"
 _TEXT_STOPS = re.compile(rb"[\n\"']|#(?=[0-9]|\Z)")
@@ -17,15 +17,15 @@ _QUOTED_STOPS = {b'"': re.compile(rb"[\n\"]"), b"'": re.compile(rb"[\n']")}
 
 @dataclass(frozen=True)
 class Overrun:
-    """Stands where a message was longer than the limit and has been thrown away."""
+    """The place of a message that was longer than a limit and has been discarded."""
 
 
 class Framer:
-    """Collects what arrives on one connection; the work is linear in the bytes, however torn.
+    """Collects the bytes of one connection; the work is linear in the bytes, however torn.
 
     A block longer than the limit is skipped by its stated length, since its bytes may hold line
-    feeds. A length of more than 16 limits is not believed (one garbled digit would deafen the
-    connection for a gigabyte): that message ends at the next line feed.
+    feeds. A stated length of more than 16 limits is ignored, because one garbled digit would deafen
+    the connection for a gigabyte: that message ends at the next line feed.
     """
 
     def __init__(
@@ -36,8 +36,9 @@ class Framer:
         self._begin_message()
 
     def feed(self, data: bytes) -> Iterator[bytes | Overrun]:
-        """The messages that `data` completes, without LF or CR LF, in order; `data` is taken in as
-        they are asked for.
+        """Yield the messages that `data` completes, in order, without LF or CR LF.
+
+        `data` is consumed as the messages are requested.
         """
         position = 0
         while position < len(data):

@@ -1,4 +1,4 @@
-"""The commands every SCPI instrument has and that need nothing but its status."""
+"""The commands that every SCPI instrument has and that need only its status."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,10 @@ _WORD = (Integer(0, 65535),)
 
 
 def mandatory_commands(status: Status) -> list[Command]:
-    """IEEE 488.2 commands but `*IDN?`, `*RST`, `*TST?`; `SYSTem:ERRor`, `:VERSion`, `STATus`."""
+    """Return the IEEE 488.2 commands, `SYSTem:ERRor`, `SYSTem:VERSion` and `STATus`.
+
+    `*IDN?`, `*RST` and `*TST?` are left to the instrument.
+    """
 
     def set_standard_enable(mask: int) -> None:
         status.standard_enable = mask

@@ -1,4 +1,4 @@
-"""The kinds of parameters a command can take, and what each makes of an element received."""
+"""The kinds of parameters of a command, and the conversion of a received element to each."""
 
 import math
 from dataclasses import dataclass
@@ -16,13 +16,14 @@ _UNITS_WITH_M_FOR_MEGA = ("HZ", "OHM")
 
 
 class Parameter(Protocol):
-    """One parameter of a command; `optional` ones stand last and pass None when left out."""
+    """One parameter of a command; optional ones stand last and pass None when left out."""
 
     @property
-    def optional(self) -> bool: ...
+    def optional(self) -> bool:
+        """Whether the parameter may be left out."""
 
     def convert(self, element: Element) -> object:
-        """The value for the handler. Raises ScpiError if the element does not fit."""
+        """Return the value for the handler. Raises ScpiError if the element does not fit."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Integer:
     optional: bool = False
 
     def convert(self, element: Element) -> int:
-        """The integer. Raises ScpiError -104, -131, -222."""
+        """Return the integer. Raises ScpiError -104, -131, -222."""
         value = _unitless(element, "an integer").whole()
         if value is None:
             raise ScpiError(-104, "an integer is wanted")
@@ -45,7 +46,10 @@ class Integer:
 
 @dataclass(frozen=True)
 class Real:
-    """A number in SI units, with `unit` and a prefix allowed; keywords where limits are given."""
+    """A number in SI units; `unit` and a prefix may follow it.
+
+    MINimum, MAXimum and DEFault stand for limits and default that are not None.
+    """
 
     unit: str = ""
     low: float | None = None
@@ -54,7 +58,7 @@ class Real:
     optional: bool = False
 
     def convert(self, element: Element) -> float:
-        """The value in units without prefix. Raises ScpiError -104, -131, -141, -222."""
+        """Return the value in units without prefix. Raises ScpiError -104, -131, -141, -222."""
         if isinstance(element, Word):
             return self._named(element.text)
         if not isinstance(element, Number):
@@ -96,7 +100,7 @@ class Boolean:
     optional: bool = False
 
     def convert(self, element: Element) -> bool:
-        """True for on. Raises ScpiError -104, -131, -141, -222."""
+        """Return True for on. Raises ScpiError -104, -131, -141, -222."""
         if isinstance(element, Word):
             return _choose(element.text, ("ON", "OFF")) == "ON"
         value = _unitless(element, "ON, OFF or a number").real()
@@ -118,7 +122,7 @@ class Choice:
             raise ValueError(f"ambiguous choices: {self.options}")
 
     def convert(self, element: Element) -> str:
-        """The option as spelled in `options`. Raises ScpiError -104, -141."""
+        """Return the option as spelled in `options`. Raises ScpiError -104, -141."""
         if not isinstance(element, Word):
             raise ScpiError(-104, f"one of {', '.join(self.options)} is wanted")
         return _choose(element.text, self.options)
@@ -131,7 +135,7 @@ class Block:
     optional: bool = False
 
     def convert(self, element: Element) -> bytes:
-        """The block's bytes. Raises ScpiError -104."""
+        """Return the block's bytes. Raises ScpiError -104."""
         if not isinstance(element, Data):
             raise ScpiError(-104, "a block is wanted")
         return element.payload
@@ -144,7 +148,7 @@ class Text:
     optional: bool = False
 
     def convert(self, element: Element) -> str:
-        """The string without its quotes. Raises ScpiError -104."""
+        """Return the string without its quotes. Raises ScpiError -104."""
         if not isinstance(element, Quoted):
             raise ScpiError(-104, "a quoted string is wanted")
         return element.text

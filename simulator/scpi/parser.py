@@ -1,4 +1,4 @@
-"""Takes a program message apart: units, headers, parameter elements (IEEE 488.2, chapter 7)."""
+"""The parser of program messages: units, headers, parameter elements (IEEE 488.2, chapter 7)."""
 
 import re
 from collections.abc import Iterator
@@ -53,11 +53,11 @@ class Number:
     unit: str
 
     def real(self, power: int = 0) -> float:
-        """The value times 10^power, rounded once; infinite beyond binary64."""
+        """Return the value times 10^power, rounded once; infinite beyond binary64."""
         return float(f"{self.mantissa}E{self.exponent + power}")
 
     def whole(self) -> int | None:
-        """The value if it is an integer, None otherwise."""
+        """Return the value if it is an integer, None otherwise."""
         if self.exponent == 0 and "." not in self.mantissa:
             return int(self.mantissa)
         value = self.real()
@@ -89,7 +89,7 @@ Element = Number | Word | Quoted | Data
 
 
 def split_units(message: bytes) -> Iterator[bytes]:
-    """The units of a message, cut at each `;` outside strings and blocks."""
+    """Yield the units of a message, cut at each `;` outside strings and blocks."""
     start = position = 0
     while stop := _UNIT_STOPS.search(message, position):
         if stop[0] == b";":
@@ -104,14 +104,14 @@ def split_units(message: bytes) -> Iterator[bytes]:
 
 
 def parse_unit(unit: bytes) -> tuple[Header, bytes]:
-    """A unit's header, and its parameters still unread. Raises ScpiError on a malformed header."""
+    """Return a unit's header and unparsed parameters. Raises ScpiError on a malformed header."""
     start = _end_of(_SPACES, unit, 0)
     end = _end_of(_HEADER_RUN, unit, start)
     return _parse_header(unit[start:end]), unit[end:]
 
 
 def parse_elements(text: bytes) -> list[Element]:
-    """The parameters of a unit, in order. Raises ScpiError at the first that is malformed."""
+    """Return the parameters of a unit, in order. Raises ScpiError at the first malformed one."""
     elements: list[Element] = []
     position = _end_of(_SPACES, text, 0)
     if position == len(text):
@@ -128,7 +128,7 @@ def parse_elements(text: bytes) -> list[Element]:
 
 
 def is_blank(text: bytes) -> bool:
-    """Whether there is nothing but white space."""
+    """Return whether a text is empty or white space alone."""
     return _end_of(_SPACES, text, 0) == len(text)
 
 
@@ -171,7 +171,7 @@ def _parse_keyword(text: str) -> Keyword:
     if len(name.lstrip("*")) > MAX_KEYWORD_CHARACTERS:
         raise ScpiError(-112, text[:40])
     digits = text[len(name) :]
-    # Ten digits are beyond every limit, and int() refuses thousands of them.
+    # Ten digits exceed every limit, and int() refuses thousands of digits.
     return Keyword(name, int(digits.lstrip("0")[:10] or "0") if digits else None)
 
 

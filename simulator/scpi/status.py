@@ -28,6 +28,7 @@ class Register:
 
     @property
     def enable(self) -> int:
+        """Mask of the events that the summary includes."""
         return self._enable
 
     @enable.setter
@@ -36,10 +37,11 @@ class Register:
 
     @property
     def summary(self) -> bool:
+        """Whether an enabled event has happened."""
         return bool(self._event & self._enable)
 
     def set(self, bit: int, on: bool) -> None:
-        """Sets or clears a condition; the event is latched when the condition comes up."""
+        """Set or clear a condition; its event is latched when the condition becomes true."""
         mask = 1 << bit
         if on:
             self._event |= mask & ~self.condition
@@ -48,13 +50,13 @@ class Register:
             self.condition &= ~mask
 
     def take_event(self) -> int:
-        """The event register, cleared by reading."""
+        """Return the event register and clear it."""
         event, self._event = self._event, 0
         return event
 
 
 class Status:
-    """What an instrument says about itself. A new one is as after power-on.
+    """Error queue, registers and enables of an instrument; a new one is as after power-on.
 
     `device_errors` gives the texts of the instrument's own (positive) error numbers.
     """
@@ -64,7 +66,7 @@ class Status:
         self.power_on()
 
     def power_on(self) -> None:
-        """Queue empty, registers and enables 0, and the power-on event."""
+        """Empty the queue, clear registers and enables, and set the power-on event."""
         self._queue: deque[ScpiError] = deque()
         self.questionable = Register()
         self.operation = Register()
@@ -73,7 +75,7 @@ class Status:
         self._service_enable = 0
 
     def report(self, error: ScpiError) -> None:
-        """Queues an error and sets its event bit; a full queue ends with -350 instead."""
+        """Queue an error and set its event bit; a full queue ends with -350 instead."""
         self._standard_event |= _event_bit(error.number)
         if len(self._queue) == MAX_QUEUE_ENTRIES:
             error = self._queue[-1] = ScpiError(-350)
@@ -82,7 +84,7 @@ class Status:
             self._queue.append(error)
 
     def next_error(self) -> str:
-        """The oldest entry, removed, as `<number>,"<text>;<detail>"`."""
+        """Remove and return the oldest entry, as `<number>,"<text>;<detail>"`."""
         if not self._queue:
             return '0,"No error"'
         error = self._queue.popleft()
@@ -99,35 +101,36 @@ class Status:
         return len(self._queue)
 
     def clear(self) -> None:
-        """`*CLS`: empties the queue and all event registers."""
+        """Empty the queue and all event registers (`*CLS`)."""
         self._queue.clear()
         self._standard_event = 0
         self.questionable.take_event()
         self.operation.take_event()
 
     def preset(self) -> None:
-        """`STATus:PRESet`: no questionable or operation event is enabled."""
+        """Disable all questionable and operation events (`STATus:PRESet`)."""
         self.questionable.enable = self.operation.enable = 0
 
     def set_questionable(self, bit: int, on: bool) -> None:
-        """Sets or clears a questionable condition."""
+        """Set or clear a questionable condition."""
         self.questionable.set(bit, on)
 
     def set_operation(self, bit: int, on: bool) -> None:
-        """Sets or clears an operation condition."""
+        """Set or clear an operation condition."""
         self.operation.set(bit, on)
 
     def complete_operation(self) -> None:
-        """`*OPC`: everything before it is done, as commands are sequential."""
+        """Set the operation-complete event (`*OPC`) at once, because commands are sequential."""
         self._standard_event |= _OPERATION_COMPLETE
 
     def take_standard_event(self) -> int:
-        """`*ESR?`: the standard event register, cleared by reading."""
+        """Return the standard event register and clear it (`*ESR?`)."""
         event, self._standard_event = self._standard_event, 0
         return event
 
     @property
     def standard_enable(self) -> int:
+        """Mask of the standard events that the status byte sums up (`*ESE`)."""
         return self._standard_enable
 
     @standard_enable.setter
@@ -136,6 +139,7 @@ class Status:
 
     @property
     def service_enable(self) -> int:
+        """Mask of the status byte's bits that the master summary includes (`*SRE`)."""
         return self._service_enable
 
     @service_enable.setter
@@ -144,7 +148,7 @@ class Status:
 
     @property
     def byte(self) -> int:
-        """`*STB?`: the status byte with the master summary in bit 6."""
+        """The status byte with the master summary in bit 6 (`*STB?`)."""
         byte = (
             bool(self._queue) << 2
             | self.questionable.summary << 3

@@ -1,4 +1,8 @@
-"""Servers that put a simulated instrument on a wire: TCP and pseudo-terminal."""
+"""Servers that put a simulated instrument on a wire: TCP socket and pseudo-terminal.
+
+Read `session.py` first: one host's conversation, whatever the wire, with its turns and its order of
+answers. `tcp.py` and `pty.py` connect it to a wire.
+"""
 
 from simulator.servers.pty import PtyUnavailableError, serve_pty
 from simulator.servers.session import ConnectionCut, Send

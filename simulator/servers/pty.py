@@ -1,4 +1,4 @@
-"""Serves an instrument on a pseudo-terminal, which a host opens as it would a serial port."""
+"""The server of an instrument on a pseudo-terminal, which a host opens like a serial port."""
 
 import asyncio
 import os
@@ -24,30 +24,28 @@ class PtyUnavailableError(OSError):
 
 @dataclass(frozen=True)
 class PtyServer:
-    """A serving pseudo-terminal; `path` is the device a host opens."""
+    """A serving pseudo-terminal; `path` is the device that a host opens."""
 
     path: str
     _task: asyncio.Task[None]
     _master: int
 
     def reset(self) -> None:
-        """Loses what has come and has not been read, as an instrument does that was switched off
-        and on.
-        """
+        """Drop the bytes that have come and were not read, as a power cycle does."""
         with suppress(BlockingIOError):
             while os.read(self._master, CHUNK_BYTES):
                 pass
 
     async def close(self) -> None:
-        """Hangs up; the device disappears."""
+        """Hang up; the device disappears."""
         self._task.cancel()
         await asyncio.wait([self._task])
 
 
 async def serve_pty(instrument: Instrument, *, deliver: Deliver = send_as_it_is) -> PtyServer:
-    """Opens a pseudo-terminal in raw mode and serves whoever opens its other end, again and again.
+    """Open a pseudo-terminal in raw mode and serve each host that opens its other end.
 
-    Raises PtyUnavailableError where there are none.
+    Raises PtyUnavailableError where the platform has none.
     """
     if sys.platform == "win32":
         raise PtyUnavailableError("no pseudo-terminals on this platform: use the TCP link")
@@ -57,8 +55,8 @@ async def serve_pty(instrument: Instrument, *, deliver: Deliver = send_as_it_is)
     tty.setraw(slave)
     os.set_blocking(master, False)
     task = asyncio.create_task(_serve(instrument, master, deliver))
-    # Not in the task: one that is cancelled before it first runs closes nothing. The slave is held
-    # until then, since without it a host that closes its end would end the line.
+    # Not in the task: a task that is cancelled before it first runs would close nothing. The slave
+    # stays open until then: otherwise a host that closes its end would end the line.
     task.add_done_callback(partial(_hang_up, master, slave))
     return PtyServer(os.ttyname(slave), task, master)
 

@@ -1,4 +1,4 @@
-"""One host's conversation with an instrument, whatever the wire."""
+"""One host's conversation with an instrument, whatever the wire: turns, order, cancellation."""
 
 import asyncio
 import logging
@@ -13,74 +13,75 @@ from simulator.steps import Steps, finish
 
 CHUNK_BYTES = 2**14
 MAX_WORK_SECONDS = 0.005
-"""After so much work the event loop has its turn: wires, timers, the watchdog."""
+"""Work, s, after which the event loop has its turn: wires, timers, the watchdog."""
 
 _logger = logging.getLogger(__name__)
 
 Receive = Callable[[], Awaitable[bytes]]
 Send = Callable[[bytes], Awaitable[None]]
 Deliver = Callable[[bytes, bytes, Send], Awaitable[None]]
-"""Sends the reply to a message (message, reply, how), soundly or not; raises ConnectionCut to end
-the connection.
+"""Sends a reply, perhaps spoiled: called with message, reply and a function that sends bytes.
+
+It raises ConnectionCut to end the connection.
 """
 
 
 class ConnectionCut(Exception):
-    """The connection is to end now, and not in an orderly way."""
+    """The connection must end at once, without an orderly close."""
 
 
 class Session(Protocol):
-    """One host's conversation with an instrument, as the instrument sees it."""
+    """The instrument's side of one host's conversation."""
 
     def message_came(self) -> None:
-        """Takes note that a message has arrived and waits for its turn."""
+        """Note that a message has arrived and waits for its turn."""
 
     def needs_turn(self, message: bytes) -> bool:
-        """Tells whether a message must wait until no other is being executed."""
+        """Return whether a message must wait until no other message is being executed."""
 
     def steps(self, message: bytes) -> Steps[bytes]:
-        """Carries out a program message; the response with its line feed, or nothing."""
+        """Execute a program message; return the response with its line feed, or nothing."""
 
     def overrun(self) -> None:
-        """Takes note that a message was too long and has been thrown away (-363)."""
+        """Report a message that was too long and has been discarded (-363)."""
 
     def end(self) -> None:
-        """Takes note that the host sends nothing more; it may still be answered."""
+        """Note that the host sends nothing more; it may still be answered."""
 
     def close(self) -> None:
-        """Ends the session."""
+        """End the session."""
 
 
 class Instrument(Protocol):
-    """What a server needs of an instrument; several sessions share one."""
+    """An instrument as a server needs it; several sessions share one."""
 
     @property
     def power_ons(self) -> int:
-        """How often it has been switched on; what it received before has gone."""
+        """Number of times it was switched on; each one drops all that was received before."""
 
     @property
     def turn(self) -> asyncio.Lock:
-        """Held by the session whose message is carried out: one at a time, in turns."""
+        """Held by the session whose message is executed: one message at a time, in turns."""
 
     def open_session(self) -> Session:
-        """Begins a conversation."""
+        """Begin a session."""
 
 
 async def send_as_it_is(_message: bytes, reply: bytes, send: Send) -> None:
-    """Delivers a reply over a sound wire."""
+    """Send a reply over a faultless wire."""
     await send(reply)
 
 
 async def converse(
     instrument: Instrument, receive: Receive, send: Send, deliver: Deliver = send_as_it_is
 ) -> None:
-    """Executes what `receive` brings and sends the answers, until the host has gone.
+    """Execute the messages that `receive` brings and send the answers, until the host leaves.
 
-    `receive` gives b"" at the end of the stream; both may raise OSError on a broken wire. One
-    chunk is received ahead, so that a host that has gone is noticed at once. While
-    `send` waits for a slow host nothing more is received, so what is held for it stays bounded. The
-    commands of a host that has gone are carried out all the same. A faulty wire is a `deliver`
-    that delays, tears or garbles. Raises ConnectionCut where that does.
+    `receive` returns b"" at the end of the stream; it and `send` may raise OSError on a broken
+    wire. One chunk is received ahead, so that the end of the stream is noticed at once. While
+    `send` waits for a slow host nothing more is received, so that memory stays bounded. The
+    messages of a host that has left are still executed. A faulty wire is a `deliver` that delays,
+    tears or garbles. Raises ConnectionCut where `deliver` does.
     """
     framer, power_ons = Framer(), instrument.power_ons
     session = instrument.open_session()
@@ -96,11 +97,11 @@ async def converse(
                     continue
                 response = await _carry_out(instrument, session, message)
                 if response:
-                    with suppress(OSError):  # the host may have gone; its other commands count
+                    with suppress(OSError):  # the host may have left; its other messages count
                         await deliver(message, response, send)
                 if instrument.power_ons != power_ons:
-                    break  # what had been received behind it has gone
-                await asyncio.sleep(0)  # whoever else has sent something comes first
+                    break  # the messages received behind it are lost
+                await asyncio.sleep(0)  # other sessions with a waiting message come first
     except ConnectionCut:
         raise
     except OSError as error:
@@ -110,7 +111,7 @@ async def converse(
     finally:
         session.close()
         ahead.cancel()
-        await asyncio.wait([ahead])  # it holds on to the wire, which is closed next
+        await asyncio.wait([ahead])  # it uses the wire, which is closed next
 
 
 def _receive_ahead(receive: Receive, session: Session) -> asyncio.Task[bytes]:
@@ -129,7 +130,7 @@ def _notice_end(session: Session, ahead: asyncio.Task[bytes]) -> None:
 
 
 async def _carry_out(instrument: Instrument, session: Session, message: bytes) -> bytes:
-    """Carry out a message when it has its turn; empty where the power has failed meanwhile."""
+    """Execute a message in its turn; return nothing where the power has failed meanwhile."""
     session.message_came()
     power_ons, steps = instrument.power_ons, session.steps(message)
     try:
@@ -138,7 +139,7 @@ async def _carry_out(instrument: Instrument, session: Session, message: bytes) -
         while True:
             async with instrument.turn:
                 if instrument.power_ons != power_ons:
-                    return b""  # what had been received has gone
+                    return b""  # the messages received before are lost
                 response = await _work(instrument, steps)
             if response is not None:
                 return response
@@ -148,8 +149,9 @@ async def _carry_out(instrument: Instrument, session: Session, message: bytes) -
 
 
 async def _work(instrument: Instrument, steps: Steps[bytes]) -> bytes | None:
-    """Carry out steps to the response, or until others may come first, and let the event loop live
-    meanwhile.
+    """Carry out steps until the response, or until other sessions may come first (None).
+
+    The event loop has its turn in between.
     """
     worked_since, power_ons = time.monotonic(), instrument.power_ons
     while True:
@@ -163,4 +165,4 @@ async def _work(instrument: Instrument, steps: Steps[bytes]) -> bytes | None:
             await asyncio.sleep(owed_seconds)
             worked_since = time.monotonic()
             if instrument.power_ons != power_ons:
-                return b""  # another session's message met the end of the power
+                return b""  # the power failed during another session's message

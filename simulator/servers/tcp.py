@@ -1,4 +1,4 @@
-"""Serves an instrument on a TCP socket: a raw byte stream, one session per connection."""
+"""The server of an instrument on a TCP socket: a raw stream, one session per connection."""
 
 import asyncio
 import ipaddress
@@ -34,12 +34,12 @@ class TcpServer:
     _sessions: dict[asyncio.Task[None], socket.socket]
 
     async def close(self) -> None:
-        """Stops listening and closes every connection."""
+        """Stop listening and close every connection."""
         self._task.cancel()
         await asyncio.wait([self._task])
 
     def reset(self) -> None:
-        """Resets every connection, as an instrument does that was switched off and on."""
+        """Reset every connection, as a power cycle does."""
         for session, connection in self._sessions.items():
             _reset_when_closed(connection)
             session.cancel()
@@ -53,9 +53,9 @@ async def serve_tcp(
     deliver: Deliver = send_as_it_is,
     max_sessions: int = MAX_SESSIONS,
 ) -> TcpServer:
-    """Listens on a loopback address; port 0 takes a free one.
+    """Listen on a loopback address; port 0 takes a free port.
 
-    A connection beyond `max_sessions` at once is closed as soon as it is there.
+    A connection beyond `max_sessions` at once is closed as soon as it is accepted.
 
     Raises ValueError if `host` is no loopback address (the simulator asks for no password),
     OSError if the port is taken.
@@ -68,7 +68,7 @@ async def serve_tcp(
     listener.setblocking(False)
     sessions: dict[asyncio.Task[None], socket.socket] = {}
     task = asyncio.create_task(_accept(instrument, listener, deliver, sessions, max_sessions))
-    # Not in the task: one that is cancelled before it first runs closes nothing.
+    # Not in the task: a task that is cancelled before it first runs would close nothing.
     task.add_done_callback(lambda _: listener.close())
     return TcpServer(listener.getsockname()[1], task, sessions)
 
@@ -85,7 +85,7 @@ async def _accept(
         while True:
             try:
                 connection, _ = await loop.sock_accept(listener)
-            except OSError as error:  # out of descriptors, or the client has gone again
+            except OSError as error:  # out of descriptors, or the client has left again
                 _logger.warning("accepting a connection: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
@@ -107,7 +107,7 @@ async def _serve(instrument: Instrument, connection: socket.socket, deliver: Del
     async def send(response: bytes) -> None:
         await loop.sock_sendall(connection, response)
 
-    with suppress(OSError):  # some systems refuse it when the client has gone again
+    with suppress(OSError):  # some systems refuse it when the client has left again
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         await converse(instrument, receive, send, deliver)
@@ -117,7 +117,7 @@ async def _serve(instrument: Instrument, connection: socket.socket, deliver: Del
 
 def _reset_when_closed(connection: socket.socket) -> None:
     linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-    with suppress(OSError):  # it has gone already
+    with suppress(OSError):  # it is closed already
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
