@@ -58,24 +58,24 @@ def unforeseen(
     return tuple(deviating)
 
 
-def unforeseen_in_words(found: Sequence[Mapping[str, Any]]) -> str:
+def unforeseen_in_words(listed: Sequence[Mapping[str, Any]]) -> str:
     """Describe the products that the result document lists as not foreseen, with advice.
 
     Outputs count from 1.
     """
     said = [
-        f"{'all products' if one['output'] is None else 'output ' + str(one['output'] + 1)} "
-        f"{one['factor']:.3g} times"
-        for one in found[:MAX_OUTPUTS_LISTED]
+        f"{'all products' if entry['output'] is None else 'output ' + str(entry['output'] + 1)} "
+        f"{entry['factor']:.3g} times"
+        for entry in listed[:MAX_OUTPUTS_LISTED]
     ]
     more = (
-        f" and {len(found) - MAX_OUTPUTS_LISTED} more outputs"
-        if len(found) > MAX_OUTPUTS_LISTED
+        f" and {len(listed) - MAX_OUTPUTS_LISTED} more outputs"
+        if len(listed) > MAX_OUTPUTS_LISTED
         else ""
     )
     advice = (
         f"Not published as a property of this board. Check {WHAT_TO_CHECK}."
-        if any(one["factor"] > 1 for one in found)
+        if any(entry["factor"] > 1 for entry in listed)
         else "The products are better than the budget: what the budget supposes is too much."
     )
     return (

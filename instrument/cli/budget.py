@@ -12,7 +12,7 @@ from instrument.cli.options import Json
 
 def budget(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="Where a run has left its result.json.")
+        Path, typer.Argument(metavar="FOLDER", help="Folder of a run, with its result.json.")
     ],
     *,
     json: Json = False,

@@ -105,13 +105,12 @@ def design(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Search the nominal values that make weights precise, whichever weight is wanted.
+    """Search the nominal values that make every weight precise.
 
     A weight is a differential pair of crosspoints. Its bits are log2(largest weight / error) at its
     worst target, targets being up to half of what the pair reaches. The search maximizes the bits
-    that the wanted share of pairs reaches; what it finds is then measured, next to equal
-    nominals, one decade and the gap-free radix 2 / (1 + tolerance) under the same limits, on
-    pairs that it has not seen.
+    that the wanted share of pairs reaches. Its result is then measured on new pairs, beside equal
+    nominals, one decade and the gap-free radix 2 / (1 + tolerance) under the same limits.
 
     Writes board.toml for `ohmsum sim --board`, a CSV, a JSON document and a picture. Takes about
     half a minute on two cores, whatever the branches. Exit status 1 if the goal is not reached with

@@ -45,14 +45,14 @@ LinkOption = Annotated[
     ),
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say on stderr what is done, in detail.")
+    bool, typer.Option("--verbose", "-v", help="Print on stderr what is done, in detail.")
 ]
 LogFile = Annotated[
     Path | None,
     typer.Option(
         "--log",
         metavar="FILE",
-        help="Append all that is done to this file, new or an earlier log: every message to and "
+        help="File that the whole log is appended to, new or an earlier log: every message to and "
         "from the board as well.",
     ),
 ]
@@ -61,7 +61,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="DIR",
-        help="Folder for the report and all that was measured, new or empty: each run has one of "
+        help="Folder, new or empty, for the report and all that is measured: each run has one of "
         "its own [default: a new folder in ohmsum-results/]",
     ),
 ]

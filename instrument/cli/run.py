@@ -52,8 +52,8 @@ def run(
         list[Path] | None,
         typer.Option(
             metavar="<path>",
-            help="A calibration.npz of this board from another temperature: what both saw tells "
-            "the temperature coefficients of the branches. May be given several times.",
+            help="A calibration.npz of this board at another temperature: together they give the "
+            "temperature coefficients of the branches. May be given several times.",
         ),
     ] = None,
     allow_expired: Annotated[
@@ -97,8 +97,8 @@ def run(
     hours: Annotated[
         float,
         typer.Option(
-            help="Multiply again over so many hours of the board's clock, nothing measured anew: "
-            "a real board takes as long, a simulated one seconds.",
+            help="Hours, on the board's clock, over which products are repeated with nothing "
+            "measured anew: a real board takes as long, a simulated one seconds.",
         ),
     ] = 0.0,
     seed: Seed = 1,

@@ -17,7 +17,10 @@ def sim(
     ] = "64x16",
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one.")] = 0,
     max_sessions: Annotated[
-        int, typer.Option(min=1, help="TCP connections at once; one beyond them is closed.")
+        int,
+        typer.Option(
+            min=1, help="Maximum number of TCP connections at once; further ones are closed."
+        ),
     ] = 64,
     bench: Annotated[
         Path, typer.Option(help="Where to write the bench.toml that points at the simulated bench.")
@@ -38,7 +41,7 @@ def sim(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Where to write (.npz) what nobody on the wire can know: every branch, every "
+            help="File (.npz) for the truth that cannot be read over the wire: every branch, every "
             "error, every fault. Written again when the bench is stopped.",
         ),
     ] = None,

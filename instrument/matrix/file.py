@@ -197,5 +197,5 @@ def _check(matrix: ProgrammedMatrix, tile: Tile) -> None:
             raise ValueError(f"{name} holds NaN or infinities")
     if programmed.pattern.dtype != np.bool_ or programmed.lost.dtype != np.bool_:
         raise ValueError("pattern and lost are not of truth values")
-    if not programmed.ranges or not all(one.gain.shape == columns for one in programmed.ranges):
+    if not programmed.ranges or not all(use.gain.shape == columns for use in programmed.ranges):
         raise ValueError("ranges are not those of its columns")

@@ -289,21 +289,21 @@ def _branch_uncertainty(branches: BranchCalibration) -> tuple[float, float] | No
 
 def _places(counts: NDArray[np.generic]) -> Listing:
     """List the crosspoints where counts (rows, columns) are not zero, with their counts."""
-    found = np.argwhere(counts)
+    places = np.argwhere(counts)
     entries = [
         f"{row + 1}, {column + 1}" + (f": {counts[row, column]}" if counts.dtype != bool else "")
-        for row, column in found[:MAX_FAULTS_LISTED].tolist()
+        for row, column in places[:MAX_FAULTS_LISTED].tolist()
     ]
-    return Listing(entries, len(found) - len(entries))
+    return Listing(entries, len(places) - len(entries))
 
 
 def _faults(branches: BranchCalibration) -> Listing:
-    found = np.argwhere(~branches.usable)
+    places = np.argwhere(~branches.usable)
     entries = []
-    for row, column, branch in found[:MAX_FAULTS_LISTED].tolist():
+    for row, column, branch in places[:MAX_FAULTS_LISTED].tolist():
         status = BranchStatus(branches.status[row, column, branch])
         entries.append(f"{row + 1}, {column + 1}, {branch + 1}: {status.name.lower()}")
-    return Listing(entries, len(found) - len(entries))
+    return Listing(entries, len(places) - len(entries))
 
 
 def _converters(calibration: Calibration) -> ConverterFigures:
@@ -328,8 +328,8 @@ def _idle(converters: Converters) -> Listing:
     """List the rows and columns whose converters do not work."""
     entries = [
         f"{kind} {channel}: {ChannelStatus(status).name.lower()}"
-        for kind, found in (("row", converters.row_status), ("column", converters.column_status))
-        for channel, status in enumerate(found, start=1)
+        for kind, statuses in (("row", converters.row_status), ("column", converters.column_status))
+        for channel, status in enumerate(statuses, start=1)
         if status != ChannelStatus.OK
     ]
     return Listing(entries[:MAX_FAULTS_LISTED], max(len(entries) - MAX_FAULTS_LISTED, 0))
@@ -339,19 +339,19 @@ def _weights(run: Run, listed: Bools) -> Listing:
     """List the marked weights (rows, outputs), as wanted and as they are."""
     program, weights = run.program, run.program.weights
     has = weights + program.residual_weights
-    found = np.argwhere(listed)
+    places = np.argwhere(listed)
     entries = [
         f"{row + 1}, {output + 1}: {weights[row, output]:.4g}, is {has[row, output]:.4g}"
-        for row, output in found[:MAX_FAULTS_LISTED].tolist()
+        for row, output in places[:MAX_FAULTS_LISTED].tolist()
     ]
-    return Listing(entries, len(found) - len(entries))
+    return Listing(entries, len(places) - len(entries))
 
 
 def _lost(run: Run) -> Listing:
-    found = np.flatnonzero(run.program.lost)
+    places = np.flatnonzero(run.program.lost)
     return Listing(
-        [str(output + 1) for output in found[:MAX_FAULTS_LISTED]],
-        max(len(found) - MAX_FAULTS_LISTED, 0),
+        [str(output + 1) for output in places[:MAX_FAULTS_LISTED]],
+        max(len(places) - MAX_FAULTS_LISTED, 0),
     )
 
 
