@@ -10,7 +10,7 @@ from scipy.constants import k as boltzmann
 from calibration.branches.characterization import characterize
 from calibration.errors import OverloadError
 from calibration.noise.readings import Settings
-from calibration.noise.survey import survey_noise, usual_settings
+from calibration.noise.survey import _without_rounding, survey_noise, usual_settings
 from calibration.statistics.measured_value import MeasuredValue
 from calibration.temperature.survey_coefficients import CLASS_PER_KELVIN
 from simulator.parts.resistors import draw_branches
@@ -120,9 +120,9 @@ def test_what_an_aperture_passes_of_the_mains_is_the_mean_over_its_frequency(ape
     left = replace(surveyed(), line_hertz=line, mains=square, settings=settings).mains_left
     hertz = np.random.default_rng(1).normal(line.value, line.uncertainty, 1_000_000)
     passed = np.sinc(hertz * aperture) ** 2
-    assert left.value == pytest.approx(square.value * passed.mean(), rel=0.01)
+    assert left.value == pytest.approx(square.value * passed.mean(), rel=0.01, abs=0)
     spread = np.hypot(square.value * passed.std(), square.uncertainty * passed.mean())
-    assert left.uncertainty == pytest.approx(spread, rel=0.02)
+    assert left.uncertainty == pytest.approx(spread, rel=0.02, abs=0)
 
 
 def test_what_settles_at_once_leaves_nothing():
@@ -247,6 +247,22 @@ def test_in_fifteen_seconds_and_leaves_the_board_as_it_is_used():
     for row, law in laws(load_preset("64x16")).items():
         found = getattr(survey, row)
         assert found.value == pytest.approx(law, abs=4 * found.uncertainty + 1e-9 * law), row
+
+
+@pytest.mark.parametrize("steps", [0.0, 0.1, 0.3, 0.5, 1.0, 3.0])
+def test_the_variance_of_rounding_is_taken_off_as_far_as_noise_spreads_over_steps(steps):
+    """The part of it that depends on where the readings lie falls as exp(−2π²σ²/step²). Of a whole
+    survey the sum alone shows, so that the function is asked itself.
+    """
+    rounding, own = STEP**2 / 12, 0.01 * STEP**2
+    found = _without_rounding(MeasuredValue((steps * STEP) ** 2 + rounding, own), rounding)
+    assert found.value == pytest.approx((steps * STEP) ** 2, rel=1e-9, abs=1e-9 * rounding)
+    doubt = rounding * np.exp(-2 * np.pi**2 * steps**2)
+    assert found.uncertainty == pytest.approx(np.hypot(own, doubt), rel=1e-9, abs=0)
+    # Less than rounding: readings that hardly ever leave their code.
+    less = _without_rounding(MeasuredValue(rounding / 3, own), rounding)
+    assert less.value == 0
+    assert less.uncertainty == pytest.approx(np.hypot(own, rounding / 3), rel=1e-9, abs=0)
 
 
 def test_columns_that_overload_are_left_out():

@@ -118,6 +118,21 @@ def test_the_first_round_that_is_not_worth_its_time_is_the_last(seed):
     assert len(reprogram(board, programmed).round_residuals) == 2
 
 
+def test_where_no_pair_can_be_helped_one_round_is_all():
+    """Every crosspoint has one small branch left, and large weights are wanted."""
+    calibration = calibrated()
+    status = np.where(np.arange(10) < 9, 1, calibration.status).astype(np.int8)
+    lossy = replace(
+        calibration,
+        status=status,
+        branch_siemens=np.where(status == 0, calibration.branch_siemens, 0.0),
+    )
+    targets = choose_targets(weights_of(5), calibration)
+    programmed = program(switched_on(small(), 1), lossy, targets)
+    assert (programmed.unreachable | programmed.coarse).all()
+    assert len(programmed.round_residuals) == 2
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.integers(1, 8), st.integers(1, 4), st.integers(0, 1000))
 def test_a_part_of_the_board_is_used_and_the_rest_stays_open(rows, outputs, seed):

@@ -20,8 +20,8 @@ def test_the_square_of_an_uncertain_change_is_as_uncertain_as_draws_of_it(of_err
     change, own = MeasuredValue(of_error * 0.1, 0.1), 50e-6
     drawn = np.random.default_rng(1).normal(change.value, change.uncertainty, 1_000_000) ** 2
     relative = drawn.var() / drawn.mean() ** 2
-    changes = own * np.sqrt(drawn.mean()) * np.random.default_rng(2).choice([-1, 1], 10**6)
-    found = square_coefficient(changes, np.zeros(10**6), change, own)
+    changes = own * np.sqrt(drawn.mean()) * np.random.default_rng(2).choice([-1, 1], 10**5)
+    found = square_coefficient(changes, np.zeros(10**5), change, own)
     assert found.value == pytest.approx(own**2, rel=0.01)
     # with what is supposed, a square that is as uncertain as it is large
     both = 1 / (1 / relative + 1)
@@ -32,14 +32,14 @@ def test_the_square_of_an_uncertain_change_is_as_uncertain_as_draws_of_it(of_err
 def test_the_square_of_a_few_coefficients_scatters_as_it_says(noise):
     random, own, change = np.random.default_rng(3), 100e-6, MeasuredValue(2.0, 1e-6)
     found = []
-    for _ in range(4000):
+    for _ in range(1500):
         changes = 2.0 * own * random.standard_normal(8) + noise * random.standard_normal(8)
         # Hardly anything is supposed: 1 %/K.
         found.append(square_coefficient(changes, np.full(8, noise), change, own))
     values = np.array([one.value for one in found])
     seen = 2 / 8 * (own**2 + (noise / 2) ** 2) ** 2
     both = 1 / (1 / seen + 1 / own**4)
-    assert values.mean() == pytest.approx(own**2, rel=0.06)
+    assert values.mean() == pytest.approx(own**2, rel=0.08)
     assert np.median([one.uncertainty for one in found]) == pytest.approx(np.sqrt(both), rel=0.2)
 
 

@@ -3,6 +3,8 @@
 import json
 import re
 
+from instrument.cli.console import print_result
+
 
 def test_the_table_says_what_the_document_says(ohmsum, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "1000")  # every row on one line
@@ -25,3 +27,17 @@ def test_the_table_says_what_the_document_says(ohmsum, tmp_path, monkeypatch):
     milliseconds = 1e3 * (spent["settling"] + spent["integrating"])
     assert f"here {milliseconds:.3g} ms" in said
     assert "Report: kept/report.html" in said
+
+
+def test_what_does_not_work_is_counted_from_one(ohmsum, tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", "1000")
+    ohmsum("run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept")
+    document = json.loads((tmp_path / "kept" / "result.json").read_text("utf-8"))
+    assert "dead" not in capfd.readouterr().out
+    document["calibration"]["converters"] |= {"dead_rows": [0, 6], "saturated_columns": [3]}
+    document["program"] |= {"lost_outputs": [1, 3], "unreachable": 5}
+    print_result(document, as_json=False)
+    said = re.sub(r"\s+", " ", capfd.readouterr().out)
+    assert "dead rows 1, 7; saturated columns 4 " in said
+    assert "LOST outputs 2, 4: a column overloads" in said
+    assert "5 weights beyond what their branches reach" in said
