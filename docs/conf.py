@@ -13,18 +13,10 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 # Links to headings are checked, too: `page.md#heading`.
 myst_heading_anchors = 4
 
-html_theme = "pydata_sphinx_theme"
+html_theme = "furo"
 html_title = f"ohmsum {release}"
 html_show_sourcelink = False
 html_show_copyright = False
-html_theme_options = {
-    "logo": {"text": "ohmsum"},
-    "navigation_with_keys": False,
-    "show_toc_level": 2,
-    "secondary_sidebar_items": ["page-toc"],
-    "footer_start": [],
-    "footer_end": [],
-}
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
