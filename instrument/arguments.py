@@ -50,7 +50,7 @@ def file_path(value: object) -> Path:
     """
     if isinstance(value, str | os.PathLike) and str(value):
         return Path(value)
-    raise UsageError(f"a file is told by its path, not by {_shown(value)}")
+    raise UsageError(f"a file is given by its path, not by {_shown(value)}")
 
 
 def one_of(value: object, name: str, choices: Sequence[str]) -> None:

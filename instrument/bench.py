@@ -229,8 +229,8 @@ class Bench:
         if self.identity.serial or is_calibrated_board(self.board, measured):
             return
         raise UsageError(
-            f"{source}: not of the board on the bench: it tells no serial number, and its branches "
-            "are not those that were measured"
+            f"{source}: not of the board on the bench: it has no serial number, and its branches "
+            "differ from the measured ones"
         )
 
     def why_expired(self, calibration: Calibration) -> str | None:

@@ -185,7 +185,7 @@ def _check_products(matrix: Floats, inputs: Floats) -> None:
     largest = float(np.abs(matrix).max())
     if not minimum <= largest <= maximum:
         raise MatrixError(
-            f"the largest weight is {largest:g}: between {minimum:g} and {maximum:g} is computed"
+            f"the largest weight is {largest:g}: only {minimum:g} to {maximum:g} can be computed"
         )
     if not (inputs @ matrix).any():
         raise UsageError("every product of these inputs is zero: no relative error to state")

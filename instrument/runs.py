@@ -117,7 +117,7 @@ def _new_folder(name: str) -> tuple[Path, list[Path]]:
         folder = RESULTS / (name if number == 1 else f"{name}-{number}")
         with suppress(FileExistsError):
             return folder, _make(folder)
-    raise AssertionError("it counts on for ever")
+    raise AssertionError("count() has no end")
 
 
 def _asked_folder(folder: Path) -> list[Path]:

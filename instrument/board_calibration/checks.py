@@ -214,7 +214,7 @@ def _check_branches(arrays: Arrays) -> None:
         ("converters.column_status", ChannelStatus),
     ):
         if not np.isin(arrays[name], list(statuses)).all():
-            raise ValueError(f"{name} holds a status that there is not")
+            raise ValueError(f"{name} holds an unknown status")
     usable = arrays["branches.status"] == BranchStatus.OK
     if (arrays["branches.uncertainty_siemens"][usable] <= 0).any():
         raise ValueError("branches.uncertainty_siemens is zero or negative")

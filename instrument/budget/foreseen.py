@@ -76,7 +76,7 @@ def unforeseen_in_words(listed: Sequence[Mapping[str, Any]]) -> str:
     advice = (
         f"Not published as a property of this board. Check {WHAT_TO_CHECK}."
         if any(entry["factor"] > 1 for entry in listed)
-        else "The products are better than the budget: what the budget supposes is too much."
+        else "The products are better than the budget: what the budget assumes is too large."
     )
     return (
         f"Measured relative error over what the budget foresees: {', '.join(said)}{more}. {advice}"

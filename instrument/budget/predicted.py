@@ -61,9 +61,9 @@ def budgets_of(
             own_moments,
             watched_at=own_moments[0] if len(program.tiles) > 1 else None,
         )
-        left = ~part.matrix.programmed.lost
+        stated = ~part.matrix.programmed.lost
         own = {
-            cause: np.where(left, square / part.matrix.programmed.targets.scale_siemens**2, 0.0)
+            cause: np.where(stated, square / part.matrix.programmed.targets.scale_siemens**2, 0.0)
             for cause, square in predict_squares(products, survey).items()
         }
         for cause, square in own.items():
@@ -78,8 +78,8 @@ def budgets_of(
             for part, products in zip(program.tiles, all_products, strict=True)
         ]
     )
-    left = ~program.lost
-    squares = {cause: np.where(left, square, 0.0) for cause, square in squares.items()}
+    stated = ~program.lost
+    squares = {cause: np.where(stated, square, 0.0) for cause, square in squares.items()}
     whole = _square_sums(wanted)
     return Budgets(
         whole=_over_outputs(squares, whole),

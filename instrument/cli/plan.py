@@ -101,7 +101,7 @@ def _weights(matrix: str, seed: int) -> Floats | None:
     if _is_random(matrix):
         raise UsageError(
             f"{matrix}: a random matrix is asked for as {RANDOM}:ROWSxOUTPUTS, {RANDOM}:128x16; "
-            "either is 9999 at most"
+            "each is at most 9999"
         )
     return _load_matrix(Path(matrix))
 

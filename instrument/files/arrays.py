@@ -133,7 +133,7 @@ def check_inputs(inputs: NDArray[np.generic], rows: int | None, name: str) -> Fl
     largest = float(np.abs(vectors).max())
     if not minimum <= largest <= maximum:
         raise UsageError(
-            f"{name}: the largest input is {largest:g}: between {minimum:g} and {maximum:g} is "
+            f"{name}: the largest input is {largest:g}: only {minimum:g} to {maximum:g} can be "
             "computed"
         )
     return vectors

@@ -81,7 +81,7 @@ def read_bytes(path: Path, max_bytes: int, *, pipes: bool = False) -> bytes:
                 pieces.append(piece)
                 if sum(map(len, pieces)) > max_bytes:
                     raise UsageError(
-                        f"{path}: larger than {max_bytes:,} bytes, the most of its kind"
+                        f"{path}: larger than {max_bytes:,} bytes, the maximum for such a file"
                     )
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from error

@@ -184,7 +184,7 @@ def test_what_is_no_calibration_is_refused(bench):
 @pytest.mark.parametrize("path", [None, 3, "", 1.0])
 def test_what_is_no_path_is_refused(bench, calibration, program, path):
     for use in (calibration.save, Calibration.load, program.save, bench.load_program):
-        with pytest.raises(UsageError, match="a file is told by its path, not by"):
+        with pytest.raises(UsageError, match="a file is given by its path, not by"):
             use(path)
 
 
