@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from drivers import patterns
+from drivers.board_description import read_description
 from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import (
     CommandRefused,
@@ -24,8 +24,11 @@ from drivers.errors import (
     OutputsUnproved,
     WrongInstrument,
 )
+from drivers.host_session import HostSession
+from drivers.link import Link
 from drivers.patterns import pack_pattern, unpack_pattern
 from tests.support.tiny_board import TinyBoard, block
+from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.wire_peers import PtyPeer, SocketPeer, running, serve
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 11))
@@ -378,12 +381,21 @@ def test_ctrl_c_in_a_scan_leaves_a_safe_board(
 
     def handle(message: bytes) -> bytes | None:
         if b":MEAS:SCAN?" in message:
+            interrupted.set()
             signal.pthread_kill(main, signal.SIGINT)
-            time.sleep(0.8)
+            # At work until the host asks for more, and then for longer than an exchange may take.
+            assert asks_again.wait(PATIENCE_SECONDS)
+            assert not released.wait(0.6)
         return tiny.handle(message)
 
+    def trace(direction: str, _seconds: float, _message: bytes) -> None:
+        if direction == "sent" and interrupted.is_set():
+            asks_again.set()
+
+    interrupted, asks_again, released = (threading.Event() for _ in range(3))
+
     def scan(resource: str) -> None:
-        with CrossbarBoard.open(resource, timeout_seconds=0.5) as board:
+        with CrossbarBoard.open(resource, timeout_seconds=0.5, trace=trace) as board:
             board.configure(delay_seconds=1.0)
             board.scan([0, 1], [0, 0], [0.5, 0.5])
 
@@ -415,22 +427,80 @@ def test_a_lost_board_is_told_when_closed_and_closed_all_the_same(tiny: TinyBoar
     board.close()
 
 
-@settings(deadline=None, max_examples=50)
+NUMBERS = st.sampled_from([b"-1", b"0", b"1", b"2.0", b"+3", b"4E0", b"1.5", b"70000", b"nan"])
+OHMS = st.lists(st.floats(width=32), min_size=1, max_size=3)
+REPLIES = st.one_of(
+    st.binary(max_size=40),
+    st.lists(NUMBERS, max_size=4).map(b",".join),
+    OHMS.map(lambda ohms: block(np.array(ohms, "<f4").tobytes())),
+    st.sampled_from([b"OHMSUM,CROSSBAR x,1,1", b"OHMSUM,CROSSBAR ,1,1", b'0,"No error"']),
+)
+
+
+def assert_usable(board: CrossbarBoard) -> None:
+    """Assert what every calculation with a board relies on."""
+    assert board.identity.manufacturer == "OHMSUM"
+    assert board.type
+    assert all(1 <= side <= 65_535 for side in (board.rows, board.columns, board.branches))
+    assert board.nominal_ohms.shape == (board.branches,)
+    assert (np.isfinite(board.nominal_ohms) & (board.nominal_ohms > 0)).all()
+    assert len(board.ranges_amperes) >= 1
+    assert (np.diff(board.ranges_amperes, prepend=0.0) > 0).all()
+    assert np.isfinite(board.ranges_amperes).all()
+    assert np.isclose(board.range_amperes, board.ranges_amperes, rtol=1e-5).any()
+    assert board.line_hertz > 0
+    assert board.row_volts_limit > 0
+
+
+@settings(deadline=None, max_examples=100)
 @given(
     st.sampled_from(
         [b"*IDN?", b":SYST:BOAR:SHAP?", b":SYST:BOAR:NOM?", b":CURR:RANG:CAT?", b":SYST:ERR?"]
     ),
-    st.binary(max_size=40),
+    REPLIES,
 )
-def test_any_answer_opens_a_board_or_raises_one_of_the_family(header: bytes, reply: bytes) -> None:
+def test_any_answer_opens_a_usable_board_or_raises_one_of_the_family(
+    header: bytes, reply: bytes
+) -> None:
     tiny = TinyBoard()
     tiny.replies[header] = reply
     with (
         running(SocketPeer(serve(tiny.handle))) as peer,
         contextlib.suppress(InstrumentError),
-        CrossbarBoard.open(peer.resource, timeout_seconds=0.05),
+        CrossbarBoard.open(peer.resource, timeout_seconds=0.05) as board,
     ):
-        pass
+        assert_usable(board)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "refused"),
+    [(b"65535,1,2", b"65536,1,2"), (b"1,65535,2", b"1,65536,2"), (b"8192,4096,2", b"8193,4096,2")],
+)
+def test_largest_shape_of_the_protocol(tiny: TinyBoard, allowed: bytes, refused: bytes) -> None:
+    with running(SocketPeer(serve(tiny.handle))) as peer, Link(peer.resource) as link:
+        tiny.replies[b":SYST:BOAR:SHAP?"] = allowed
+        description = read_description(HostSession(link, 60.0))
+        shape = description.rows, description.columns, description.branches
+        assert shape == tuple(int(side) for side in allowed.split(b","))
+        tiny.replies[b":SYST:BOAR:SHAP?"] = refused
+        with pytest.raises(LinkGarbled, match="not the shape of a board"):
+            read_description(HostSession(link, 60.0))
+
+
+def test_a_watchdog_of_more_than_0_up_to_3600_seconds(tiny: TinyBoard) -> None:
+    with running(SocketPeer(serve(tiny.handle))) as peer:
+        for seconds in (0.0, 3600.001):
+            with pytest.raises(ValueError, match="a watchdog takes up to 3600 s"):
+                CrossbarBoard.open(peer.resource, watchdog_seconds=seconds)
+        assert tiny.log == []
+        with CrossbarBoard.open(peer.resource, watchdog_seconds=3600.0):
+            assert tiny.watchdog == 3600.0
+
+
+def test_a_point_takes_1_to_10000_readings(board: CrossbarBoard) -> None:
+    assert board.scan([0], [0], [0.5], readings=10_000).shape == (1, 10_000, 3)
+    with pytest.raises(ValueError, match="1 to 10000 readings, not 10001"):
+        board.scan([0], [0], [0.5], readings=10_001)
 
 
 def test_every_byte_counts(board: CrossbarBoard) -> None:

@@ -2,17 +2,15 @@
 
 import gc
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from drivers.crossbar_board import CrossbarBoard
 from drivers.link import Link
 from tests.support.tiny_board import TinyBoard
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.support.wire_peers import SocketPeer, Stopped, Stream, running, serve
-
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture(name="tiny")
@@ -29,11 +27,8 @@ def _board(tiny: TinyBoard) -> Iterator[CrossbarBoard]:
         yield board
 
 
-def until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "it never came to be"
-        time.sleep(0.005)
+def is_kept_alive(resource: str) -> bool:
+    return any(resource in thread.name for thread in threading.enumerate())
 
 
 def fed(tiny: TinyBoard) -> int:
@@ -42,8 +37,9 @@ def fed(tiny: TinyBoard) -> int:
 
 def test_an_idle_board_is_fed_and_nothing_is_counted(board: CrossbarBoard, tiny: TinyBoard) -> None:
     before, moved = fed(tiny), board.bytes_moved
-    with board.lock:  # whoever holds the board computes
-        until(lambda: fed(tiny) >= before + 3)
+    assert is_kept_alive(board._link.resource)
+    with board.lock:  # a host that computes holds the board
+        wait_until(lambda: fed(tiny) >= before + 3)
     assert board.bytes_moved == moved
     assert board.seconds() == 12.5
 
@@ -51,19 +47,19 @@ def test_an_idle_board_is_fed_and_nothing_is_counted(board: CrossbarBoard, tiny:
 def test_nobody_feeds_a_closed_board(board: CrossbarBoard, tiny: TinyBoard) -> None:
     board.close()
     before = fed(tiny)
-    time.sleep(0.3)
+    wait_until(lambda: not is_kept_alive(board._link.resource))
     assert fed(tiny) == before
 
 
 def test_a_board_that_nobody_uses_any_more_is_not_fed(tiny: TinyBoard) -> None:
     with running(SocketPeer(serve(tiny.handle))) as peer:
         board = CrossbarBoard.open(peer.resource, watchdog_seconds=0.1)
-        wire = board._link._stream
-        assert wire is not None
+        stream = board._link._stream
+        assert stream is not None
         del board
         gc.collect()
-        until(lambda: not any(peer.resource in thread.name for thread in threading.enumerate()))
-        wire.close()
+        wait_until(lambda: not is_kept_alive(peer.resource))
+        stream.close()
 
 
 def test_feeding_waits_for_no_exchange_and_fails_in_silence() -> None:

@@ -1,12 +1,13 @@
 """The link against peers that answer late, torn, garbled, or no more, over real wires."""
 
+import contextlib
 import os
 import pathlib
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.link import Link
 from drivers.scpi import encode_block
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.support.wire_peers import (
     Peer,
     PtyPeer,
@@ -109,7 +111,7 @@ def test_an_answer_that_trickles_ends_at_the_deadline(make_peer: MakePeer) -> No
             serve_one(stream, message, echo)
         while True:
             stream.send(b"x")
-            time.sleep(0.005)
+            stream.pause(0.005)
 
     with (
         running(make_peer(script)) as peer,
@@ -134,6 +136,16 @@ def test_a_server_that_dies_is_lost_and_found_again() -> None:
             assert link.query("THREE?") == "THREE"
 
 
+def has_ended(link: Link) -> bool:
+    """Return whether the end of the connection has arrived at this host."""
+    assert link._stream is not None
+    try:
+        link._stream.has_unread()
+    except LinkLost:
+        return True
+    return False
+
+
 def test_a_connection_that_ends_between_questions_is_told_once() -> None:
     released = threading.Event()
 
@@ -144,8 +156,7 @@ def test_a_connection_that_ends_between_questions_is_told_once() -> None:
     with running(SocketPeer(leaves, serve(echo))) as peer, Link(peer.resource) as link:
         assert link.query("ONE?") == "ONE"
         released.set()
-        # Closing takes a moment; until then a question may still be sent, but never answered.
-        time.sleep(0.05)
+        wait_until(lambda: has_ended(link))
         with pytest.raises(LinkLost):
             link.query("TWO?")
         assert link.query("THREE?") == "THREE"
@@ -181,6 +192,49 @@ def test_a_port_that_dies_is_found_again_by_its_stable_name(tmp_path: pathlib.Pa
             name.symlink_to(str(second.port))
             assert link.query("THREE?") == "THREE"
             link.close()
+
+
+@pytest.fixture(name="deaf_port", params=["127.0.0.1", "::1"])
+def _deaf_port(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a listener whose queue is full, so that no further connection completes."""
+    family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(family))
+        try:
+            listener.bind((request.param, 0))
+        except OSError:
+            pytest.skip(f"no {request.param} on this machine")
+        listener.listen(0)
+        address = listener.getsockname()
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket(family))
+            waiting.settimeout(0.1)
+            with contextlib.suppress(TimeoutError):
+                waiting.connect(address)
+        host = f"[{request.param}]" if ":" in request.param else request.param
+        yield f"TCPIP::{host}::{address[1]}::SOCKET"
+
+
+def test_opening_ends_by_its_deadline_and_not_long_before(deaf_port: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(LinkLost):
+        Link(deaf_port, timeout_seconds=0.5)
+    assert 0.45 < time.monotonic() - began < 2.5
+
+
+def test_no_byte_leaves_a_serial_port_after_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(PtyPeer(serve(echo))) as peer, Link(peer.resource, timeout_seconds=5.0) as link:
+        assert link.query("FIRST?") == "FIRST"
+        stream = link._stream
+        assert stream is not None
+        with monkeypatch.context() as patched:
+            clock = SimpleNamespace(monotonic=lambda: 100.0)
+            patched.setattr("drivers.byte_streams.time", clock)
+            for deadline in (100.0, 99.0):
+                with pytest.raises(LinkTimeout, match="not taken"):
+                    stream.send(memoryview(b"LATE\n"), deadline)
+        assert link.query("NEXT?") == "NEXT"
+        assert b"LATE" not in peer.messages()
 
 
 def test_a_refused_port_is_refused_when_opened() -> None:
@@ -224,14 +278,13 @@ def test_a_serial_port_belongs_to_one_program() -> None:
 
 def test_a_program_that_is_refused_a_serial_port_costs_the_other_no_answer() -> None:
     with running(PtyPeer(serve(echo))) as peer, Link(peer.resource) as link:
-        wire = link._stream
-        assert wire is not None
-        wire.send(memoryview(b"ONE?\n"), time.monotonic() + 5)
-        while not wire.has_unread():
-            time.sleep(0.001)
+        stream = link._stream
+        assert stream is not None
+        stream.send(memoryview(b"ONE?\n"), time.monotonic() + 5)
+        wait_until(stream.has_unread)
         with pytest.raises(LinkLost, match="another program uses the port"):
             Link(peer.resource)
-        assert wire.receive(time.monotonic() + 5) == b"ONE\n"
+        assert stream.receive(time.monotonic() + 5) == b"ONE\n"
 
 
 @both_wires
@@ -264,13 +317,22 @@ def test_ctrl_c_in_a_long_exchange_leaves_the_link_usable(make_peer: MakePeer) -
     def answer(message: bytes) -> bytes | None:
         if message == b"SCAN?":
             press_ctrl_c()
-            time.sleep(4 * SHORT_SECONDS)
+            # At work until the host asks again, and then for longer than that exchange may take.
+            assert asks_again.wait(PATIENCE_SECONDS)
+            assert not released.wait(2 * SHORT_SECONDS)
             return b"SCANNED"
         return echo(message)
 
+    def trace(direction: str, _seconds: float, message: bytes) -> None:
+        if direction == "sent" and b"SCAN?\n" in sent:
+            asks_again.set()
+        sent.append(message)
+
+    sent: list[bytes] = []
+    asks_again, released = threading.Event(), threading.Event()
     with (
         running(make_peer(serve(answer))) as peer,
-        Link(peer.resource) as link,
+        Link(peer.resource, trace=trace) as link,
     ):
         link.query("FIRST?")
         with pytest.raises(KeyboardInterrupt):
@@ -376,7 +438,9 @@ def test_bytes_that_nobody_asked_for_answer_nothing(make_peer: MakePeer) -> None
         # The peer may be waiting for a message: an empty one lets it look up.
         link.write("")
         assert sent.wait(5)
-        time.sleep(0.02)
+        stream = link._stream
+        assert stream is not None
+        wait_until(stream.has_unread)
         assert link.query("NEXT?") == "NEXT"
 
 

@@ -53,6 +53,17 @@ def test_names_that_cannot_are_refused_in_words(resource: str) -> None:
         parse_resource(resource)
 
 
+@pytest.mark.parametrize("port", [1, 65_535])
+def test_first_and_last_port_of_a_host(port: int) -> None:
+    assert parse_resource(f"TCPIP::host::{port}::SOCKET") == SocketName("host", port)
+
+
+@pytest.mark.parametrize("port", [0, 65_536])
+def test_a_port_that_no_host_has_is_named(port: int) -> None:
+    with pytest.raises(ValueError, match=f"^at port {port}, which is not one of 1 to 65535$"):
+        parse_resource(f"TCPIP::host::{port}::SOCKET")
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_name_or_refused(text: str) -> None:
     for resource in (text, f"TCPIP::{text}::SOCKET", f"ASRL{text}::INSTR"):

@@ -14,8 +14,7 @@ import pytest
 from simulator.bench import serve_bench
 from tests.support.fault_plans import plan_of
 from tests.support.simulated_boards import TINY, block, floats, scan_list
-
-PATIENCE_SECONDS = 20
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def connect(resource):
@@ -81,10 +80,7 @@ def test_silent_host_loses_the_board_without_a_further_message():
         connect(bench.resources["board"]["socket"]) as connection,
     ):
         ask(connection, b"SYST:WATC 0.05;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while bench.crossbar.outputs_on and time.monotonic() < patience:
-            time.sleep(0.01)
-        assert not bench.crossbar.outputs_on
+        wait_until(lambda: not bench.crossbar.outputs_on)
         assert not bench.crossbar.pattern.any()
         assert ask(connection, b"SYST:ERR?").startswith(b"102,")
 
@@ -93,20 +89,13 @@ LONG_LIST = b"READ? 10000" + b";:READ? 10000" * 64
 """780 bytes that keep a board busy for many seconds."""
 
 
-def wait_for(condition):
-    patience = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < patience
-        time.sleep(0.01)
-
-
 def test_a_long_list_of_one_host_keeps_no_watchdog_waiting_and_is_torn_by_it():
     with serve_bench(TINY, 1, ("socket",)) as bench:
         resource = bench.resources["board"]["socket"]
         with connect(resource) as owner, connect(resource) as busy:
             ask(owner, b"CURR:APER 0.01;:SYST:WATC 0.3;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
             busy.sendall(LONG_LIST + b"\n")
-            wait_for(lambda: not bench.crossbar.outputs_on)
+            wait_until(lambda: not bench.crossbar.outputs_on)
             assert bench.crossbar.clock.seconds < 64 * 100  # in its middle
             assert ask(owner, b"SYST:ERR?").startswith(b"102,")
 
@@ -117,7 +106,7 @@ def test_closing_calls_off_a_long_list():
         connect(bench.resources["board"]["socket"]) as busy,
     ):
         busy.sendall(LONG_LIST + b"\n")
-        wait_for(lambda: bench.crossbar.clock.seconds > 0)
+        wait_until(lambda: bench.crossbar.clock.seconds > 0)
     assert bench.crossbar.clock.seconds < 64 * 200
 
 
@@ -127,7 +116,7 @@ def test_closing_does_not_wait_for_real_time():
         connect(bench.resources["board"]["socket"]) as patient,
     ):
         patient.sendall(b"CURR:APER 10;:READ? 100\n")
-        wait_for(lambda: bench.crossbar.clock.seconds > 0)
+        wait_until(lambda: bench.crossbar.clock.seconds > 0)
         began = time.monotonic()
     assert time.monotonic() - began < 10
     assert bench.crossbar.clock.seconds < 30
@@ -151,7 +140,7 @@ def test_a_host_that_is_gone_feeds_nothing_however_much_it_has_sent():
             with connect(resource) as dead:
                 ask(dead, b"SYST:WATC 0.3;:ROUT:PROB 1,1;:OUTP ON;*OPC?")
                 dead.sendall(LONG_LIST + b"\n")
-            wait_for(lambda: ask(monitor, b"*STB?;:SYST:WATC:OWN?;:OUTP?")[-5:] == b"NOB;0")
+            wait_until(lambda: ask(monitor, b"*STB?;:SYST:WATC:OWN?;:OUTP?")[-5:] == b"NOB;0")
 
 
 CLIENTS, ROUNDS = 20, 6
@@ -197,10 +186,7 @@ def test_nothing_grows_when_twenty_clients_at_once_come_work_and_go(faults):
         tracemalloc.start()
         for _ in range(ROUNDS):
             list(clients.map(work, [resource] * CLIENTS, range(CLIENTS)))
-            patience = time.monotonic() + PATIENCE_SECONDS
-            while descriptors() > before:  # every session closes its own when it ends
-                assert time.monotonic() < patience, "sessions outlive their clients"
-                time.sleep(0.005)
+            wait_until(lambda: descriptors() <= before)  # every session closes its own at its end
             gc.collect()
             held_bytes.append(tracemalloc.get_traced_memory()[0])
         tracemalloc.stop()

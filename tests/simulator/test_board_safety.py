@@ -1,7 +1,5 @@
 """What keeps a board safe: reset, watchdog, interlock, and the status that tells of them."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -16,6 +14,7 @@ from tests.support.simulated_boards import (
     scan_list,
     tell,
 )
+from tests.support.waiting import wait_until
 
 OVERLOAD, INTERLOCK, WATCHDOG = 1 << 1, 1 << 9, 1 << 10
 SETTINGS = b"OUTP?;:SOUR:VOLT:ALL?;:ROUT:PATT?;SCAN:POIN?;:CURR:RANG?;APER?;:TRIG:DEL?;:SYST:WATC?"
@@ -163,9 +162,12 @@ def test_watchdog_bit_stays_until_the_outputs_are_on_again(board, wall):
 
 def test_watchdog_in_real_time(board):
     tell(board, b"SYST:WATC 0.05;:" + DRIVE)
-    time.sleep(0.1)
-    board.watch()
-    assert not board.crossbar.outputs_on
+
+    def has_fired():
+        board.watch()
+        return not board.crossbar.outputs_on
+
+    wait_until(has_fired)
     assert errors(board) == [102]
 
 

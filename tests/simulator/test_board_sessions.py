@@ -27,6 +27,7 @@ from tests.support.simulated_boards import (
     small,
     tell,
 )
+from tests.support.waiting import PATIENCE_SECONDS
 
 INTERLOCK, WATCHDOG = 1 << 9, 1 << 10
 DRIVE = b"OUTP ON;:SOUR1 0.9;:ROUT:CLOS 1,2,1"
@@ -404,7 +405,7 @@ def test_power_that_fails_with_anothers_query_ends_the_measurement():
 
         async def receive():
             if asked.is_set():
-                await asyncio.sleep(3600)
+                await asyncio.Event().wait()  # the host sends no more
             asked.set()
             return b"READ? 10000;*IDN?\n"
 
@@ -420,5 +421,5 @@ def test_power_that_fails_with_anothers_query_ends_the_measurement():
             await asyncio.sleep(0)
         conversation.cancel()
 
-    asyncio.run(converse_twice())
+    asyncio.run(asyncio.wait_for(converse_twice(), PATIENCE_SECONDS))
     assert (replies, board.power_ons) == ([], 2)

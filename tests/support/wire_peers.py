@@ -14,7 +14,7 @@ class Stopped(Exception):
 
 
 class Stream:
-    """What a script sees of its host: whole messages in, bytes out."""
+    """A script's side of the wire: whole messages of the host in, bytes out."""
 
     def __init__(self, fileno: int, stopping: threading.Event) -> None:
         self._fileno = fileno
@@ -23,7 +23,7 @@ class Stream:
         self.messages: list[bytes] = []
 
     def message(self) -> bytes:
-        """The next program message, without its line feed; blocks may hold line feeds."""
+        """Return the next program message, without its line feed; blocks may hold line feeds."""
         while (end := _message_end(self._unread)) is None:
             self.take_some()
         message = bytes(self._unread[:end])
@@ -32,7 +32,7 @@ class Stream:
         return message
 
     def take_some(self) -> None:
-        """Reads what comes next, be it a part of a message."""
+        """Read the bytes that come next, perhaps a part of a message."""
         while True:
             if self._stopping.is_set():
                 raise Stopped
@@ -47,7 +47,13 @@ class Stream:
             self._unread += data
             return
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, unless the test is over."""
+        if self._stopping.wait(seconds):
+            raise Stopped
+
     def send(self, data: bytes) -> None:
+        """Send all of `data`."""
         view = memoryview(data)
         while view:
             if self._stopping.is_set():
@@ -94,6 +100,7 @@ class Peer:
         self._thread = threading.Thread(target=self._guarded, daemon=True)
 
     def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def _guarded(self) -> None:
@@ -105,9 +112,11 @@ class Peer:
             self.failure = error
 
     def run(self) -> None:
+        """Run the scripts, in the thread."""
         raise NotImplementedError
 
     def stop(self) -> None:
+        """End the thread; raise what a script raised."""
         self.stopping.set()
         self._thread.join(5)
         assert not self._thread.is_alive()
@@ -115,11 +124,12 @@ class Peer:
             raise self.failure
 
     def messages(self) -> list[bytes]:
+        """Return the messages of all connections so far."""
         return [message for stream in self.streams for message in stream.messages]
 
 
 class SocketPeer(Peer):
-    """Listens; the n-th connection gets the n-th script, the last one all that come later."""
+    """A listener: the n-th connection gets the n-th script, all later ones the last script."""
 
     def __init__(self, *scripts: Script, port: int = 0) -> None:
         super().__init__()
@@ -150,7 +160,7 @@ class SocketPeer(Peer):
 
 
 class PtyPeer(Peer):
-    """A pty whose slave the host opens; runs one script on its master."""
+    """A pty whose slave the host opens; one script runs on its master."""
 
     def __init__(self, script: Script) -> None:
         super().__init__()
@@ -174,6 +184,7 @@ class PtyPeer(Peer):
 
 @contextlib.contextmanager
 def running(peer: Peer) -> Iterator[Peer]:
+    """Stop the peer when the context ends."""
     try:
         yield peer
     finally:
@@ -181,7 +192,7 @@ def running(peer: Peer) -> Iterator[Peer]:
 
 
 def serve(answer: Callable[[bytes], bytes | None]) -> Script:
-    """A script that answers every message with what `answer` returns; nonces by itself."""
+    """Return a script that answers every message with what `answer` returns."""
 
     def script(stream: Stream) -> None:
         while True:
@@ -191,6 +202,7 @@ def serve(answer: Callable[[bytes], bytes | None]) -> Script:
 
 
 def serve_one(stream: Stream, message: bytes, answer: Callable[[bytes], bytes | None]) -> None:
+    """Answer one message with what `answer` returns, and a resynchronization with its nonce."""
     if b"*ESE?;*ESE " in message:
         # A host that resynchronizes: its own number comes back.
         stream.send(b"0;%s\n" % message.rsplit(b"*ESE ", 1)[1].split(b";")[0])

@@ -3,7 +3,6 @@
 import os
 import select
 import socket
-import time
 import tty
 from contextlib import closing, contextmanager
 
@@ -12,8 +11,8 @@ import pytest
 from simulator.bench import serve_bench
 from tests.support.fault_plans import plan_of
 from tests.support.simulated_boards import TINY
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-PATIENCE_SECONDS = 20
 REPLY = b"3,5,2\n"
 ASK = b"SYST:BOAR:SHAP?\n"
 
@@ -175,10 +174,7 @@ def which(*faults, replies=30, keep_alives=0):
                 other.sendall(b"SYST:WATC:FEED?\n")
                 assert receive(other, 2) == b"0\n"
         wire.sendall(b"*OPC?\n")
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while bench.crossbar.faults.operations <= replies:
-            assert time.monotonic() < patience
-            time.sleep(0.005)
+        wait_until(lambda: bench.crossbar.faults.operations > replies)
         struck = {operation for _, operation in bench.crossbar.faults.strikes[-1].listed}
         return [number + 1 in struck for number in range(replies)]
 

@@ -9,12 +9,12 @@ from simulator.scpi.parameters import Choice, Text
 
 
 class TinyInstrument:
-    """Remembers what it was told, so that a test can ask what arrived."""
+    """Keeps the parameters that its handlers received, for tests to look at."""
 
     def __init__(self) -> None:
         self.status = Status({101: "Interlock open"})
         self.levels = dict.fromkeys(range(1, 9), 0.0)
-        self.told: dict[str, object] = {}
+        self.received: dict[str, object] = {}
         commands = [
             Command("*IDN?", lambda: "OHMSUM,TINY,0,1.0"),
             Command(
@@ -40,7 +40,7 @@ class TinyInstrument:
             self._teller("LABel", Text()),
             Command(
                 "ROUTe<n>:CLOSe<n>[:PORT<n>]",
-                lambda *values: self.told.update(close=values),
+                lambda *values: self.received.update(close=values),
                 (Integer(0, 9), Integer(0, 9, optional=True)),
                 suffixes=((1, 2), (0, 3), (1, 4)),
             ),
@@ -68,10 +68,10 @@ class TinyInstrument:
         self.levels[row] = volts
 
     def _teller(self, header: str, parameter: object) -> Command:
-        return Command(header, lambda value: self.told.update({header: value}), (parameter,))
+        return Command(header, lambda value: self.received.update({header: value}), (parameter,))
 
     def _asker(self, header: str) -> Command:
-        return Command(header + "?", lambda: self.told.get(header, 0))
+        return Command(header + "?", lambda: self.received.get(header, 0))
 
     def _refuse(self) -> None:
         raise ScpiError(101, 'door "A"')

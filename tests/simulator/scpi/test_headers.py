@@ -73,7 +73,7 @@ def test_several_suffixes_come_in_order_with_the_optional_ones_as_one(instrument
         (b"ROUT:CLOS 5", (1, 1, 1, 5, None)),
     ]:
         instrument.execute(message)
-        assert instrument.told["close"] == expected
+        assert instrument.received["close"] == expected
     instrument.execute(b"ROUT:CLOS4 1;:ROUT3:CLOS 1;:ROUT:CLOS:PORT0 1")
     assert instrument.error_numbers() == [-114, -114, -114]
 

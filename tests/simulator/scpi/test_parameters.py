@@ -85,8 +85,8 @@ def test_accepted(instrument, message, header, value):
         assert instrument.error_numbers() == [-161]
         return
     assert instrument.errors() == []
-    assert instrument.told[header] == value
-    assert type(instrument.told[header]) is type(value)
+    assert instrument.received[header] == value
+    assert type(instrument.received[header]) is type(value)
 
 
 def test_units_and_default_of_a_limited_parameter(instrument):
@@ -137,14 +137,14 @@ def test_refused_with_the_right_number(instrument, number, messages):
     for message in messages:
         assert instrument.execute(message) == b""
         assert instrument.error_numbers() == [number], message[:60]
-        assert not instrument.told
+        assert not instrument.received
         assert not any(instrument.levels.values())
 
 
 def test_values_are_rounded_only_once(instrument):
     for tenths in range(1, 100):
         instrument.execute(b"CURR:APER %d.%d MS" % divmod(tenths, 10))
-        assert instrument.told[APERTURE] == float(f"{tenths}E-4")
+        assert instrument.received[APERTURE] == float(f"{tenths}E-4")
 
 
 @settings(deadline=None)
@@ -154,7 +154,7 @@ def test_values_are_rounded_only_once(instrument):
 @example(5e-324)
 def test_reals_round_trip_as_answers(new_instrument, value):
     instrument = new_instrument()
-    instrument.told[RANGE] = value
+    instrument.received[RANGE] = value
     answer = instrument.execute(b"CURR:RANG?").decode("ascii")
     mantissa, exponent = answer.removesuffix("\n").split("E")
     assert "." in mantissa
@@ -175,7 +175,7 @@ def test_reals_round_trip_as_parameters(new_instrument, value):
     for text in (repr(value), format_real(value)):
         instrument.execute(b"CURR:RANG " + text.encode("ascii"))
         assert instrument.errors() == []
-        assert instrument.told[RANGE] == value
+        assert instrument.received[RANGE] == value
 
 
 @settings(deadline=None)
@@ -196,7 +196,7 @@ def test_strings_round_trip(new_instrument, text):
         written = quote + text.replace(quote, 2 * quote) + quote
         instrument.execute(b"LAB " + written.encode("ascii"))
         assert instrument.errors() == []
-        assert instrument.told["LABel"] == text
+        assert instrument.received["LABel"] == text
 
 
 def test_choices_that_cannot_be_told_apart_are_refused():

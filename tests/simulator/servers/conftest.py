@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
@@ -64,30 +64,30 @@ class EchoInstrument:
 
 
 class EchoSession:
-    """A session of its own status; knows what it was told of its host."""
+    """A session of its own status; records what the server told it."""
 
     def __init__(self, instrument: EchoInstrument) -> None:
         self.status = Status()
-        self.told: list[str] = []
+        self.events: list[str] = []
         self._instrument = instrument
         self._engine = Engine(instrument.commands(), self.status)
 
     def message_came(self) -> None:
-        self.told.append("came")
+        self.events.append("came")
 
     def needs_turn(self, message: bytes) -> bool:
         return message != b"*IDN?"
 
     def steps(self, message: bytes) -> Steps[bytes]:
         answer = yield from self._engine.steps(message)
-        self.told.append("done")
+        self.events.append("done")
         return answer
 
     def overrun(self) -> None:
         self.status.report(ScpiError(-363))
 
     def end(self) -> None:
-        self.told.append("end")
+        self.events.append("end")
 
     def close(self) -> None:
         self._instrument.sessions.remove(self)
@@ -131,18 +131,3 @@ def background() -> Iterator[BackgroundLoop]:
 @pytest.fixture
 def instrument() -> EchoInstrument:
     return EchoInstrument()
-
-
-@pytest.fixture
-def wait_until() -> Callable[[Callable[[], bool]], None]:
-    """Polls until something that another thread brings about has come about."""
-
-    def wait(condition: Callable[[], bool]) -> None:
-        paused = threading.Event()
-        for _ in range(2000):
-            if condition():
-                return
-            paused.wait(0.005)
-        pytest.fail("never came about")
-
-    return wait

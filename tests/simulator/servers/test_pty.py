@@ -11,6 +11,7 @@ import pytest
 
 from simulator.scpi.blocks import encode_block
 from simulator.servers import PtyUnavailableError, serve_pty
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 
@@ -91,7 +92,7 @@ def test_host_closes_and_opens_again(server):
             assert ask(descriptor, b"*ESE %d;*ESE?" % mark) == b"%d\n" % mark
 
 
-def test_commands_sent_before_closing_are_carried_out(server, instrument, wait_until):
+def test_commands_sent_before_closing_are_carried_out(server, instrument):
     with client(server) as descriptor:
         send(descriptor, b"MARK 1\nMARK 2\n")
     wait_until(lambda: instrument.marks == [1, 2])

@@ -14,6 +14,7 @@ from simulator.scpi.blocks import encode_block
 from simulator.scpi.framing import MAX_MESSAGE_BYTES
 from simulator.servers import serve_tcp
 from tests.simulator.servers.conftest import EchoSession
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_half_closed_connection_gets_all_its_answers(port):
 
 
 @pytest.mark.parametrize("sent", [b"*ID", b"DATA #71000000abc", b"FILL? 30000000\n", b"'", b""])
-def test_client_that_vanishes_harms_nobody(port, background, wait_until, sent):
+def test_client_that_vanishes_harms_nobody(port, background, sent):
     idle_tasks = background.tasks()
     with client(port) as witness:
         for _ in range(5):
@@ -136,9 +137,7 @@ def test_client_that_vanishes_harms_nobody(port, background, wait_until, sent):
         assert ask(witness, b"SYST:ERR:COUN?") == b"0\n"
 
 
-def test_commands_of_a_client_that_vanishes_while_it_is_answered_are_carried_out(
-    port, instrument, wait_until
-):
+def test_commands_of_a_client_that_vanishes_while_it_is_answered_are_carried_out(port, instrument):
     connection = socket.create_connection(("127.0.0.1", port))
     connection.sendall(b"FILL? 60000000\nMARK 1\nFILL? 10\nMARK 2\n")
     connection.recv(1)  # the answer is under way, and far larger than what the kernel holds
@@ -186,7 +185,7 @@ def test_overlong_message_is_refused_and_the_session_goes_on(port):
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="descriptors cannot be counted here")
-def test_nothing_grows_when_clients_come_and_go(port, background, wait_until):
+def test_nothing_grows_when_clients_come_and_go(port, background):
     with client(port) as connection:
         ask(connection, b"*IDN?")
     wait_until(lambda: background.tasks() == 1)

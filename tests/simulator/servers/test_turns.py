@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from simulator.servers import serve_tcp
+from tests.support.waiting import wait_until
 
 BUSY = b"WORK? 400"
 """Some 0.4 s of work, in steps."""
@@ -40,9 +41,7 @@ def ask(connection, message):
     return line
 
 
-def test_who_sends_one_message_waits_for_one_message_of_each_other_host(
-    port, instrument, wait_until
-):
+def test_who_sends_one_message_waits_for_one_message_of_each_other_host(port, instrument):
     floods, each = 20, 500
     with ExitStack() as stack:
         busy, late, *flooding = (stack.enter_context(client(port)) for _ in range(floods + 2))
@@ -51,14 +50,14 @@ def test_who_sends_one_message_waits_for_one_message_of_each_other_host(
         for connection in flooding:
             connection.sendall(b"MARK 1\n" * each)
         wait_until(
-            lambda: sum(session.told == ["came"] for session in instrument.sessions) > floods
+            lambda: sum(session.events == ["came"] for session in instrument.sessions) > floods
         )
         late.sendall(b"MARK 2\n")
         wait_until(lambda: len(instrument.marks) == floods * each + 1)
     assert instrument.marks.index(2) <= 2 * floods
 
 
-def test_the_loop_lives_while_a_long_message_is_executed(port, background, instrument, wait_until):
+def test_the_loop_lives_while_a_long_message_is_executed(port, background, instrument):
     with client(port) as busy:
         busy.sendall(b"WORK? 1000000\n")
         wait_until(lambda: instrument.steps_done > 0)
@@ -68,7 +67,7 @@ def test_the_loop_lives_while_a_long_message_is_executed(port, background, instr
         wait_until(lambda: instrument.steps_done > done)  # and it goes on
 
 
-def test_a_message_is_executed_whole_before_anothers(port, instrument, wait_until):
+def test_a_message_is_executed_whole_before_anothers(port, instrument):
     with client(port) as one, client(port) as other:
         one.sendall(b"MARK 1;WORK? 50;MARK 2;WORK? 50;MARK 3\n")
         wait_until(lambda: instrument.steps_done > 0)
@@ -76,7 +75,7 @@ def test_a_message_is_executed_whole_before_anothers(port, instrument, wait_unti
     assert instrument.marks == [1, 2, 3, 4]
 
 
-def test_where_a_message_lets_others_go_first_they_do(port, instrument, wait_until):
+def test_where_a_message_lets_others_go_first_they_do(port, instrument):
     with client(port) as one, client(port) as other:
         one.sendall(b"MARK 1;WORK? 200;:REST?;:MARK 2;*OPC?\n")
         wait_until(lambda: instrument.steps_done > 0)
@@ -85,7 +84,7 @@ def test_where_a_message_lets_others_go_first_they_do(port, instrument, wait_unt
     assert instrument.marks == [1, 3, 2]
 
 
-def test_what_disturbs_nobody_does_not_wait_for_a_turn(port, instrument, wait_until):
+def test_what_disturbs_nobody_does_not_wait_for_a_turn(port, instrument):
     """Nor behind those who do, where one has just finished and the next has not begun."""
     works, each_steps, questions = 20, 50, 40
     with ExitStack() as stack:
@@ -99,7 +98,7 @@ def test_what_disturbs_nobody_does_not_wait_for_a_turn(port, instrument, wait_un
             assert instrument.steps_done - before < works * each_steps / 2
 
 
-def test_closing_calls_off_what_is_under_way(background, instrument, wait_until):
+def test_closing_calls_off_what_is_under_way(background, instrument):
     server = background.run(serve_tcp(instrument))
     with client(server.port) as busy, client(server.port) as waiting:
         busy.sendall(b"WORK? 1000000;:MARK 1\n")
@@ -111,13 +110,13 @@ def test_closing_calls_off_what_is_under_way(background, instrument, wait_until)
     assert not instrument.turn.locked()
 
 
-def test_a_host_that_goes_is_noticed_while_its_message_is_executed(port, instrument, wait_until):
+def test_a_host_that_goes_is_noticed_while_its_message_is_executed(port, instrument):
     with client(port) as connection:
         connection.sendall(BUSY + b"\n")
         wait_until(lambda: instrument.steps_done > 0)
         (session,) = instrument.sessions
-    wait_until(lambda: "done" in session.told)
-    assert session.told[:3] == ["came", "end", "done"]
+    wait_until(lambda: "done" in session.events)
+    assert session.events[:3] == ["came", "end", "done"]
 
 
 def test_a_host_that_sends_no_more_is_answered_all_the_same(port, instrument):
@@ -128,7 +127,7 @@ def test_a_host_that_sends_no_more_is_answered_all_the_same(port, instrument):
         assert connection.recv(100) == b""
 
 
-def test_guests_beyond_the_limit_are_shown_out_at_once(background, instrument, wait_until):
+def test_guests_beyond_the_limit_are_shown_out_at_once(background, instrument):
     server = background.run(serve_tcp(instrument, max_sessions=3))
     with ExitStack() as stack:
         guests = [stack.enter_context(client(server.port)) for _ in range(3)]
