@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.branches.fingerprint import is_calibrated_board
+from calibration.branches.fingerprint import POINTS, is_calibrated_board
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
@@ -34,3 +34,21 @@ def test_the_same_board_is_known_and_others_are_not(seed):
     assert board.range_amperes == pytest.approx(1e-3)
     for other in range(1, 5):
         assert not is_calibrated_board(board_of(seed + other), calibration)
+
+
+def test_branches_from_the_first_to_the_last_are_probed_once_in_either_polarity():
+    board, probed = board_of(1), []
+    siemens = np.ones((board.rows, board.columns, board.branches)) * 1e-5
+    scan = board.scan
+
+    def noted(rows, branches, row_volts, readings=1):
+        probed.extend(zip(rows.tolist(), branches.tolist(), row_volts.tolist(), strict=True))
+        return scan(rows, branches, row_volts, readings)
+
+    board.scan = noted
+    is_calibrated_board(board, calibration_of(siemens))
+    assert len(probed) == len(set(probed)) == 2 * POINTS
+    volts = {point[2] for point in probed}
+    assert {-one for one in volts} == volts
+    last = board.rows - 1, board.branches - 1
+    assert {(0, 0), last} < {point[:2] for point in probed}

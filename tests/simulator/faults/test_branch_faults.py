@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar
+from simulator.faults.board import DRIFT_STEP_SECONDS, BoardFaults
 from simulator.faults.plan import PlanError
+from simulator.parts.resistors import draw_branches
 from tests.support.fault_plans import plan_of
 from tests.support.simulated_boards import NO_NOISE, changed, small
 
@@ -254,3 +256,19 @@ def test_several_faults_of_one_branch_go_in_the_order_of_the_plan():
 def test_a_place_that_the_board_does_not_have():
     with pytest.raises(PlanError, match=r"fault 1 \(open\)\.row: at most 4"):
         board_with({"kind": "open", "row": 5})
+
+
+@pytest.mark.parametrize("began", [0.0, 7.25])
+def test_a_drifting_branch_is_quiet_from_one_step_to_the_next(began):
+    """The electronics integrate in one piece until the clock alone changes something."""
+    fault = {"kind": "drifting", "row": 1, "ppm_per_hour": 3.6e6}
+    plan = plan_of(fault | ({"at_seconds": began} if began else {}))
+    faults = BoardFaults(plan, PRESET, draw_branches(PRESET, SEED))
+    faults.advance(0.0)
+    assert not began or (faults.quiet_until(began - 1e-6) and not faults.quiet_until(began + 1e-6))
+    for step in range(4):
+        now = began + step * DRIFT_STEP_SECONDS
+        faults.advance(now + 1e-3)
+        later = now + DRIFT_STEP_SECONDS
+        assert faults.quiet_until(later - 1e-3)
+        assert not faults.quiet_until(later + 1e-3)
