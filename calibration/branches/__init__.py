@@ -1,4 +1,4 @@
-"""Step 2: the conductance of every branch, with its covariance."""
+"""Steps 1 and 3: how currents settle; the conductance of every branch, with its covariance."""
 
 from calibration.branches.characterization import BranchCalibration, BranchStatus, characterize
 from calibration.branches.fingerprint import is_calibrated_board

@@ -1,4 +1,4 @@
-"""Steps 1 and 3: how DACs and ADCs bend, where their zeros are, how their ranges differ."""
+"""Steps 2 and 4: how DACs and ADCs bend, where their zeros are, how their ranges differ."""
 
 from calibration.converters.corrected import CorrectedCrossbar
 from calibration.converters.curves import Curves, Largest

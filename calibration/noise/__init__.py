@@ -1,4 +1,4 @@
-"""Step 4: a survey of the noise of readings, by cause."""
+"""Step 5: a survey of the noise of readings, by cause."""
 
 from calibration.noise.survey import NoiseSurvey, survey_noise, usual_settings
 

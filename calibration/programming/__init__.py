@@ -1,4 +1,4 @@
-"""Steps 5 and 6: from a weight matrix to a programmed board, and its watch while it is in use.
+"""Steps 7, 9 and 10: from a weight matrix to a programmed board, and its watch while it is in use.
 
 Read `targets` first (weights become conductance differences), then `refinement`, the loop, from top
 to bottom: it selects pairs (`pairs`, `pattern_search`, `moves`), measures (`rounds`), learns

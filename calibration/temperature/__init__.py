@@ -1,4 +1,4 @@
-"""What temperature and age do to what was measured."""
+"""Step 6: what temperature and age do to what was measured."""
 
 from calibration.temperature.ageing import AGEING_PER_DECADE, decades
 from calibration.temperature.branch_coefficients import (

@@ -1,4 +1,4 @@
-"""The transfer matrix of a pattern, and what it shows: wires, line gains, ranges of products.
+"""Step 8: the transfer matrix of a pattern, its wires, line gains and product ranges.
 
 Read `measure` first: the weighing design that measures the matrix. Then `wires`, which identifies
 the wires' resistances from it and removes their drop from the branch values; `line_gains`, which
