@@ -132,6 +132,28 @@ def test_a_folder_that_is_no_package_is_not_in_the_way(shell, tmp_path):
     assert shell("$OHMSUM --version").returncode == 0
 
 
+def test_the_public_names_stand_in_one_list_that_is_read_late(start_environment, tmp_path):
+    program = (
+        "import sys, ohmsum; print('instrument' in sys.modules); import instrument; "
+        "from ohmsum import *; print(ohmsum.__all__ is instrument.__all__, "
+        "[name for name in instrument.__all__ if globals()[name] is not getattr(instrument, name)])"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=start_environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert outcome.stdout == "False\nTrue []\n"
+
+
+def test_a_name_that_ohmsum_does_not_have():
+    with pytest.raises(ImportError, match="cannot import name 'open_board'"):
+        from ohmsum import open_board  # noqa: F401
+
+
 def test_every_package_that_is_installed_is_typed():
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
     packages = wheel["targets"]["wheel"]["packages"]
