@@ -19,6 +19,7 @@ html_show_sourcelink = False
 html_show_copyright = False
 
 autodoc_member_order = "bysource"
+autodoc_default_options = {"undoc-members": True}
 autodoc_typehints_format = "short"
 autodoc_type_aliases = {"Floats": "Floats", "Ints": "Ints", "Bools": "Bools"}
 default_role = "code"
