@@ -102,10 +102,10 @@ def load_bench_config(path: Path) -> BenchConfig:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {key}: {_said(first)}") from error
+        raise UsageError(f"{path}: {key}: {_problem(first)}") from error
 
 
-def _said(error: ErrorDetails) -> str:
+def _problem(error: ErrorDetails) -> str:
     """Return what is wrong with a key, in plain words."""
     if error["type"] == "extra_forbidden":
         return "unknown key"

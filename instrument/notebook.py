@@ -53,9 +53,9 @@ def _in_notebook() -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def _bundle(name: str, said: str, done: int = 0, total: int = 0) -> dict[str, str]:
+def _bundle(name: str, status: str, done: int = 0, total: int = 0) -> dict[str, str]:
     """Return a line as a notebook shows it; with a bar if there is a total."""
     bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
     share = f"{100 * done / total:.0f} %, " if total else ""
-    text = f"{name}: {share}{said}".rstrip(", ")
+    text = f"{name}: {share}{status}".rstrip(", ")
     return {"text/html": f"{bar}{escape(text)}", "text/plain": text}

@@ -93,15 +93,15 @@ def _closing(
     def close(
         _kind: type[BaseException] | None, ended_by: BaseException | None, _at: TracebackType | None
     ) -> None:
-        said = OUTPUTS_OFF
+        outputs = OUTPUTS_OFF
         try:
             if not board.close():
-                said = LEFT_TO_ANOTHER
+                outputs = LEFT_TO_ANOTHER
         except InstrumentError as failed:
             if ended_by is None:
                 raise
             if isinstance(failed, OutputsUnproved):
-                said = failed.text
+                outputs = failed.text
         except BaseException as cut_short:
             cut_short.add_note(
                 OUTPUTS_OFF
@@ -109,11 +109,11 @@ def _closing(
             raise
         # An error in a file or in the program needs no such note while the outputs are off.
         if ended_by is not None and (
-            said != OUTPUTS_OFF
+            outputs != OUTPUTS_OFF
             or isinstance(ended_by, InstrumentError)
             or not isinstance(ended_by, Exception)
         ):
-            ended_by.add_note(said)
+            ended_by.add_note(outputs)
 
     return close
 

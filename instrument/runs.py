@@ -153,8 +153,8 @@ def _make(folder: Path) -> list[Path]:
     except FileExistsError:
         raise
     except OSError as error:
-        said = f"{folder}: the folder of the results cannot be made ({error.strerror or error})"
-        raise (UsageError if error.errno in _NO_PLACE else FileNotWritten)(said) from error
+        message = f"{folder}: the folder of the results cannot be made ({error.strerror or error})"
+        raise (UsageError if error.errno in _NO_PLACE else FileNotWritten)(message) from error
     return missing
 
 

@@ -63,7 +63,7 @@ def unforeseen_in_words(listed: Sequence[Mapping[str, Any]]) -> str:
 
     Outputs count from 1.
     """
-    said = [
+    ratios = [
         f"{'all products' if entry['output'] is None else 'output ' + str(entry['output'] + 1)} "
         f"{entry['factor']:.3g} times"
         for entry in listed[:MAX_OUTPUTS_LISTED]
@@ -78,6 +78,5 @@ def unforeseen_in_words(listed: Sequence[Mapping[str, Any]]) -> str:
         if any(entry["factor"] > 1 for entry in listed)
         else "The products are better than the budget: what the budget assumes is too large."
     )
-    return (
-        f"Measured relative error over what the budget foresees: {', '.join(said)}{more}. {advice}"
-    )
+    measured = f"{', '.join(ratios)}{more}"
+    return f"Measured relative error over what the budget foresees: {measured}. {advice}"

@@ -46,8 +46,8 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     table.add_section()
     for name, kind in (("sum in squares", "predicted"), ("measured", "measured")):
         error = budget[f"{kind}_relative_error"]
-        said = "–" if error is None else f"{error:.2e}"
-        table.add_row(name, said, _bits(budget[f"{kind}_bits"]))
+        text = "–" if error is None else f"{error:.2e}"
+        table.add_row(name, text, _bits(budget[f"{kind}_bits"]))
     console.print(table)
 
 
@@ -123,8 +123,8 @@ def _table(document: dict[str, Any]) -> Table:
             f"{program['coarse']} weights whose branches are too few to come within 2⁻¹¹ of the "
             f"largest weight: off by {program['coarse_rms']:.1e} of it (rms)",
         )
-    for name, said in _validated(validation):
-        table.add_row(name, said)
+    for name, text in _validated(validation):
+        table.add_row(name, text)
     budget = document["budget"]
     largest = ", ".join(f"{row['cause']} {_bits(row['bits'])}" for row in budget["rows"][:3])
     table.add_row("budget", f"{_bits(budget['predicted_bits'])} bits; alone {largest}")

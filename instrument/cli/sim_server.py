@@ -86,12 +86,12 @@ def serve(
         # A signal is the normal end of a server.
         return
     except OSError as error:
-        said = error.strerror or error
+        reason = error.strerror or error
         if error.filename:
-            raise FileNotWritten(f"{error.filename}: cannot be written ({said})") from error
+            raise FileNotWritten(f"{error.filename}: cannot be written ({reason})") from error
         if served:
             raise  # stdout is full, or its reader has gone: the port is not the cause
-        raise UsageError(f"cannot serve on port {port}: {said}") from error
+        raise UsageError(f"cannot serve on port {port}: {reason}") from error
 
 
 def _check_replaceable(bench: Path) -> None:

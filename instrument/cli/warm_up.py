@@ -47,6 +47,8 @@ def warm_up(*, json: Json = False) -> None:
         console.out(writer.dumps(document, indent=2), highlight=False)
         return
     for filled in filled_groups:
-        said = f"{filled.compiled} functions compiled" if filled.compiled else "found in the cache"
-        console.print(f"{filled.group:<10} {filled.seconds:6.1f} s  {said}")
+        outcome = (
+            f"{filled.compiled} functions compiled" if filled.compiled else "found in the cache"
+        )
+        console.print(f"{filled.group:<10} {filled.seconds:6.1f} s  {outcome}")
     console.print(f"Kernels are in {cache_folder()}", soft_wrap=True)

@@ -15,7 +15,7 @@ class NoiseRow:
     """One cause of noise."""
 
     name: str
-    said: str
+    value: str
 
 
 def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
@@ -39,11 +39,12 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
             _root(survey.excess.scaled(math.log(10)), "ppm"),
         ),
         NoiseRow("Mains in series with a column, amplitude", _root(survey.mains, "V")),
-        NoiseRow("Line frequency", _said(survey.line_hertz, "Hz")),
-        NoiseRow("Missing in a reading without delay", _said(settling.at_once, "ppm")),
-        NoiseRow("… with the delay in use, as read", _said(settling.left_seen, "ppm")),
+        NoiseRow("Line frequency", _value_or_bound(survey.line_hertz, "Hz")),
+        NoiseRow("Missing in a reading without delay", _value_or_bound(settling.at_once, "ppm")),
+        NoiseRow("… with the delay in use, as read", _value_or_bound(settling.left_seen, "ppm")),
         NoiseRow(
-            "Temperature coefficient, all together, 1/K", _both(warming.gain_per_kelvin, "ppm")
+            "Temperature coefficient, all together, 1/K",
+            _with_uncertainty(warming.gain_per_kelvin, "ppm"),
         ),
         NoiseRow("… of columns apart, rms, 1/K", _root(warming.column_square, "ppm")),
         NoiseRow("… of branches apart, rms, 1/K", _root(warming.branch_square, "ppm")),
@@ -53,21 +54,25 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
 def _root(square: MeasuredValue, unit: str) -> str:
     """Write the square root of a measured square."""
     if not square.resolved:
-        return f"at most {_alone(math.sqrt(square.most), unit)}"
+        return f"at most {_plain(math.sqrt(square.most), unit)}"
     root = math.sqrt(square.value)
-    return _both(MeasuredValue(root, square.uncertainty / (2 * root)), unit)
+    return _with_uncertainty(MeasuredValue(root, square.uncertainty / (2 * root)), unit)
 
 
-def _said(estimate: MeasuredValue, unit: str) -> str:
-    return _both(estimate, unit) if estimate.resolved else f"at most {_alone(estimate.most, unit)}"
+def _value_or_bound(estimate: MeasuredValue, unit: str) -> str:
+    return (
+        _with_uncertainty(estimate, unit)
+        if estimate.resolved
+        else f"at most {_plain(estimate.most, unit)}"
+    )
 
 
-def _both(estimate: MeasuredValue, unit: str) -> str:
+def _with_uncertainty(estimate: MeasuredValue, unit: str) -> str:
     times = 1e6 if unit == "ppm" else 1.0
     return wording.measured(estimate.value * times, estimate.uncertainty * times, unit)
 
 
-def _alone(value: float, unit: str) -> str:
+def _plain(value: float, unit: str) -> str:
     if unit == "ppm":
         return wording.ppm(value)
     return wording.quantity(value, unit) if unit else wording.significant(value)

@@ -261,9 +261,9 @@ def _verdict(rows: list[dict[str, Any]]) -> str:
         for row in rules
         if row["values"] not in same and (row["gained_low"] is None or row["gained_low"] <= 0)
     ]
-    said = [f"the same values as {', '.join(same)}"] if same else []
-    said += [f"not shown to beat {', '.join(doubtful)}"] if doubtful else []
-    return ", ".join(said) or "better than each rule of thumb"
+    verdicts = [f"the same values as {', '.join(same)}"] if same else []
+    verdicts += [f"not shown to beat {', '.join(doubtful)}"] if doubtful else []
+    return ", ".join(verdicts) or "better than each rule of thumb"
 
 
 def _outcome(document: dict[str, Any], ours: Expected) -> str:

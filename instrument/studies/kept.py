@@ -67,8 +67,8 @@ def _opened(path: Path) -> FileIO:
             )
         return FileIO(path, "a+")
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        said = error.strerror or error
-        raise UsageError(f"{folder}: cannot be the folder of the results ({said})") from error
+        reason = error.strerror or error
+        raise UsageError(f"{folder}: cannot be the folder of the results ({reason})") from error
     except OSError as error:
         raise FileNotWritten(f"{path}: cannot be written ({error.strerror or error})") from error
 

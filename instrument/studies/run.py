@@ -52,7 +52,7 @@ def run_study(
             for result in run(partial(study.measure, seed), study.chunks):
                 results.append(result)
                 report(len(results), len(study.chunks))
-    summary = _sayable(study.summarize(gather(results)))
+    summary = _with_none(study.summarize(gather(results)))
     document = study_document(study, seed, summary)
     write_table(summary.rows, folder / f"{study.name}.csv")
     write_table(summary.findings, folder / f"{study.name}-findings.csv")
@@ -69,17 +69,17 @@ def run_study(
     console.print(f"Files: {printable(str(folder))}/{study.name}.csv, .json, .svg", soft_wrap=True)
 
 
-def _sayable(summary: Summary) -> Summary:
+def _with_none(summary: Summary) -> Summary:
     """Return a summary with None for NaN and infinity, which JSON cannot hold."""
 
-    def sayable(row: Row) -> Row:
+    def with_none(row: Row) -> Row:
         return {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in row.items()
         }
 
     return Summary(
-        [sayable(row) for row in summary.rows], [sayable(row) for row in summary.findings]
+        [with_none(row) for row in summary.rows], [with_none(row) for row in summary.findings]
     )
 
 

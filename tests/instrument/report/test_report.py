@@ -429,7 +429,7 @@ def svgs(page: _Page) -> list[ElementTree.Element]:
 
 
 def said_of_noise(survey: NoiseSurvey) -> dict[str, str]:
-    return {row.name: row.said for row in noise_rows(survey)}
+    return {row.name: row.value for row in noise_rows(survey)}
 
 
 def test_noise_is_told_in_the_units_of_data_sheets() -> None:
