@@ -428,13 +428,28 @@ def test_a_lost_board_is_told_when_closed_and_closed_all_the_same(tiny: TinyBoar
 
 
 NUMBERS = st.sampled_from([b"-1", b"0", b"1", b"2.0", b"+3", b"4E0", b"1.5", b"70000", b"nan"])
-OHMS = st.lists(st.floats(width=32), min_size=1, max_size=3)
+AMPERES = st.sampled_from([b"-1", b"0", b"1E-3", b"1e-2", b"0.01", b"1", b"inf"])
+OHMS = st.sampled_from([-1.0, 0.0, 1.0, 1e5, float("nan"), float("inf")])
+HEADERS = [b"*IDN?", b":SYST:BOAR:SHAP?", b":SYST:BOAR:NOM?", b":CURR:RANG:CAT?", b":SYST:ERR?"]
 REPLIES = st.one_of(
-    st.binary(max_size=40),
-    st.lists(NUMBERS, max_size=4).map(b",".join),
-    OHMS.map(lambda ohms: block(np.array(ohms, "<f4").tobytes())),
-    st.sampled_from([b"OHMSUM,CROSSBAR x,1,1", b"OHMSUM,CROSSBAR ,1,1", b'0,"No error"']),
+    st.tuples(st.sampled_from(HEADERS), st.binary(max_size=40)),
+    st.tuples(
+        st.just(b"*IDN?"), st.sampled_from([b"OHMSUM,CROSSBAR x,1,1", b"OHMSUM,CROSSBAR ,1,1"])
+    ),
+    st.tuples(
+        st.just(b":SYST:BOAR:SHAP?"),
+        st.lists(NUMBERS, max_size=4).map(b",".join)
+        | st.tuples(NUMBERS, NUMBERS, st.just(b"2")).map(b",".join),
+    ),
+    st.tuples(st.just(b":CURR:RANG:CAT?"), st.lists(AMPERES, max_size=3).map(b",".join)),
+    st.tuples(
+        st.just(b":SYST:BOAR:NOM?"),
+        st.lists(OHMS, min_size=1, max_size=3).map(
+            lambda ohms: block(np.array(ohms, "<f4").tobytes())
+        ),
+    ),
 )
+"""A header, and an answer to it that a board might give, or never would."""
 
 
 def assert_usable(board: CrossbarBoard) -> None:
@@ -452,16 +467,12 @@ def assert_usable(board: CrossbarBoard) -> None:
     assert board.row_volts_limit > 0
 
 
-@settings(deadline=None, max_examples=100)
-@given(
-    st.sampled_from(
-        [b"*IDN?", b":SYST:BOAR:SHAP?", b":SYST:BOAR:NOM?", b":CURR:RANG:CAT?", b":SYST:ERR?"]
-    ),
-    REPLIES,
-)
+@settings(deadline=None, max_examples=150)
+@given(REPLIES)
 def test_any_answer_opens_a_usable_board_or_raises_one_of_the_family(
-    header: bytes, reply: bytes
+    header_and_reply: tuple[bytes, bytes],
 ) -> None:
+    header, reply = header_and_reply
     tiny = TinyBoard()
     tiny.replies[header] = reply
     with (

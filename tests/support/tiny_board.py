@@ -1,4 +1,4 @@
-"""A board of a few rows that answers the commands of docs/board-protocol.md the driver sends."""
+"""A board of a few rows that answers the commands that the driver sends."""
 
 import struct
 import zlib
@@ -20,9 +20,10 @@ OVERLOAD_AMPERES = 9.9e37
 
 
 class TinyBoard:
-    """Column current = sum over rows of volts times the number of closed branches, in µS.
+    """A board of 1 µS per closed branch: column current = Σ over rows of volts times closed µS.
 
-    `replies` overrides the answer to a header, `corrupt_pattern` flips a switch on its way in.
+    `replies` overrides the answer to a header, `corrupt_pattern` flips a switch of every pattern
+    that is set, `log` lists the headers of all units.
     """
 
     def __init__(self, rows: int = 4, columns: int = 3, branches: int = 2) -> None:
@@ -42,6 +43,7 @@ class TinyBoard:
         self.log: list[bytes] = []
 
     def handle(self, message: bytes) -> bytes | None:
+        """Execute a program message; return the response without its line feed."""
         answers = []
         for unit in _units(message):
             header, _, parameters = unit.partition(b" ")
@@ -162,7 +164,7 @@ class TinyBoard:
     def _scan(self, readings: int) -> bytes:
         if not self.on:
             raise Refused(104)
-        # Each point's currents name it: row, branch and column can be told from the value.
+        # Each current identifies its row, branch and column.
         currents = [
             [volts * (row + 100 * branch) * 1e-6 + column * 1e-9 for column in range(self.columns)]
             for row, branch, volts in self.points
@@ -177,15 +179,19 @@ class TinyBoard:
 
 
 class Refused(Exception):
+    """A command that the board refuses with an error number."""
+
     def __init__(self, number: int) -> None:
         self.number = number
 
 
 def block(data: bytes) -> bytes:
+    """Return bytes as a definite-length block of nine digits of length."""
     return b"#9%09d" % len(data) + data
 
 
 def unblock(data: bytes) -> bytes:
+    """Return the bytes of a definite-length block."""
     assert data[:1] == b"#"
     digits = int(data[1:2])
     length = int(data[2 : 2 + digits])

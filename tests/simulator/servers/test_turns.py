@@ -1,6 +1,4 @@
-"""Many hosts on one instrument: they take turns, long work lets the wires live, the guests are
-counted.
-"""
+"""Many hosts on one instrument: turns, wires that live during long work, a limit of sessions."""
 
 import asyncio
 import socket
