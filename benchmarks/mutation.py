@@ -8,8 +8,8 @@ when `--again` says that tests have changed. At the end it prints a table of pac
 survivors.
 
 A test that fails, that does not end within its time limit, or a change that ends the interpreter,
-counts as caught. Such a test is run again without the change: where it fails there as well, the
-result is "void".
+counts as caught. At the end these tests are run again without any change: where one fails there as
+well, the results that rest on it are "void".
 
 Public tools were tried on paper: mutmut puts all variants of a function behind a trampoline, which
 Numba's kernels and the digests of their byte code do not survive; cosmic-ray runs one test command
@@ -63,6 +63,15 @@ def main() -> None:
     known = read_results(results)
     todo = [m for m in drawn if _is_open(known.get(m), arguments.files, again=arguments.again)]
     lock = threading.Lock()
+
+    def keep(mutation: Mutation, result: dict[str, Any]) -> None:
+        with lock:
+            known[mutation] = result
+            with results.open("a") as file:
+                file.write(json.dumps(mutation.as_dict() | result) + "\n")
+            change = f"{mutation.before!r} -> {mutation.after!r}"
+            print(f"{mutation.path}:{mutation.line}", change, result["outcome"], flush=True)
+
     with copies(arguments.jobs) as free:
 
         def run(mutation: Mutation) -> None:
@@ -71,15 +80,15 @@ def main() -> None:
                 result = try_mutation(copy, mutation, arguments.files)
             finally:
                 free.put(copy)
-            with lock:
-                known[mutation] = result
-                with results.open("a") as file:
-                    file.write(json.dumps(mutation.as_dict() | result) + "\n")
-                change = f"{mutation.before!r} -> {mutation.after!r}"
-                print(f"{mutation.path}:{mutation.line}", change, result["outcome"], flush=True)
+            keep(mutation, result)
 
         with ThreadPoolExecutor(arguments.jobs) as pool:
             list(pool.map(run, todo))
+        named = {r["by"] for r in known.values() if r["outcome"] == "caught" and ".py" in r["by"]}
+        unsound = free.get().failing_tests(sorted(named), all_of_them=True) if todo else []
+        for mutation, result in known.items():
+            if result["outcome"] == "caught" and result["by"] in unsound:
+                keep(mutation, result | {"outcome": "void"})
     print(table({m: known[m] for m in drawn}))
 
 
@@ -129,11 +138,13 @@ class Copy:
         compile_all = ["compileall", "-q", "--invalidation-mode", "checked-hash", "."]
         subprocess.run([sys.executable, "-m", *compile_all], cwd=self.root, check=True)
         self.imports = Imports(self.root)
-        self.sound: dict[tuple[str, ...], bool] = {}
 
-    def failing_test(self, tests: list[str]) -> str | None:
-        """Run tests until one fails; return its name, or what else happened."""
-        options = ["-x", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", "not slow"]
+    def failing_tests(self, tests: list[str], *, all_of_them: bool = False) -> list[str]:
+        """Run tests until one fails, or all of them; return the names of those that failed, or what
+        else happened.
+        """
+        options = ["-q", "-rfE", "--tb=no", "-p", "no:cacheprovider", "-m", "not slow"]
+        options += [] if all_of_them else ["-x"]
         limit = [f"--timeout={TEST_SECONDS}", "--timeout-method=thread"]
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *limit, *tests],
@@ -150,18 +161,12 @@ class Copy:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            return "time limit"
+            return ["time limit"]
         if process.returncode in (0, 5):  # 5: all tests were left out
-            return None
-        if found := FAILED.search(out):
-            return found[1]
-        return "time limit" if "Timeout" in out else f"exit status {process.returncode}"
-
-    def is_sound(self, *tests: str) -> bool:
-        """Say whether tests pass without any change."""
-        if tests not in self.sound:
-            self.sound[tests] = self.failing_test(list(tests)) is None
-        return self.sound[tests]
+            return []
+        if found := FAILED.findall(out):
+            return found
+        return ["time limit" if "Timeout" in out else f"exit status {process.returncode}"]
 
 
 @contextmanager
@@ -183,16 +188,14 @@ def try_mutation(copy: Copy, mutation: Mutation, files: int) -> dict[str, Any]:
     before = file.read_bytes()
     mutation.apply(copy.root)
     try:
-        failed = copy.failing_test(tests)
+        failed = copy.failing_tests(tests)
     finally:
         file.write_bytes(before)
-    if failed is None:
-        outcome = "survived"
-    else:
-        # What ended without the name of a test is held against all of them.
-        sound = copy.is_sound(*([failed] if ".py" in failed else tests))
-        outcome = "caught" if sound else "void"
-    return {"outcome": outcome, "by": failed, "files": files}
+    if not failed:
+        return {"outcome": "survived", "by": None, "files": files}
+    # What ended without the name of a test is held against all of them.
+    sound = ".py" in failed[0] or not copy.failing_tests(tests)
+    return {"outcome": "caught" if sound else "void", "by": failed[0], "files": files}
 
 
 def table(results: dict[Mutation, dict[str, Any]]) -> str:

@@ -111,6 +111,7 @@ def test_products_that_are_all_zero(one_line, tmp_path):
         (1e300, 1, "W.npy: the largest weight is 1e+300"),
         (1e-310, 1, "W.npy: the largest weight is 1e-310"),
         (1e100, 1, "W.npy: the largest weight is 1e+100"),
+        (1.001e60, 1, "W.npy: the largest weight is 1.001e+60"),
         (1, 1e305, "X.npy: the largest input is 1e+305"),
         (1, 1e-320, "X.npy: the largest input is"),
     ],

@@ -284,3 +284,17 @@ def test_progress_hears_of_blocks_and_the_board_is_left_open():
     assert heard == [(done, 8) for done in range(1, 9)]
     assert not board.pattern.any()
     assert not board.row_volts.any()
+
+
+def test_every_reading_is_counted_and_eight_are_taken_with_all_switches_open():
+    board, taken, opened = switched_on(QUIET, 1), [], []
+    read = board.column_currents
+
+    def counted(row_volts):
+        (taken if board.pattern.any() else opened).append(len(row_volts))
+        return read(row_volts)
+
+    board.column_currents = counted
+    converters = measure_converters(board)
+    assert opened == [8]
+    assert converters.readings == (sum(taken) + 8) * board.columns

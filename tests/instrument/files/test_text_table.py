@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import sparse
 
 from instrument.errors import UsageError
-from instrument.files.arrays import load_array
+from instrument.files.arrays import check_inputs, load_array
 from instrument.files.text_table import decoded, read_table
 
 W = np.array([[0.5, -0.25, 1.0], [0.125, 0.75, -1.0]])
@@ -237,3 +237,24 @@ def test_a_pipe_is_what_its_bytes_say(tmp_path, kind):
         np.testing.assert_array_equal(load_array(pipe), W)
     finally:
         thread.join()
+
+
+@pytest.mark.parametrize("size", [1e-60, 1.0, 1e60])
+def test_inputs_at_the_limits_of_what_can_be_squared_are_taken(size):
+    assert check_inputs(np.array([[size, -size / 3]]), 2, "x").tolist() == [[size, -size / 3]]
+
+
+@pytest.mark.parametrize("size", [0.999e-60, 1.001e60])
+def test_inputs_beyond_the_limits_are_refused(size):
+    with pytest.raises(UsageError, match=r"x: the largest input is .*: only 1e-60 to 1e\+60 can"):
+        check_inputs(np.array([[size]]), 1, "x")
+
+
+@pytest.mark.parametrize(
+    ("count", "named"), [(2, "a0, a1"), (5, "a0, a1, a2, a3, a4"), (6, "a0, a1, a2, a3, a4, …")]
+)
+def test_an_archive_of_several_arrays_is_refused_and_up_to_five_are_named(tmp_path, count, named):
+    np.savez(tmp_path / "w.npz", **{f"a{k}": W for k in range(count)})
+    with pytest.raises(UsageError) as refusal:
+        load_array(tmp_path / "w.npz")
+    assert str(refusal.value) == f"{tmp_path}/w.npz: holds {count} arrays ({named}), not one"

@@ -535,6 +535,27 @@ def test_every_axis_says_what_it_counts(name: str, figures: Callable[[str], list
                 assert axes.get_xlabel() or not place.is_last_row()
 
 
+@pytest.mark.parametrize("uncertainty", [0.0, 1e-9])
+def test_the_noise_of_a_measurement_is_a_line_where_there_is_any(
+    uncertainty: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figure, program = Figure(), RUNS["small"].program
+    monkeypatch.setattr(pictures, "draw", lambda picture, _height: picture(figure))
+    programmed = programmed_of(program)
+    transfer = replace(
+        programmed.transfer,
+        uncertainty_siemens=np.full_like(programmed.transfer.uncertainty_siemens, uncertainty),
+    )
+    part = program.tiles[0]
+    matrix = replace(part.matrix, programmed=replace(programmed, transfer=transfer))
+    pictures.convergence(replace(program, tiles=(replace(part, matrix=matrix),)))
+    (axes,) = figure.axes
+    levels = [line.get_ydata()[0] for line in axes.lines if "noise" in str(line.get_label())]
+    largest = np.abs(programmed.targets.difference_siemens).max()
+    noise = [-np.log2(np.sqrt(2) * uncertainty / largest)] if uncertainty else []
+    assert levels == pytest.approx(noise)
+
+
 @pytest.mark.parametrize("name", ["small", "hopeless", "100 outputs"])
 def test_the_histogram_counts_every_product_beside_their_rms(
     name: str, monkeypatch: pytest.MonkeyPatch
