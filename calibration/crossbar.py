@@ -14,7 +14,7 @@ MAX_DELAY_SECONDS = 10.0
 """Longest settling time that a board can be asked for (docs/board-protocol.md)."""
 NO_BRANCH = -1
 """As the branch of a probe: every switch open."""
-OUTLIER = 20.0
+MAX_TIMES_MEDIAN = 20.0
 """Times the median column's current that a column may draw and still have a say in range and
 voltage.
 """
@@ -139,13 +139,22 @@ def smallest_range(ranges_amperes: Floats, amperes: float) -> float:
     return float(ranges_amperes[min(index, len(ranges_amperes) - 1)])
 
 
+def largest_usual(values: Floats) -> float:
+    """Return the largest of values (columns,) ≥ 0 that are at most MAX_TIMES_MEDIAN their median.
+
+    It is 0 where there are no values.
+    """
+    if not values.size:
+        return 0.0
+    return float(values[values <= MAX_TIMES_MEDIAN * np.median(values)].max(initial=0.0))
+
+
 def held_volts(ranges_amperes: Floats, volts: float, siemens: Floats) -> float:
     """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
     much conductance. Halves of an exact code of a DAC are exact codes as well.
 
-    A column that conducts more than OUTLIER times as much as the median has no say.
+    A column that conducts more than MAX_TIMES_MEDIAN times as much as the median has no say.
     """
-    usual = siemens[siemens <= OUTLIER * np.median(siemens)]
-    most_amperes = volts * float(usual.max(initial=0.0))
-    halvings = np.ceil(np.log2(max(most_amperes / float(ranges_amperes[-1]), 1.0)))
+    amperes = volts * largest_usual(siemens)
+    halvings = np.ceil(np.log2(max(amperes / float(ranges_amperes[-1]), 1.0)))
     return float(volts * 2.0**-halvings)

@@ -19,9 +19,9 @@ CLASS_APERTURE_SECONDS = 20e-3
 """For which ReadingNoise states its classes."""
 PAIRS = 4
 """With which the noise is measured."""
-MEDIAN_SQUARE = 0.7887
+MEDIAN_OF_MEAN_SQUARE = 0.7887
 """Median of χ²/3 with three degrees of freedom, PAIRS − 1, over its mean."""
-LEAST_FRACTION = 1.05 * 2.0**-23 / 12**0.5
+MIN_RANGE_FRACTION = 1.05 * 2.0**-23 / 12**0.5
 """Standard deviation of rounding to 2^24 steps over ±1.05 ranges."""
 
 
@@ -63,9 +63,9 @@ def measure_reading_noise(
         np.tile([volts, -volts], 2 * PAIRS),
     )[:, 0, columns].reshape(PAIRS, 4, -1)
     variance = np.nanmean(np.nanmedian(amperes.var(axis=0, ddof=1), axis=1).reshape(2, 2), axis=1)
-    quiet, loud = variance / MEDIAN_SQUARE
+    quiet, loud = variance / MEDIAN_OF_MEAN_SQUARE
     signal = float(np.nanmedian(np.abs(amperes[:, 2:])))
     return ReadingNoise(
-        range_fraction=max(float(np.sqrt(quiet)) / board.range_amperes, LEAST_FRACTION),
+        range_fraction=max(float(np.sqrt(quiet)) / board.range_amperes, MIN_RANGE_FRACTION),
         signal_fraction=float(np.sqrt(max(loud - quiet, 0.0))) / signal,
     )

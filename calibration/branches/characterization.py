@@ -31,19 +31,19 @@ from numpy.typing import NDArray
 from calibration.arrays import Bools, Floats
 from calibration.branches.least_squares import Unknowns, estimate_unknowns
 from calibration.branches.passes import Pass, PassReader
-from calibration.branches.plan import MOST_PASSES, Plan, candidates, predict, quickest
+from calibration.branches.plan import MAX_PASSES, Plan, candidates, predict, quickest
 from calibration.branches.polarity import NoiseTally
-from calibration.branches.preliminaries import find_out
+from calibration.branches.preliminaries import measure_preliminaries
 from calibration.branches.reference_drift import DriftTrack, Reference, track_drift
 from calibration.branches.rows_read import RowsRead, tell_nobody
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
 from calibration.records import Record
 
-OPEN_BELOW, STUCK_ABOVE = 0.25, 0.25
+MIN_BRANCH_SHARE, MAX_OPEN_SHARE = 0.25, 0.25
 """Fractions of the nominal conductance (of the branch; of the weakest branch) that tell a dead
 branch from a live one.
 """
-MORE_ROUNDS = 6
+MAX_EXTRA_ROUNDS = 6
 """How often rows are gone through again that turned out less certain than planned."""
 SHORT_SCAN_SECONDS = 1e-3
 """Aperture with which shorts are looked for before branches are closed in groups."""
@@ -160,7 +160,7 @@ def characterize(
     siemens = 1 / board.nominal_ohms
     wanted = 2.0**-wanted_bits * float(siemens.sum())
     delay_before = board.delay_seconds
-    known = find_out(board, volts, wanted)
+    known = measure_preliminaries(board, volts, wanted)
     plan = quickest(
         candidates(known.noise, known.conditions), known.noise, known.conditions, wanted
     )
@@ -174,7 +174,7 @@ def characterize(
     passes: list[Pass] = []
     readings = 0
     todo, more = np.arange(board.rows), plan.passes
-    for _ in range(1 + MORE_ROUNDS):
+    for _ in range(1 + MAX_EXTRA_ROUNDS):
         fresh = [reader.read(todo, progress) for _ in range(more)]
         passes += fresh
         if plan.design.scannable:
@@ -190,7 +190,7 @@ def characterize(
         reducible, lasting = found.uncertainty()
         # Noise far below what stays anyway is not worth the time.
         goal = np.maximum(wanted, lasting)
-        todo = np.flatnonzero((reducible > goal) & (had < MOST_PASSES))
+        todo = np.flatnonzero((reducible > goal) & (had < MAX_PASSES))
         if not len(todo):
             break
         # The board may drift faster than was supposed: then the reference is read more often.
@@ -200,7 +200,7 @@ def characterize(
         missing = (1 / goal**2 - 1 / reducible**2)[todo].max()
         needed = missing * min(next_plan.uncertainty_siemens, float(reducible[todo].max())) ** 2
         # Step by step: a single jump looks like a fast walk until more of it was seen.
-        most = min(had[todo].max(), MOST_PASSES - had[todo].min())
+        most = min(had[todo].max(), MAX_PASSES - had[todo].min())
         more = int(np.clip(np.ceil(needed), 1, max(1, most)))
     board.configure(delay_seconds=delay_before)
     counted = (readings + reader.readings) * board.columns
@@ -346,8 +346,8 @@ def _judge(
     nominal_siemens: Floats,
 ) -> NDArray[np.int8]:
     """Return the status (rows, columns, branches) of every branch."""
-    dead = branch_siemens < OPEN_BELOW * nominal_siemens
-    conducts = (open_siemens > STUCK_ABOVE * nominal_siemens.min())[:, :, None]
+    dead = branch_siemens < MIN_BRANCH_SHARE * nominal_siemens
+    conducts = (open_siemens > MAX_OPEN_SHARE * nominal_siemens.min())[:, :, None]
     status = np.full(branch_siemens.shape, BranchStatus.OK, dtype=np.int8)
     status[dead] = BranchStatus.OPEN
     status[dead & conducts] = BranchStatus.STUCK

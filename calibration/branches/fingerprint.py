@@ -11,9 +11,9 @@ import numpy as np
 from calibration.branches.characterization import BranchCalibration
 from calibration.crossbar import Crossbar, measuring_volts
 
-POINTS = 32
+MAX_PROBES = 32
 """Branches of a row that are probed, each in every column."""
-SAME_CORRELATION = 0.9
+MIN_CORRELATION = 0.9
 """Of deviations, where noise and drift are far below the tolerance of the parts: above it for the
 same board, about 0 ± 1/√(branches probed) for another.
 """
@@ -23,11 +23,13 @@ def is_calibrated_board(board: Crossbar, calibration: BranchCalibration) -> bool
     """Return whether branches of a board of the same shape deviate from their nominal values as
     those that were calibrated. All switches are open afterwards; the range is put back.
 
-    Both polarities of up to POINTS branches spread over the rows are read once.
+    Both polarities of up to MAX_PROBES branches spread over the rows are read once.
     """
     shape = calibration.branch_siemens.shape
     crosspoints = shape[0] * shape[2]
-    spread = np.unique(np.linspace(0, crosspoints - 1, min(POINTS, crosspoints)).astype(np.int_))
+    spread = np.unique(
+        np.linspace(0, crosspoints - 1, min(MAX_PROBES, crosspoints)).astype(np.int_)
+    )
     rows, branches = np.unravel_index(spread, (shape[0], shape[2]))
     volts = measuring_volts(board.row_volts_limit)
     range_before = board.range_amperes
@@ -44,4 +46,4 @@ def is_calibrated_board(board: Crossbar, calibration: BranchCalibration) -> bool
     now, then = ((siemens * nominal_ohms - 1)[counts] for siemens in (has, had))
     if len(now) < 2 or not (now.std() and then.std()):
         return False
-    return bool(np.corrcoef(now, then)[0, 1] > SAME_CORRELATION)
+    return bool(np.corrcoef(now, then)[0, 1] > MIN_CORRELATION)

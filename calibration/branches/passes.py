@@ -15,7 +15,7 @@ from calibration.branches.reference_drift import Bracket, Reference
 from calibration.branches.rows_read import RowsRead, tell_nobody
 from calibration.crossbar import MAX_DELAY_SECONDS, NO_BRANCH, Crossbar, Progress
 
-AGAIN_PATIENCE, AGAIN_LEAST_SECONDS = 4.0, 1e-3
+REPEAT_DELAY_FACTOR, MIN_REPEAT_DELAY_SECONDS = 4.0, 1e-3
 """Times the usual delay, and at least, before a wild reading is repeated: a short that was probed
 just before leaves more to settle than any branch.
 """
@@ -196,7 +196,7 @@ class PassReader:
         """
         again = np.flatnonzero(lost.any(axis=(1, 2)))
         delay = self._board.delay_seconds
-        patient = max(AGAIN_PATIENCE * delay, AGAIN_LEAST_SECONDS)
+        patient = max(REPEAT_DELAY_FACTOR * delay, MIN_REPEAT_DELAY_SECONDS)
         self._board.configure(delay_seconds=min(patient, MAX_DELAY_SECONDS))
         blocks = [self._read_rows(rows[[index]])[0] for index in again]
         self._board.configure(delay_seconds=delay)

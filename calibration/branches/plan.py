@@ -33,13 +33,13 @@ BRACKET_SHARE = 0.25
 """Of the wanted uncertainty: what the drift between two readings of the reference may add to a sum
 of half of the branches.
 """
-LEAST_DRIFT = 1e-9
+MIN_DRIFT = 1e-9
 """Relative, per root second: nothing is quieter."""
-LEAST_POINTS_ALONE, LEAST_PAIRS = 6, 3
+MIN_POINTS_FOR_ONE_PAIR, MIN_PAIRS = 6, 3
 """Points from which on one pair of polarities each is enough to outvote a wild reading, and how
 many pairs it takes with fewer.
 """
-MOST_PASSES = 64
+MAX_PASSES = 64
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def predict(
     walk of rate r between two known ends.
     """
     volts, siemens = conditions.row_volts, conditions.nominal_siemens
-    pairs = 1 if len(design.groups) >= LEAST_POINTS_ALONE else LEAST_PAIRS
+    pairs = 1 if len(design.groups) >= MIN_POINTS_FOR_ONE_PAIR else MIN_PAIRS
     range_amperes = smallest_range(conditions.ranges_amperes, needed_amperes(design, conditions))
     signal = volts * (design.groups @ siemens)
     variance = noise.variance(signal, range_amperes) / (2 * pairs * volts**2)
@@ -154,7 +154,7 @@ def predict(
         once = pairs * (conditions.delay_seconds + conditions.aperture_seconds)
     row_seconds = 2 * len(design.groups) * once
     run_seconds = conditions.rows * row_seconds
-    drifting = max(conditions.drift_per_root_second, LEAST_DRIFT)
+    drifting = max(conditions.drift_per_root_second, MIN_DRIFT)
     tolerable = 2 * BRACKET_SHARE * wanted_siemens / (drifting * float(siemens.sum()))
     bracket_seconds = float(np.clip(6 * tolerable**2, row_seconds, run_seconds))
     drift = conditions.drift_per_root_second * np.sqrt(bracket_seconds / 6)
@@ -247,7 +247,7 @@ def quickest(
     for design in designs:
         plan = predict(design, noise, conditions, wanted_siemens)
         needed = (plan.uncertainty_siemens / wanted_siemens) ** 2
-        plans.append(repeated(plan, int(np.clip(np.ceil(needed), 1, MOST_PASSES))))
+        plans.append(repeated(plan, int(np.clip(np.ceil(needed), 1, MAX_PASSES))))
     good = [plan for plan in plans if plan.uncertainty_siemens <= wanted_siemens * (1 + 1e-12)]
     if good:
         return min(good, key=lambda plan: plan.seconds)

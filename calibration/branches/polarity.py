@@ -18,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import Bools, Floats
-from calibration.statistics import MEDIAN_OF_CHI_SQUARED, column_median, line_upwards
+from calibration.statistics import (
+    OUTLIER_SIGMAS,
+    finite_median,
+    fit_nonnegative_line,
+    variance_ratio,
+)
 
-WILD = 6.0
-"""Standard deviations of its half sum beyond which a pair of readings is wild. Of 10⁶ good pairs
-none is, by the normal distribution."""
-LEAST_NOISE_SHARE = 0.1
+MIN_NOISE_SHARE = 0.1
 """Of the columns' mean variance: no column is quieter than that."""
-LEAST_FREEDOM = 1e-9
-LEAST_LEFT = 0.1
+MIN_FREEDOM = 1e-9
+MIN_LEFT_SHARE = 0.1
 """A point of which the fit leaves less says nothing of the noise."""
 
 
@@ -49,19 +51,19 @@ class NoiseTally:
         freedom, then a column by column.
         """
         weight = self.freedom.sum(axis=1)
-        seen = self.squares.sum(axis=1) / np.maximum(weight, LEAST_FREEDOM)
+        seen = self.squares.sum(axis=1) / np.maximum(weight, MIN_FREEDOM)
         if not seen.any():
             return np.zeros(self.squares.shape[1]), 0.0
         usual = float(seen.max())
         expected = np.full(len(seen), usual)
         for _ in range(3):
-            additive, relative = line_upwards(self.signal, seen, weight / expected**2)
+            additive, relative = fit_nonnegative_line(self.signal, seen, weight / expected**2)
             expected = np.maximum(additive + relative * self.signal, 1e-3 * usual)
         column_weight = self.freedom / expected[:, None] ** 2
         rest = self.squares - self.freedom * relative * self.signal[:, None]
         each = (rest / expected[:, None] ** 2).sum(axis=0)
-        told = np.maximum(column_weight.sum(axis=0), LEAST_FREEDOM / usual**2)
-        return np.maximum(each / told, LEAST_NOISE_SHARE * additive), relative
+        told = np.maximum(column_weight.sum(axis=0), MIN_FREEDOM / usual**2)
+        return np.maximum(each / told, MIN_NOISE_SHARE * additive), relative
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,7 @@ def judge_pairs(
     sigma = np.sqrt(additive_variance[None, :, None] + relative_variance * np.nan_to_num(s) ** 2)
     slope, zero = _resistant_line(s, e)
     misfit = np.abs(e - zero - slope * s) / sigma
-    usual = column_median(misfit.reshape(-1) ** 2) / MEDIAN_OF_CHI_SQUARED
-    limit = WILD * sigma * np.sqrt(max(1.0, float(np.nan_to_num(usual))))
+    limit = OUTLIER_SIGMAS * sigma * np.sqrt(variance_ratio(misfit**2))
     residual, _ = _line_residual(s, e, seen & (misfit * sigma <= limit), sigma)
     wild = seen & (np.abs(residual) > limit)
     residual, left = _line_residual(s, e, seen & ~wild, sigma)
@@ -118,7 +119,7 @@ def judge_pairs(
     mean = np.where(usable, half_difference, 0.0).sum(axis=2) / np.maximum(count, 1)
     mean = np.where(count > 0, mean, np.nan)
 
-    tells = seen & ~wild & (left > LEAST_LEFT)
+    tells = seen & ~wild & (left > MIN_LEFT_SHARE)
 
     def over_rows(values: Floats) -> Floats:
         held = np.where(tells, values, 0.0).sum(axis=0)
@@ -143,8 +144,8 @@ def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
             np.take_along_axis(s, partner, axis=-1) - s
         )
     pairs = np.isfinite(slopes) & (first < half)
-    slope = np.nan_to_num(column_median(np.where(pairs, slopes, np.nan)))[..., None]
-    return slope, np.nan_to_num(column_median(e - slope * s))[..., None]
+    slope = np.nan_to_num(finite_median(np.where(pairs, slopes, np.nan)))[..., None]
+    return slope, np.nan_to_num(finite_median(e - slope * s))[..., None]
 
 
 def _line_residual(s: Floats, e: Floats, good: Bools, sigma: Floats) -> tuple[Floats, Floats]:

@@ -28,7 +28,7 @@ class Preliminaries:
     conditions: Conditions
 
 
-def find_out(board: Crossbar, volts: float, wanted_siemens: float) -> Preliminaries:
+def measure_preliminaries(board: Crossbar, volts: float, wanted_siemens: float) -> Preliminaries:
     """Find a reference, measure how currents settle and how much noise a reading has.
 
     Takes about a second of the board's time. Leaves the range that single branches need, the

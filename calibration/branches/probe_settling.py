@@ -19,16 +19,16 @@ from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar
 
 SHORT_APERTURE_SECONDS = 20e-6
 DELAYS_SECONDS = np.minimum(20e-6 * 2.0 ** np.arange(20), MAX_DELAY_SECONDS)
-LEAST_DELAYS = 11
+MIN_DELAYS = 11
 """So many are always tried: up to 20 ms."""
 PAIRS = 3
 """Pairs of polarities at each delay; the first move of each comes from another state."""
-VISIBLE = 5.0
+VISIBLE_SIGMAS = 5.0
 """Standard deviations from which on a residue is seen."""
-LEAST_VISIBLE = 1e-9
-STILL_SHARE = 1e-4
+MIN_VISIBLE_SHARE = 1e-9
+MAX_STILL_CHANGE = 1e-4
 """Of the reading: what it may change by from the longest delay but one to the longest."""
-WELL_VISIBLE = 3.0
+WELL_VISIBLE_RATIO = 3.0
 """Times that: from there on its size is known."""
 
 
@@ -83,7 +83,7 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
         probe = np.full(len(signs), row), np.full(len(signs), branch), volts * signs
         amperes = board.scan(*probe).mean(axis=1)[2:]
         read_halves.append((amperes[0::2] - amperes[1::2]) / 2)
-        if len(read_halves) >= LEAST_DELAYS and not _still_moving(*read_halves[-2:]):
+        if len(read_halves) >= MIN_DELAYS and not _still_moving(*read_halves[-2:]):
             break
     halves = np.array(read_halves)
     # Columns where the branch cannot be read say nothing, nor do delays that most overload after.
@@ -93,19 +93,19 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
     readable = np.isfinite(halves[:, :, live]).mean(axis=(1, 2)) > 0.5 if live.any() else read[:0]
     if not readable.any():
         longest = float(DELAYS_SECONDS[len(halves) - 1])
-        return SettlingTail(longest, LEAST_VISIBLE, 0.0, aperture)
+        return SettlingTail(longest, MIN_VISIBLE_SHARE, 0.0, aperture)
     first = 1 + int(np.flatnonzero(~readable).max(initial=-1))
     delays = DELAYS_SECONDS[first : len(halves)]
     missing = np.nanmedian(1 - halves[first:, :, live] / final[live], axis=2)
     mean = missing[:-1].mean(axis=1)
     # The noise of the row's DAC is in all columns, so that only repetition tells it.
     spread = float(np.sqrt(missing.var(axis=1, ddof=1).mean()))
-    limit = max(VISIBLE * spread * np.sqrt(2 / PAIRS), LEAST_VISIBLE)
+    limit = max(VISIBLE_SIGMAS * spread * np.sqrt(2 / PAIRS), MIN_VISIBLE_SHARE)
     visible = mean > limit
     if not visible.any():
         return SettlingTail(float(delays[0]), limit, 0.0, aperture)
     # Two residues well seen give the time constant, one and what could have been seen a limit.
-    well = np.flatnonzero(mean > WELL_VISIBLE * limit)
+    well = np.flatnonzero(mean > WELL_VISIBLE_RATIO * limit)
     last = int(well[-1]) if len(well) else int(np.flatnonzero(visible)[-1])
     if last and mean[last - 1] > mean[last]:
         decay, step = mean[last - 1] / mean[last], delays[last] - delays[last - 1]
@@ -127,4 +127,4 @@ def _still_moving(before: Floats, after: Floats) -> bool:
         return False
     moved = np.median((after - before)[:, read] / final[read], axis=1)
     spread = float(np.sqrt(moved.var(ddof=1)))
-    return bool(abs(moved.mean()) > max(VISIBLE * spread / np.sqrt(PAIRS), STILL_SHARE))
+    return bool(abs(moved.mean()) > max(VISIBLE_SIGMAS * spread / np.sqrt(PAIRS), MAX_STILL_CHANGE))

@@ -14,21 +14,21 @@ import numpy as np
 
 from calibration.arrays import Bools, Floats
 from calibration.crossbar import Crossbar
-from calibration.statistics import line_upwards, robust_mean
+from calibration.statistics import fit_nonnegative_line, robust_mean
 
-LIVE = 0.25, 4.0
+LIVE_RATIO = 0.25, 4.0
 """Of the nominal current: what a branch that works conducts."""
-LEAST_LIVE_SHARE = 0.5
+MIN_LIVE_SHARE = 0.5
 """Of the columns: fewer live ones are no reference."""
-ROWS_TRIED = 8
+MAX_ROWS_TRIED = 8
 SETTLED_SECONDS = 20e-3
 """Delay with which a reference is looked for, if the board's own is not longer."""
 TCR_PER_KELVIN = 100e-6
 """Thick-film class; believed only where there is no reference."""
-MOST_DRIFT = 0.01
+MAX_DRIFT = 0.01
 """A reference that is off by more has failed, not drifted."""
-LEAST_NOISE = 1e-12
-STANDS_OUT = 3.0
+MIN_NOISE = 1e-12
+SIGNIFICANT_SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class DriftTrack:
         np.add.at(weights, (index, before), 1 - share)
         np.add.at(weights, (index, after), share)
         usual, seen = self.walk * length, (self.common[after] - self.common[before]) ** 2
-        step = np.where(seen > STANDS_OUT**2 * usual, seen, usual)
+        step = np.where(seen > SIGNIFICANT_SIGMAS**2 * usual, seen, usual)
         together = np.equal.outer(before, before) * step
         bridges = np.minimum.outer(share, share) * (1 - np.maximum.outer(share, share))
         return weights, together * bridges
@@ -128,12 +128,12 @@ def find_reference(
     delay_seconds = max(SETTLED_SECONDS, board.delay_seconds)
     board.configure(aperture_seconds=aperture_seconds, delay_seconds=delay_seconds)
     branch = int(np.argmax(nominal_siemens))
-    rows = np.unique(np.linspace(0, board.rows - 1, min(ROWS_TRIED, board.rows)).round())
+    rows = np.unique(np.linspace(0, board.rows - 1, min(MAX_ROWS_TRIED, board.rows)).round())
     best = None
     for row in sorted(rows.astype(int), key=lambda row: abs(2 * row + 1 - board.rows)):
         amperes = board.scan(np.full(2, row), np.full(2, branch), np.array([volts, -volts]))[:, 0]
         share = (amperes[0] - amperes[1]) / (2 * volts * nominal_siemens[branch])
-        live = (share > LIVE[0]) & (share < LIVE[1])
+        live = (share > LIVE_RATIO[0]) & (share < LIVE_RATIO[1])
         # Columns that overload do so in every row, or there is a short in this one: it draws the
         # row's voltage down for all.
         rank = -int(np.isnan(share).sum()), int(live.sum())
@@ -143,7 +143,7 @@ def find_reference(
             break
     assert best is not None
     reference = best[1]
-    return reference if reference.columns.mean() >= LEAST_LIVE_SHARE else None
+    return reference if reference.columns.mean() >= MIN_LIVE_SHARE else None
 
 
 def track_drift(
@@ -163,7 +163,7 @@ def track_drift(
         siemens = np.array([bracket.siemens[columns] for bracket in brackets])
         siemens = siemens[:, np.isfinite(siemens).any(axis=0)]
         ratio = siemens / np.nanmedian(siemens, axis=0) - 1
-        good = np.nan_to_num(np.abs(np.nanmedian(ratio, axis=1)), nan=np.inf) < MOST_DRIFT
+        good = np.nan_to_num(np.abs(np.nanmedian(ratio, axis=1)), nan=np.inf) < MAX_DRIFT
         if good.sum() >= 2:
             return _from_reference(seconds[good], kelvin[good], ratio[good], additive, proportional)
     by_sensor = TCR_PER_KELVIN * (kelvin - kelvin.mean())
@@ -182,7 +182,7 @@ def _from_reference(
     seconds: Floats, kelvin: Floats, ratio: Floats, additive: float, proportional: float
 ) -> DriftTrack:
     seen, spread, count = robust_mean(ratio, axis=1)
-    noise_variance = proportional**2 + additive**2 / np.maximum(count, 1) + LEAST_NOISE**2
+    noise_variance = proportional**2 + additive**2 / np.maximum(count, 1) + MIN_NOISE**2
     steps, lengths = np.diff(seen), np.diff(seconds)
     excess = (steps**2).sum() - (noise_variance[1:] + noise_variance[:-1]).sum()
     walk = max(0.0, float(excess / lengths.sum()))
@@ -208,8 +208,8 @@ def _from_reference(
     floor = slope = 0.0
     # What does not stand out from the noise of the reference is not there.
     chance = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
-    if own.mean() > STANDS_OUT * chance:
-        floor, slope = line_upwards((centre @ common) ** 2, own)
+    if own.mean() > SIGNIFICANT_SIGMAS * chance:
+        floor, slope = fit_nonnegative_line((centre @ common) ** 2, own)
     return DriftTrack(
         seconds=seconds,
         kelvin=kelvin,

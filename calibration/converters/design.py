@@ -30,14 +30,14 @@ from calibration.reading_noise import ReadingNoise
 
 LEVELS = 7
 """A prime. A block has LEVELS² vectors and LEVELS + 1 sequences."""
-MEETING = 2
+MEETING_ROWS = 2
 """Rows in a column: the fewest that tell a DAC's curve from an ADC's."""
-LEAST_BLOCKS, MOST_BLOCKS = 8, 40
-FULLEST = 0.95
+MIN_BLOCKS, MAX_BLOCKS = 8, 40
+MAX_FILL = 0.95
 """Nominal current of a column with its rows at the limit, over the range."""
-CODES = 2**15
+MAX_CODES = 2**15
 """Steps of a DAC from zero to the limit, at most: these are codes of finer ones as well."""
-WANTED = 2.0**-20
+WANTED_SHARE = 2.0**-20
 """Standard uncertainty that a curve is planned for, over the row voltage limit."""
 DRIFT_DEGREE = 2
 """Of the polynomial in time that a conductance follows during a block, a second."""
@@ -60,7 +60,7 @@ class ConverterDesign:
     siemens: float
     """Nominal conductance of what is closed there."""
     volts_limit: float
-    codes: int = CODES
+    codes: int = MAX_CODES
     """Steps of a DAC from zero to the limit, as far as the voltages need them."""
 
     @property
@@ -113,24 +113,24 @@ class ConverterDesign:
 
 
 def design_converters(
-    board: Crossbar, wanted: float = WANTED, dac_bits: int = USUAL_DAC_BITS
+    board: Crossbar, wanted: float = WANTED_SHARE, dac_bits: int = USUAL_DAC_BITS
 ) -> ConverterDesign:
     """Return the design for a board: as many blocks as a curve needs to be known to `wanted` of the
     row voltage limit, from 8 to 40; its voltages are codes of DACs of `dac_bits`.
     """
-    codes = min(CODES, 2 ** (dac_bits - 1))
-    blocks = LEAST_BLOCKS
+    codes = min(MAX_CODES, 2 ** (dac_bits - 1))
+    blocks = MIN_BLOCKS
     while True:
         design = _design(board, blocks, codes)
         expected = design.predicted(measuring_volts(board.row_volts_limit))
-        if blocks >= MOST_BLOCKS or expected <= wanted * board.row_volts_limit:
+        if blocks >= MAX_BLOCKS or expected <= wanted * board.row_volts_limit:
             return design
         blocks += 1
 
 
 def _design(board: Crossbar, blocks: int, codes: int) -> ConverterDesign:
     random = np.random.default_rng(0)  # of the design, the same for every board of a shape
-    meeting = min(MEETING, board.rows)
+    meeting = min(MEETING_ROWS, board.rows)
     closed, range_amperes = _fill(board, meeting)
     on_ring = _sequence_of_position(board.rows)
     places = _meeting_places(board.rows, board.columns, meeting)
@@ -162,7 +162,7 @@ def _fill(board: Crossbar, meeting: int) -> tuple[Bools, float]:
     strongest = np.argsort(-siemens, kind="stable")
     amperes = meeting * board.row_volts_limit * np.cumsum(siemens[strongest])
     ranges = board.ranges_amperes
-    index = np.searchsorted(FULLEST * ranges, amperes)
+    index = np.searchsorted(MAX_FILL * ranges, amperes)
     fill = amperes / ranges[np.minimum(index, len(ranges) - 1)]
     fill[index == len(ranges)] = 0.0
     count = len(fill) - int(fill[::-1].argmax())  # of equal ones the most branches

@@ -20,7 +20,7 @@ from calibration.arrays import Bools, Floats
 from calibration.converters.curves import FIRST_DEGREE, Curves, bent
 from calibration.converters.design import ConverterDesign
 from calibration.converters.normal_equations import (
-    LEAST_NOISE,
+    MIN_NOISE_RATIO,
     Block,
     Priors,
     solve,
@@ -28,14 +28,14 @@ from calibration.converters.normal_equations import (
 )
 from calibration.reading_noise import ReadingNoise
 
-MOST_DEGREE = 14
-LEAST_TERMS, SPARE_TERMS = 3, 4
+MAX_DEGREE = 14
+MIN_TERMS, SPARE_TERMS = 3, 4
 """Of a curve; beyond those that the data ask for."""
 CLASS_DAC_STEPS, CLASS_ADC = 4.0, 10e-6
 """What is supposed of every coefficient before anything is measured: zero, give or take so many
 DAC steps, or so much of the range. It is what remains of a channel that nothing was learnt about.
 """
-BENT_WILDLY, WILD = 10.0, 5.0
+MAX_LINE_SCATTER, MAX_CURVE_SCATTER = 10.0, 5.0
 """A column's block that scatters so many times more than the usual one is left out: about its lines
 alone, because a row that died in the middle would spoil all it is solved with; about its curves.
 """
@@ -74,7 +74,7 @@ def fit_curves(
     """
     kept = kept & np.isfinite(amperes).all(axis=1)
     amperes = np.where(kept[:, None], amperes, 0.0)
-    terms = MOST_DEGREE + 1 - FIRST_DEGREE
+    terms = MAX_DEGREE + 1 - FIRST_DEGREE
     row_coefficients = np.zeros((design.sequence_of_row.shape[1], terms))
     column_coefficients = np.zeros((amperes.shape[2], terms))
     noise = ReadingNoise().range_fraction * design.range_amperes
@@ -82,10 +82,12 @@ def fit_curves(
 
     zero = row_coefficients, column_coefficients
     blocks = _project(design, amperes, kept, open_siemens, *zero)
-    kept = _tame(np.stack([block.amperes for block in blocks]), kept, BENT_WILDLY, noise)
+    kept = _scattering_as_usual(
+        np.stack([block.amperes for block in blocks]), kept, MAX_LINE_SCATTER, noise
+    )
     blocks = _project(design, amperes, kept, open_siemens, *zero)
     found = solve(blocks, len(row_coefficients), priors, noise)
-    kept = _tame(found.residuals, kept, WILD, noise)
+    kept = _scattering_as_usual(found.residuals, kept, MAX_CURVE_SCATTER, noise)
     row_terms = _terms_that_show(found.row_coefficients, found.row_covariance)
     column_terms = _terms_that_show(found.column_coefficients, found.column_covariance)
 
@@ -97,7 +99,7 @@ def fit_curves(
         found.row_coefficients[:, :row_terms],
         found.column_coefficients[:, :column_terms],
     )
-    noise = max(found.reading_amperes, LEAST_NOISE * noise)
+    noise = max(found.reading_amperes, MIN_NOISE_RATIO * noise)
     found = solve(blocks, len(row_coefficients), priors, noise)
     found = with_vectors_as_clusters(found, blocks)
     return CurveFit(
@@ -127,7 +129,9 @@ def _of_other_rows(
     return np.stack(brought)
 
 
-def _tame(left_amperes: Floats, kept: Bools, times: float, noise_amperes: float) -> Bools:
+def _scattering_as_usual(
+    left_amperes: Floats, kept: Bools, times: float, noise_amperes: float
+) -> Bools:
     """Return which of the kept blocks (blocks, columns) leave (blocks, columns, vectors) less than
     so many times what is usual.
     """
@@ -150,7 +154,7 @@ def _terms_that_show(coefficients: Floats, covariance: Floats) -> int:
         solved = np.linalg.solve(spread, rest[..., None])[..., 0]
         price.append(float((rest * solved).sum(axis=1).mean()) + 2.0 * kept)
     wanted = int(np.argmin([*price, 2.0 * terms])) + SPARE_TERMS
-    return int(np.clip(wanted, LEAST_TERMS, terms))
+    return int(np.clip(wanted, MIN_TERMS, terms))
 
 
 def _project(

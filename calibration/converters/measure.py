@@ -30,14 +30,16 @@ from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progres
 from calibration.errors import OverloadError
 from calibration.records import Record
 
-FULL = 0.98
+MAX_FILL = 0.98
 """Of the range: a column that reads more with its rows at ±V may overload with them at the limit.
 """
-ANSWERS_ABOVE = 0.25
+MIN_ANSWER_SHARE = 0.25
 """Of the nominal conductance: what conducts less does not answer."""
 OPEN_READINGS = 8
-HEATING_KELVIN_PER_WATT, HEATING_PER_KELVIN = 100.0, 100e-6
-"""A chip resistor's rise of temperature, and what that does to its conductance: their class."""
+TYPICAL_HEATING_KELVIN_PER_WATT, TYPICAL_PER_KELVIN = 100.0, 100e-6
+"""Rise of a chip resistor above its board, and temperature coefficient of its conductance: typical
+of the class. `calibration.budget` takes 200 K/W as a bound.
+"""
 INVERSE_STEPS = 5
 """A curve's slope is below 0.01: so often applied, it leaves 1e-10 of the curve."""
 
@@ -176,7 +178,7 @@ def _close(
             pattern[rows, columns] = choices[chosen]
         board.apply(pattern)
         ends = board.column_currents(volts * np.array([[1.0], [-1.0]]) * np.ones(board.rows))
-        too_much = ~(np.abs(ends) <= FULL * design.range_amperes).all(axis=0)
+        too_much = ~(np.abs(ends) <= MAX_FILL * design.range_amperes).all(axis=0)
         less = too_much & (chosen < len(choices) - 1)
         if not less.any():
             siemens = (choices / board.nominal_ohms).sum(axis=1)[chosen]
@@ -196,7 +198,7 @@ def _read_open(board: Crossbar, volts: float) -> tuple[Floats, Floats]:
     opened = board.column_currents(ends).reshape(-1, 2, board.columns)
     plus, minus = opened.mean(axis=0)
     of_column = (plus - minus) / (2 * volts)
-    if (of_column > ANSWERS_ABOVE / board.nominal_ohms.max()).any():
+    if (of_column > MIN_ANSWER_SHARE / board.nominal_ohms.max()).any():
         each = board.column_currents(volts * np.eye(board.rows))
         siemens = (each - (plus + minus) / 2) / volts
     else:
@@ -214,7 +216,7 @@ def _with_self_heating(rows: Curves, branch_siemens: Floats) -> Curves:
     """Return curves whose uncertainty has a share of type B for what the closed branches' heat adds
     to them: `V³ · R_th · α · Σg² / Σg`, in volts of the setting.
     """
-    heating = HEATING_KELVIN_PER_WATT * HEATING_PER_KELVIN
+    heating = TYPICAL_HEATING_KELVIN_PER_WATT * TYPICAL_PER_KELVIN
     cubic_volts = rows.full_scale**3 * heating * (branch_siemens**2).sum() / branch_siemens.sum()
     covariance = rows.covariance.copy()
     covariance[:, 1, 1] += (0.4 * cubic_volts) ** 2  # x³ = 3/5 P₁ + 2/5 P₃
@@ -227,7 +229,7 @@ def _judge(
     """Return the status of every row and column from what answered in which block; `closed`
     (blocks, columns) as in `_close`.
     """
-    wanted = ANSWERS_ABOVE * design.siemens * closed
+    wanted = MIN_ANSWER_SHARE * design.siemens * closed
     answers = (fit.crosspoint_siemens > wanted[..., None]) & fit.kept[..., None]
     column_answers: Bools = np.asarray(answers.any(axis=(0, 2)))
     looked = np.broadcast_to((fit.kept & column_answers)[..., None], answers.shape)

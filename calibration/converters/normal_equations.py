@@ -16,11 +16,11 @@ from scipy.linalg.lapack import dpotri
 
 from calibration.arrays import Bools, Floats
 
-LEARNT = 0.5
+MAX_LEARNT_RATIO = 0.5
 """Of what was supposed: a channel whose uncertainty is smaller has learnt something."""
 
 
-LEAST_NOISE = 1e-3
+MIN_NOISE_RATIO = 1e-3
 """Of what the class lets expect: what is supposed keeps a weight that can be computed with."""
 
 
@@ -128,7 +128,7 @@ def solve(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float) 
     freedom = max(sum(block.freedom for block in blocks) - unknowns, 1)
     variance = float((residuals**2).sum()) / freedom
     # A board without noise leaves no residual, and its curves still have a covariance to invert.
-    variance = max(variance, (LEAST_NOISE * noise_amperes) ** 2)
+    variance = max(variance, (MIN_NOISE_RATIO * noise_amperes) ** 2)
     return Solution(
         row_coefficients=row_coefficients,
         row_covariance=row_scale * variance,
@@ -241,7 +241,7 @@ def _residuals(block: Block, row_coefficients: Floats, column_coefficients: Floa
 def _learnt(scale: Floats, noise_amperes: float, prior: float) -> Bools:
     """Return which channels know more than was supposed."""
     mean = np.diagonal(scale, axis1=1, axis2=2).mean(axis=1)
-    return np.asarray(noise_amperes**2 * mean < (LEARNT * prior) ** 2)
+    return np.asarray(noise_amperes**2 * mean < (MAX_LEARNT_RATIO * prior) ** 2)
 
 
 def _pulls(blocks: list[Block], solution: Solution) -> tuple[Floats, Floats]:

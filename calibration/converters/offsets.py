@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from calibration.arrays import Bools, Floats
 from calibration.converters.design import ConverterDesign
 from calibration.converters.fit import CurveFit
+from calibration.converters.normal_equations import MAX_LEARNT_RATIO
 from calibration.reading_noise import ReadingNoise
 from calibration.records import Record
 
 CLASS_ROW_VOLTS, CLASS_COLUMN_VOLTS = 10e-3, 1e-3
 """What is supposed of offsets before anything is measured: zero, give or take this."""
-LEARNT = 0.5
-"""Of what was supposed: a channel whose uncertainty is smaller has learnt something."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +89,7 @@ def find_offsets(
     errors = min(len(left), len(ends) * rows)
     lost = errors / max(errors - len(found), 1)
     variance = np.diag(covariance)
-    learnt = (variance > 0) & (variance < (LEARNT * supposed) ** 2)
+    learnt = (variance > 0) & (variance < (MAX_LEARNT_RATIO * supposed) ** 2)
     ratio = lost * (pulls**2).sum(axis=0) / np.where(learnt, variance, 1.0)
     for channels in (slice(rows), slice(rows, None)):
         if learnt[channels].any():

@@ -17,7 +17,7 @@ from calibration.converters.curves import Curves
 from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progress
 from calibration.records import Record
 
-FILL, LEAST_FILL = 0.85, 0.3
+TARGET_FILL, MIN_FILL = 0.85, 0.3
 """Of the lower range: what a column's current is made to be; what it must be to be compared."""
 HEADROOM = 1.1
 """Over the most that any column can draw: ranges beyond it are not needed."""
@@ -88,11 +88,11 @@ def measure_ranges(
         scattered[upper] = scattered[lower] + CLASS_RATIO**2
         if lower not in steps:
             continue
-        fill_siemens = FILL * ranges[lower] / volts
+        fill_siemens = TARGET_FILL * ranges[lower] / volts
         board.apply(_filling(siemens, calibration.open_siemens, fill_siemens))
         read = _compare(board, ranges[lower], ranges[upper], volts)
         share = read.low.mean(axis=0) / ranges[lower]
-        measured = share > LEAST_FILL  # not where a reading overloaded and is NaN
+        measured = share > MIN_FILL  # not where a reading overloaded and is NaN
         progress(upper - reference, len(steps))
         if not measured.any():
             continue

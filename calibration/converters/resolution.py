@@ -16,23 +16,23 @@ from calibration.crossbar import Crossbar, held_volts, smallest_range
 
 USUAL_DAC_BITS, USUAL_ADC_BITS = 16, 24
 """Of a board that says nothing of its converters (docs/board-protocol.md, version 1.0)."""
-FINEST_BITS = 24
+MAX_BITS = 24
 OVERRANGE = 1.05
 """Of a range, either side: what the ADCs' codes span (docs/board-protocol.md)."""
-LEAST_CODES = 8
+MIN_CODES = 8
 """Different readings that it takes to tell a grid."""
-OFF_GRID = 1e-3
+MAX_OFF_GRID = 1e-3
 """Of a step, beside what numbers of 32 bits round."""
-DAC_BITS = range(19, 3, -1)
+DAC_BITS_TRIED = range(19, 3, -1)
 """That are tried, finest first; what moves before is finer."""
-OF_STEP = 0.7
-ROWS_DRIVEN = 8
-WHOLE_SHARE, LEAST_WHOLE_SHARE = 1 / 4, 1 / 64
+STEP_SHARE = 0.7
+MAX_ROWS_DRIVEN = 8
+WHOLE_SHARE, MIN_WHOLE_SHARE = 1 / 4, 1 / 64
 """Of the row voltage limit: what small settings are compared with, and how low it may be."""
 OFFSET_SHARE = 2e-3
 """Of the row voltage limit: what offsets of the DACs may add to a setting."""
-LIVE_SHARE = 0.25
-SCATTER = 0.25
+MIN_LIVE_SHARE = 0.25
+MAX_SCATTER = 0.25
 """Of a setting: where two readings of it differ by more, it cannot be told whether it moved."""
 
 
@@ -41,39 +41,39 @@ def adc_step(bits: int) -> float:
     return 2 * OVERRANGE / 2.0**bits
 
 
-def find_adc_bits(shares: Floats, told_bits: int = USUAL_ADC_BITS) -> int:
+def find_adc_bits(shares: Floats, stated_bits: int = USUAL_ADC_BITS) -> int:
     """Return the bits of the ADCs from readings over their ranges, of any shape: those of the
-    coarsest grid that all of them are on; what the board says of itself, `told_bits`, where there
+    coarsest grid that all of them are on; what the board says of itself, `stated_bits`, where there
     are too few different ones.
     """
     values = np.unique(shares[np.isfinite(shares)])
-    if len(values) < LEAST_CODES:
-        return told_bits
-    for bits in range(4, FINEST_BITS):
+    if len(values) < MIN_CODES:
+        return stated_bits
+    for bits in range(4, MAX_BITS):
         codes = values / adc_step(bits)
-        tolerance = OFF_GRID + np.abs(codes) * 2.0**-22
+        tolerance = MAX_OFF_GRID + np.abs(codes) * 2.0**-22
         tell = tolerance < 0.1
         off = np.abs(codes - np.rint(codes)) > tolerance
-        if tell.sum() >= LEAST_CODES and not off[tell].any():
+        if tell.sum() >= MIN_CODES and not off[tell].any():
             return bits
-    return FINEST_BITS
+    return MAX_BITS
 
 
-def find_dac_bits(board: Crossbar, told_bits: int = USUAL_DAC_BITS) -> int:
+def find_dac_bits(board: Crossbar, stated_bits: int = USUAL_DAC_BITS) -> int:
     """Return the bits of the rows' DACs, as their steps show them; what the board says of itself,
-    `told_bits`, where nothing can be seen.
+    `stated_bits`, where nothing can be seen.
 
     Takes some 20 readings. Every branch of up to eight rows is closed meanwhile, of fewer where
     the widest range would not hold them; all switches are open afterwards; the range is changed.
     """
     of_row = float((1 / board.nominal_ohms).sum())
-    held = board.ranges_amperes[-1] / (2 * LEAST_WHOLE_SHARE * board.row_volts_limit * of_row)
+    held = board.ranges_amperes[-1] / (2 * MIN_WHOLE_SHARE * board.row_volts_limit * of_row)
     closed = np.zeros((board.rows, board.columns, board.branches), dtype=bool)
-    closed[: int(np.clip(held, 1, ROWS_DRIVEN))] = True
+    closed[: int(np.clip(held, 1, MAX_ROWS_DRIVEN))] = True
     board.apply(closed)
     found = _dac_bits(board, closed[:, 0].sum(axis=0))
     board.apply(np.zeros_like(closed))
-    return told_bits if found is None else found
+    return stated_bits if found is None else found
 
 
 def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int | None:
@@ -91,17 +91,19 @@ def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int | None:
     volts = WHOLE_SHARE * board.row_volts_limit
     volts = held_volts(board.ranges_amperes, volts, np.array([2 * nominal_siemens]))
     whole = siemens(volts).mean(axis=0)
-    live = whole > LIVE_SHARE * nominal_siemens  # not where it overloads and is NaN
+    live = whole > MIN_LIVE_SHARE * nominal_siemens  # not where it overloads and is NaN
     if not live.any():
         return None
     still = False
-    for bits in DAC_BITS:
-        seen = siemens(OF_STEP * board.row_volts_limit * 2.0 ** (1 - bits))[:, live] / whole[live]
+    for bits in DAC_BITS_TRIED:
+        seen = (
+            siemens(STEP_SHARE * board.row_volts_limit * 2.0 ** (1 - bits))[:, live] / whole[live]
+        )
         readable = np.isfinite(seen).all(axis=0)
         if not readable.any():
             continue
         first, second = np.median(seen[:, readable], axis=1)
-        if abs(first - second) > SCATTER:
+        if abs(first - second) > MAX_SCATTER:
             continue
         moved = (first + second) / 2
         if moved < 0.5:
@@ -109,14 +111,14 @@ def _dac_bits(board: Crossbar, closed: NDArray[np.int_]) -> int | None:
         elif still:
             return bits
         else:
-            return _finer(bits, moved)
+            return _bits_beyond_the_finest_setting(bits, moved)
     return None
 
 
-def _finer(bits: int, moved: float) -> int:
+def _bits_beyond_the_finest_setting(bits: int, moved: float) -> int:
     """Return the bits where the finest setting that could be seen did move: 0.7 steps move by one,
     1.4 steps by one as well, and more by what they are.
     """
     if moved > 1.2:
         return bits
-    return bits + 1 if moved < 0.9 else FINEST_BITS
+    return bits + 1 if moved < 0.9 else MAX_BITS

@@ -10,9 +10,9 @@ from calibration.arrays import Bools, Floats
 from calibration.branches import BranchCalibration
 from calibration.crossbar import (
     MAX_DELAY_SECONDS,
-    OUTLIER,
     Crossbar,
     held_volts,
+    largest_usual,
     measuring_volts,
     smallest_range,
 )
@@ -27,7 +27,7 @@ DAC_STEP = 2.0**-15
 """Of the row voltage limit (docs/board-protocol.md)."""
 HEADROOM = 1.5
 """Of a range over the largest current seen."""
-TRIED = 4
+TRIAL_VECTORS = 4
 GAIN_HEADROOM = 1.1
 GAIN_SIGNS = 1.0, -1.0, 1.0, -1.0
 GAIN_WEIGHTS = 0.0, -0.25, 0.5, -0.25
@@ -249,12 +249,11 @@ class _CountingBench:
         timing = aperture_seconds, delay_seconds
         ranges = self._board.ranges_amperes
         for range_amperes in ranges[ranges >= self._settings.range_amperes].tolist():
-            tried = self.read(row_volts[-TRIED:], range_amperes, *timing).amperes
+            tried = self.read(row_volts[-TRIAL_VECTORS:], range_amperes, *timing).amperes
             if np.isfinite(tried).all():
                 break
         largest = np.abs(tried[:, np.isfinite(tried).all(axis=0)]).max(axis=0)
-        usual = largest[largest <= OUTLIER * np.median(largest)] if largest.size else largest
-        wanted = HEADROOM * float(usual.max(initial=0.0))
+        wanted = HEADROOM * largest_usual(largest)
         return self.read(row_volts, smallest_range(ranges, wanted), *timing)
 
     def read_gain(self, volts: float, range_amperes: float, delay_seconds: float) -> GainReading:

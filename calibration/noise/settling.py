@@ -9,7 +9,7 @@ import numpy as np
 from calibration.arrays import Floats
 from calibration.statistics import MeasuredValue
 
-CLEAR = 5.0
+MIN_SHARE_SIGMAS = 5.0
 """Standard uncertainties that a share must exceed for its logarithm to be used."""
 
 
@@ -41,7 +41,7 @@ def find_settling(
     """
     at_once = MeasuredValue(float(missing[0]), float(uncertainty[0]))
     left_seen = MeasuredValue(float(missing[-2]), float(uncertainty[-2]))
-    clear = missing > CLEAR * uncertainty
+    clear = missing > MIN_SHARE_SIGMAS * uncertainty
     if clear.sum() < 2:
         unknown = MeasuredValue(0.0, float(delay_seconds[-1]))
         return Settling(at_once, unknown, left_seen, left_seen)

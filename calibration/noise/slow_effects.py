@@ -68,8 +68,8 @@ class SurveyGains:
         uncertainty = np.sqrt(noise**2 + (drift / 2) ** 2) / 2
         return find_settling(delays[:half], (1 - both) / 2, uncertainty, in_use_seconds)
 
-    def warming(self, supposed_per_kelvin: float) -> Warming:
-        """Return the temperature coefficients; of the common one, 0 ± `supposed_per_kelvin` is
+    def warming(self, prior_per_kelvin: float) -> Warming:
+        """Return the temperature coefficients; of the common one, 0 ± `prior_per_kelvin` is
         supposed before.
 
         The common one and the columns' from the gains, early and late; the branches' from the
@@ -81,7 +81,7 @@ class SurveyGains:
             float(np.log(self.late.sum() / self.early.sum())),
             self._gain_noise_of_sum() * float(np.sqrt(2) / self.early.sum()),
             change,
-            supposed_per_kelvin,
+            prior_per_kelvin,
         )
         branches = self._branch_square(common)
         ratio = np.log(self.late / self.early)

@@ -41,15 +41,15 @@ from calibration.noise.series import Cause, Series
 from calibration.noise.settling import Settling
 from calibration.noise.slow_effects import SurveyGains, chopped_mean
 from calibration.statistics import MeasuredValue, fit_components
-from calibration.temperature import Warming, supposed_coefficient
+from calibration.temperature import Warming, prior_deviation
 
 BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
 """By definition of the kelvin (SI, 2019)."""
-NOISY_BITS = 20
+MIN_NOISY_BITS = 20
 """From which on noise alone leads from one code of an ADC to the next."""
-MOST_SOONER = 50.0
+MAX_TIME_CONSTANTS = 50.0
 """Time constants by which a delay is taken to be shorter, at most."""
-RANGE_GAIN = 1e-3
+RANGE_GAIN_UNCERTAINTY = 1e-3
 """Standard uncertainty of the gain of a range against that of the characterization's."""
 
 
@@ -93,7 +93,7 @@ class NoiseSurvey:
         shorter = self.settings.aperture_seconds / aperture_seconds
         sooner = self.settings.delay_seconds - delay_seconds
         seconds = self.settling.seconds.value
-        more = math.exp(min(sooner / seconds, MOST_SOONER)) if seconds else 1.0
+        more = math.exp(min(sooner / seconds, MAX_TIME_CONSTANTS)) if seconds else 1.0
         return replace(
             self,
             settings=replace(
@@ -202,14 +202,14 @@ def survey_noise(
         excess=excess,
         mains=MeasuredValue(
             line.square.value,
-            float(np.hypot(line.square.uncertainty, 2 * RANGE_GAIN * line.square.value)),
+            float(
+                np.hypot(line.square.uncertainty, 2 * RANGE_GAIN_UNCERTAINTY * line.square.value)
+            ),
         ),
         line_hertz=line.hertz,
         settling=gains.settling(settings.delay_seconds),
         warming=gains.warming(
-            supposed_coefficient(
-                1e-6 * calibration.drift_ppm, float(np.ptp(calibration.kelvin_range))
-            )
+            prior_deviation(1e-6 * calibration.drift_ppm, float(np.ptp(calibration.kelvin_range)))
         ),
         readings=read.count,
         columns=int(answers.sum()),
@@ -261,7 +261,7 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
     return series
 
 
-def _adc_quantization(read: SurveyReadings, answers: Bools, told_bits: int) -> MeasuredValue:
+def _adc_quantization(read: SurveyReadings, answers: Bools, stated_bits: int) -> MeasuredValue:
     """Return the variance that rounding adds to readings over their range.
 
     The step is that of the binary grid that all readings are on. Where that is as fine as noise, it
@@ -269,10 +269,10 @@ def _adc_quantization(read: SurveyReadings, answers: Bools, told_bits: int) -> M
     that always read the same say nothing: what lies between them are offsets.
     """
     shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
-    bits = find_adc_bits(np.concatenate(shares), told_bits)
+    bits = find_adc_bits(np.concatenate(shares), stated_bits)
     step, opened = adc_step(bits), read.opened.amperes[:, answers]
     values = np.unique(opened[:, np.ptp(opened, axis=0) > 0])
-    if bits >= NOISY_BITS and len(values) > 1:
+    if bits >= MIN_NOISY_BITS and len(values) > 1:
         step = float(np.diff(values / read.opened.range_amperes).min())
     return MeasuredValue(step**2 / 12, 0.0)
 

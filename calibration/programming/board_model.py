@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from calibration.arrays import Bools, Floats
 from calibration.branches import BranchCalibration
 from calibration.records import Record
-from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
+from calibration.statistics import MEDIAN_OF_CHI_SQUARED, OUTLIER_SIGMAS
 from calibration.transfer import (
     Gains,
     GainSpread,
@@ -156,7 +156,7 @@ def absorb(
     Where elements deviate by more than the variances of branches and measurement allow, the
     branches are less certain than stated (their ADC's curve, their own temperature coefficients):
     each gets an additional variance in proportion to its conductance squared, of the size that the
-    median deviation asks for. A crosspoint that stands out by more than SURPRISE standard
+    median deviation asks for. A crosspoint that stands out by more than OUTLIER_SIGMAS standard
     deviations has changed; one of its branches is suspected.
     """
     shape = estimate.branches.status.shape[:2]
@@ -185,7 +185,7 @@ def absorb(
     covariance = estimate.covariance.copy()
     variance = np.einsum("ijkk->ijk", covariance)  # a view of its diagonal
     variance[:, :, 1:] += doubt * estimate.branches.branch_siemens**2
-    at = np.nonzero(measurable & (y**2 > SURPRISE**2 * (spread + doubt * drawn)))
+    at = np.nonzero(measurable & (y**2 > OUTLIER_SIGMAS**2 * (spread + doubt * drawn)))
     excess = y[at] / slope[at]
     suspect = _suspect(pattern[at], estimate.branches.branch_siemens[at], excess)
     variance[(*at, suspect)] += excess**2

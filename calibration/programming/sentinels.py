@@ -20,7 +20,7 @@ from calibration.crossbar import Crossbar, Moment
 from calibration.errors import GainError, OverloadError
 from calibration.programming.pairs import differences
 from calibration.programming.programmed import Programmed
-from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
+from calibration.statistics import OUTLIER_SIGMAS, variance_ratio
 from calibration.transfer import weighing_signs
 
 VECTORS = 4
@@ -56,7 +56,7 @@ def watch(board: Crossbar, programmed: Programmed) -> Watch:
 
     With d = (I₊ − I₋)/2 a column's reading and p = V·s T its value when the matrix was programmed
     (s the signs of the rows), the gain is Σdp/Σp² over vectors and columns, by least squares,
-    without the columns that are beyond SURPRISE times the usual deviation.
+    without the columns that are beyond OUTLIER_SIGMAS times the usual deviation.
 
     Raises OverloadError where no column is left, GainError where the gain is beyond MAX_GAIN.
     """
@@ -104,17 +104,19 @@ def _steady(now: Floats, then: Floats, scatter: Floats) -> Bools:
     """Return which columns (columns,) have moved as most columns have.
 
     They moved from `then` to `now` (vectors, columns), in amperes. The gain of such a column
-    differs from the median of all by at most MAX_COLUMN_DRIFT, or by at most SURPRISE standard
-    deviations: those of `scatter` (columns,), in amperes, or those that the median shows.
+    differs from the median of all by at most MAX_COLUMN_DRIFT, or by at most OUTLIER_SIGMAS
+    standard deviations: those of `scatter` (columns,), in amperes, or those that the median shows.
     """
     power = (then**2).sum(axis=0)
     informative = np.isfinite(now).all(axis=0) & (power > 0)
     own = (now * then).sum(axis=0)[informative] / power[informative]
     off = (own - np.median(own)) ** 2 if len(own) else own
     variance = scatter[informative] ** 2 / power[informative]
-    usual = max(1.0, float(np.median(off / variance)) / MEDIAN_OF_CHI_SQUARED) if len(own) else 1.0
+    usual = variance_ratio(off / variance)
     steady = np.zeros(len(informative), dtype=bool)
-    steady[informative] = off <= np.maximum(SURPRISE**2 * usual * variance, MAX_COLUMN_DRIFT**2)
+    steady[informative] = off <= np.maximum(
+        OUTLIER_SIGMAS**2 * usual * variance, MAX_COLUMN_DRIFT**2
+    )
     return steady
 
 

@@ -9,31 +9,33 @@ from calibration.statistics.allan import (
 )
 from calibration.statistics.bits import MAX_BITS, as_bits, as_finite_bits
 from calibration.statistics.measured_value import MeasuredValue
-from calibration.statistics.nonnegative_line import line_upwards
+from calibration.statistics.nonnegative_line import fit_nonnegative_line
 from calibration.statistics.robust import (
     MEDIAN_OF_CHI_SQUARED,
-    SURPRISE,
-    column_median,
+    OUTLIER_SIGMAS,
+    finite_median,
     robust_mean,
+    variance_ratio,
 )
 from calibration.statistics.variance_components import MeanSquare, fit_components, project
 
 __all__ = [
     "MAX_BITS",
     "MEDIAN_OF_CHI_SQUARED",
-    "SURPRISE",
+    "OUTLIER_SIGMAS",
     "THREE_SPANS",
     "TWO_SPANS",
     "MeanSquare",
     "MeasuredValue",
     "as_bits",
     "as_finite_bits",
-    "column_median",
     "contrast_weights",
     "contrasts",
+    "finite_median",
     "fit_components",
+    "fit_nonnegative_line",
     "flicker_square",
-    "line_upwards",
     "project",
     "robust_mean",
+    "variance_ratio",
 ]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from scipy.special import log_ndtr
 
-COVERAGE = 2.0
+RESOLVED_SIGMAS = 2.0
 """Standard uncertainties that something must exceed to be called seen."""
-ONE_SIDED = 1.645
+ONE_SIDED_SIGMAS = 1.645
 """Standard uncertainties to the end of a 95 % interval that is open on the other side."""
 
 
@@ -27,12 +27,12 @@ class MeasuredValue:
     @property
     def resolved(self) -> bool:
         """Whether it is more than what may come of nothing."""
-        return bool(self.value > COVERAGE * self.uncertainty)
+        return bool(self.value > RESOLVED_SIGMAS * self.uncertainty)
 
     @property
-    def most(self) -> float:
+    def upper_limit(self) -> float:
         """The upper end of the one-sided 95 % interval of something that is not negative."""
-        return max(self.value, 0.0) + ONE_SIDED * self.uncertainty
+        return max(self.value, 0.0) + ONE_SIDED_SIGMAS * self.uncertainty
 
     def scaled(self, factor: float) -> MeasuredValue:
         """Return what is so many times as large, and as uncertain."""

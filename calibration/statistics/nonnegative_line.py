@@ -6,11 +6,11 @@ import numpy as np
 
 from calibration.arrays import Floats
 
-ALIKE = 1e-13
+MIN_DETERMINANT = 1e-13
 """Of the largest that it can be: determinant of the normal equations of points that are alike."""
 
 
-def line_upwards(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[float, float]:
+def fit_nonnegative_line(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[float, float]:
     """Return intercept and slope of `y = intercept + slope·x` by weighted least squares, both ≥ 0.
 
     `x` (≥ 0), `y` and `weight` (> 0; all 1 if None) are (points,). The slope is 0 where all of `x`
@@ -23,7 +23,7 @@ def line_upwards(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[fl
     terms = np.stack([np.ones(len(x)), x / scale])
     normal, right = (terms * weight) @ terms.T, (terms * weight) @ y
     determinant = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
-    if determinant <= ALIKE * normal[0, 0] * normal[1, 1]:
+    if determinant <= MIN_DETERMINANT * normal[0, 0] * normal[1, 1]:
         return max(0.0, float(right[0] / normal[0, 0])), 0.0
     intercept = (normal[1, 1] * right[0] - normal[0, 1] * right[1]) / determinant
     slope = (normal[0, 0] * right[1] - normal[0, 1] * right[0]) / determinant

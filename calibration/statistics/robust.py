@@ -1,4 +1,4 @@
-"""Means, medians and limits that a few wild values do not move."""
+"""Means, medians and limits that a few outliers do not move."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import numpy as np
 
 from calibration.arrays import Floats
 
-OUTLYING = 6.0
-
-
+OUTLIER_SIGMAS = 6.0
+"""Standard deviations beyond which a value is an outlier. No more than one of 5·10⁸ normal values
+lies there, so that sound values are kept.
+"""
 MEDIAN_TO_SIGMA = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+MEDIAN_OF_CHI_SQUARED = 0.4549
+"""Median of χ² with one degree of freedom, whose mean is 1: the median square of normal values over
+this is their variance, whatever a few outliers are.
+"""
 
 
 def robust_mean(values: Floats, axis: int) -> tuple[Floats, Floats, Floats]:
-    """Return mean, standard deviation and count along an axis, of what is finite and within six
-    robust standard deviations of the median.
+    """Return mean, standard deviation and count of values along an axis, without outliers.
+
+    A value counts if it is finite and within OUTLIER_SIGMAS robust standard deviations of the
+    median. The results have the shape of `values` without that axis.
     """
     median = np.nanmedian(values, axis=axis, keepdims=True)
     away = np.abs(values - median)
-    limit = OUTLYING * MEDIAN_TO_SIGMA * np.nanmedian(away, axis=axis, keepdims=True)
+    limit = OUTLIER_SIGMAS * MEDIAN_TO_SIGMA * np.nanmedian(away, axis=axis, keepdims=True)
     kept = away <= limit
     count = kept.sum(axis=axis)
     held = np.where(kept, values - median, 0.0)
@@ -28,18 +36,20 @@ def robust_mean(values: Floats, axis: int) -> tuple[Floats, Floats, Floats]:
     return mean + median.squeeze(axis), spread, count
 
 
-MEDIAN_OF_CHI_SQUARED = 0.4549
-"""Of one degree of freedom: a scatter told by its median does not mind the few that stand out."""
+def variance_ratio(squares: Floats) -> float:
+    """Return the variance that squares show by their median, over the stated one; at least 1.
+
+    `squares` (any shape) are squared deviations over their stated variance; NaN is left out. The
+    result is 1 where nothing is finite.
+    """
+    if not squares.size:
+        return 1.0
+    ratio = float(finite_median(squares.ravel())) / MEDIAN_OF_CHI_SQUARED
+    return max(1.0, float(np.nan_to_num(ratio)))
 
 
-SURPRISE = 6.0
-"""Standard deviations beyond which an element says nothing of its row and column, but that its
-crosspoint is not what it was.
-"""
-
-
-def column_median(values: Floats) -> Floats:
-    """Return the median of what is finite along the last axis; NaN where nothing is."""
+def finite_median(values: Floats) -> Floats:
+    """Return the median of the finite values along the last axis; NaN where there are none."""
     ordered = np.sort(values, axis=-1)
     count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
     low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=-1)

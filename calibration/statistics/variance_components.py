@@ -17,7 +17,7 @@ import numpy as np
 from calibration.arrays import Floats
 
 ROUNDS = 30
-UNKNOWN = 100.0
+PRIOR_RATIO = 100.0
 """Standard deviation of what is supposed of a component before, over the most that a mean square
 would let it be. It decides nothing but what nothing tells.
 """
@@ -63,7 +63,7 @@ def fit_components(observed: Sequence[MeanSquare], least: Floats) -> tuple[Float
     # Components differ by many orders of magnitude: each in a unit of its own. What scatters by
     # less than `least` is not seen, and so no mean square is known to be smaller than that.
     largest = np.maximum(values, traces @ least).max()
-    most = UNKNOWN * np.maximum(largest / traces.max(axis=0), least)
+    most = PRIOR_RATIO * np.maximum(largest / traces.max(axis=0), least)
     design, products = traces * most, products * most[:, None] * most
     theta, inverse = np.ones(len(most)), np.eye(len(most))
     for _ in range(ROUNDS):

@@ -14,8 +14,8 @@ from calibration.temperature.survey_coefficients import (
     CLASS_SHARE,
     Warming,
     common_coefficient,
+    prior_deviation,
     square_coefficient,
-    supposed_coefficient,
     wander,
 )
 
@@ -31,8 +31,8 @@ __all__ = [
     "common_coefficient",
     "decades",
     "moved_to",
+    "prior_deviation",
     "square_coefficient",
-    "supposed_coefficient",
     "wander",
     "with_earlier",
 ]

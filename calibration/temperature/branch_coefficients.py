@@ -25,13 +25,12 @@ from scipy.special import erfcx
 from calibration.arrays import Floats
 from calibration.branches import BranchCalibration
 from calibration.records import Record
-from calibration.statistics import MeasuredValue
+from calibration.statistics import OUTLIER_SIGMAS, MeasuredValue
 from calibration.temperature.ageing import AGEING_PER_DECADE, decades
 from calibration.temperature.survey_coefficients import CHANGE_KELVIN, Warming
 
 ROUNDS = 6
-STANDS_OUT = 6.0
-FLAT = 1e-12
+FLAT_INFORMATION = 1e-12
 """Information about ln g before anything is measured."""
 
 
@@ -196,7 +195,7 @@ def conductances_at(
     basis = np.stack([np.ones(len(measured)), kelvin, aged])
     last = np.log(siemens[-1])
     normal = np.einsum("mb,im,jm->bij", weights, basis, basis)
-    normal[:, 0, 0] += FLAT
+    normal[:, 0, 0] += FLAT_INFORMATION
     normal[:, 2, 2] += AGEING_PER_DECADE**-2
     wanted = np.einsum("mb,im,mb->bi", weights, basis, np.log(siemens) - last)
 
@@ -266,7 +265,7 @@ def _population(
     squares; the variance beside it is (α̂ − mean)² − 1/information on average, which is weighed
     against the one that was supposed, taken for as uncertain as it is large. So is the noise
     that is taken off: a class says what parts age by at most. Branches beyond
-    STANDS_OUT standard deviations are not what they were, whatever the temperature.
+    OUTLIER_SIGMAS standard deviations are not what they were, whatever the temperature.
     """
     told = information > 0
     value, noise = projected[told] / information[told], 1 / information[told]
@@ -274,7 +273,7 @@ def _population(
     supposed = own_square = own_per_kelvin**2
     for _ in range(ROUNDS):
         spread = noise + own_square
-        alike = np.where((value - middle) ** 2 <= STANDS_OUT**2 * spread, 1 / spread, 0.0)
+        alike = np.where((value - middle) ** 2 <= OUTLIER_SIGMAS**2 * spread, 1 / spread, 0.0)
         middle = float(np.average(value, weights=alike))
         precise = alike**2 / 2
         seen = float(np.average((value - middle) ** 2 - noise, weights=precise))

@@ -28,9 +28,9 @@ CHANGE_KELVIN = 2.0**-7 / 6**0.5
 """
 
 
-LEAST_PER_KELVIN = 1e-6
+MIN_PER_KELVIN = 1e-6
 """No board is more constant."""
-CLEAR_CHANGES = 10.0
+MIN_CHANGE_RATIO = 10.0
 """Times CHANGE_KELVIN: what a sensor must move by to tell what a kelvin does."""
 
 
@@ -66,41 +66,41 @@ def wander(seconds: Floats, kelvin: Floats) -> float:
     return float((squares / passed[apart]).mean())
 
 
-def supposed_coefficient(drift: float, span_kelvin: float) -> float:
+def prior_deviation(drift: float, span_kelvin: float) -> float:
     """Return the standard deviation of what is supposed of the common coefficient, from what a
     board was seen to drift by (relative, peak to peak) while its sensor moved by `span_kelvin`.
 
     CLASS_PER_KELVIN at most, and where the sensor hardly moved.
     """
-    if span_kelvin < CLEAR_CHANGES * CHANGE_KELVIN:
+    if span_kelvin < MIN_CHANGE_RATIO * CHANGE_KELVIN:
         return CLASS_PER_KELVIN
-    return min(CLASS_PER_KELVIN, max(LEAST_PER_KELVIN, drift / span_kelvin))
+    return min(CLASS_PER_KELVIN, max(MIN_PER_KELVIN, drift / span_kelvin))
 
 
 def common_coefficient(
     log_ratio: float,
     noise: float,
     change_kelvin: MeasuredValue,
-    supposed_per_kelvin: float = CLASS_PER_KELVIN,
+    prior_per_kelvin: float = CLASS_PER_KELVIN,
 ) -> MeasuredValue:
     """Return the coefficient by which a gain has changed, as a logarithm uncertain by `noise`.
 
-    Least squares with what is supposed before, 0 ± `supposed_per_kelvin`: all that is known where
+    Least squares with what is supposed before, 0 ± `prior_per_kelvin`: all that is known where
     the temperature has not changed.
     """
     change, error = change_kelvin.value, change_kelvin.uncertainty
-    size = supposed_per_kelvin  # what an error of the temperature is multiplied by: found in turn
+    size = prior_per_kelvin  # what an error of the temperature is multiplied by: found in turn
     value = uncertainty = 0.0
     for _ in range(3):
         square = noise**2 + (size * error) ** 2
-        information = change**2 / square + supposed_per_kelvin**-2
+        information = change**2 / square + prior_per_kelvin**-2
         value, uncertainty = log_ratio * change / square / information, information**-0.5
         size = float(np.hypot(value, uncertainty))
     return MeasuredValue(value, uncertainty)
 
 
 def square_coefficient(
-    changes: Floats, noise: Floats, change_kelvin: MeasuredValue, supposed_per_kelvin: float
+    changes: Floats, noise: Floats, change_kelvin: MeasuredValue, prior_per_kelvin: float
 ) -> MeasuredValue:
     """Return the mean square of coefficients (n,) by which values have changed, each uncertain by
     `noise` (n,), 1/K².
@@ -108,7 +108,7 @@ def square_coefficient(
     The mean of what the changes say and of what is supposed, a square as uncertain as it is large,
     weighted by their uncertainties: where the temperature has hardly changed, the latter is left.
     """
-    supposed = supposed_per_kelvin**2
+    supposed = prior_per_kelvin**2
     error = change_kelvin.uncertainty**2
     square = change_kelvin.value**2 + error
     seen = float((changes**2 - noise**2).mean()) / square

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Bools, Floats
-from calibration.statistics import MEDIAN_OF_CHI_SQUARED, SURPRISE
+from calibration.statistics import OUTLIER_SIGMAS, variance_ratio
 
 SWEEPS = 8
 MAX_DEVIATION = 0.02
@@ -45,8 +45,8 @@ def fit_gains(deviation: Floats, weight: Floats, spread: GainSpread, *, common: 
 
     Least squares with weights 1/variance (rows, columns), 0 where nothing is known, and with a
     prior of 0 ± `spread`. Without `common`, the common gain is zero. Elements are left out that
-    deviate from the medians of their row and column by more than SURPRISE standard deviations,
-    stated or observed, whichever are larger.
+    deviate from the medians of their row and column by more than OUTLIER_SIGMAS standard
+    deviations, stated or observed, whichever are larger.
     """
     weight = np.where(_stands_out(deviation, weight), 0.0, weight)
     rows, columns, shared = np.zeros(len(deviation)), np.zeros(deviation.shape[1]), 0.0
@@ -77,7 +77,7 @@ def _stands_out(deviation: Floats, weight: Floats) -> Bools:
             left = left - np.median(left, axis=0)
             left = left - np.median(left, axis=1, keepdims=True)
         squares = left**2 * its_weight
-        usual = max(1.0, float(np.median(squares)) / MEDIAN_OF_CHI_SQUARED)
+        usual = variance_ratio(squares)
         no_gain = np.abs(deviation[lines] - left - np.median(deviation[lines])) > MAX_DEVIATION
-        outside[lines] = no_gain | (squares > SURPRISE**2 * usual)
+        outside[lines] = no_gain | (squares > OUTLIER_SIGMAS**2 * usual)
     return outside

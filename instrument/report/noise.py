@@ -54,7 +54,7 @@ def noise_rows(survey: NoiseSurvey) -> list[NoiseRow]:
 def _root(square: MeasuredValue, unit: str) -> str:
     """Write the square root of a measured square."""
     if not square.resolved:
-        return f"at most {_plain(math.sqrt(square.most), unit)}"
+        return f"at most {_plain(math.sqrt(square.upper_limit), unit)}"
     root = math.sqrt(square.value)
     return _with_uncertainty(MeasuredValue(root, square.uncertainty / (2 * root)), unit)
 
@@ -63,7 +63,7 @@ def _value_or_bound(estimate: MeasuredValue, unit: str) -> str:
     return (
         _with_uncertainty(estimate, unit)
         if estimate.resolved
-        else f"at most {_plain(estimate.most, unit)}"
+        else f"at most {_plain(estimate.upper_limit, unit)}"
     )
 
 

@@ -264,5 +264,5 @@ def _noise(survey: NoiseSurvey) -> dict[str, Any]:
         if isinstance(figure, MeasuredValue):
             document[name] = {"value": figure.value, "uncertainty": figure.uncertainty}
             if not figure.resolved and name not in OF_EITHER_SIGN:
-                document[name]["at_most"] = figure.most
+                document[name]["at_most"] = figure.upper_limit
     return document

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.converters.resolution import (
-    FINEST_BITS,
+    MAX_BITS,
     USUAL_ADC_BITS,
     USUAL_DAC_BITS,
     adc_step,
@@ -31,10 +31,10 @@ def test_the_grid_of_readings_tells_the_bits_of_the_adc(bits, seed, share):
 
 def test_readings_without_a_grid_and_too_few_of_them():
     readings = np.random.default_rng(1).uniform(-1, 1, 400)
-    assert find_adc_bits(readings) == FINEST_BITS
+    assert find_adc_bits(readings) == MAX_BITS
     too_few = np.array([np.nan, 0.0, 1e-3])
     assert find_adc_bits(too_few) == USUAL_ADC_BITS
-    assert find_adc_bits(too_few, told_bits=18) == 18
+    assert find_adc_bits(too_few, stated_bits=18) == 18
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16, 18, 20])
@@ -57,7 +57,7 @@ def test_the_bits_of_the_dac_are_told_where_the_widest_range_is_narrow(widest):
 def test_where_no_column_answers_the_dac_is_what_the_board_says():
     board = switched_on(small(defects={"open": 1.0}), 1)
     assert find_dac_bits(board) == USUAL_DAC_BITS
-    assert find_dac_bits(board, told_bits=12) == 12
+    assert find_dac_bits(board, stated_bits=12) == 12
 
 
 @pytest.mark.parametrize(

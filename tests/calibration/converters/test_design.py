@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.converters.design import CODES, LEVELS, design_converters
+from calibration.converters.design import LEVELS, MAX_CODES, design_converters
 from simulator.preset import load_preset
 from tests.support.simulated_boards import switched_on
 
@@ -63,9 +63,9 @@ def test_every_level_of_a_sequence_meets_every_level_of_every_other():
 
 def test_settings_are_codes_all_different_and_reach_the_ends():
     design = design_converters(board(limit=2.5))
-    codes = design.volts / 2.5 * CODES
+    codes = design.volts / 2.5 * MAX_CODES
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-6)
-    assert np.abs(codes).max() <= CODES - 1
+    assert np.abs(codes).max() <= MAX_CODES - 1
     assert all(len(np.unique(block[:, 0])) == LEVELS**2 for block in design.volts)
     assert (np.abs(design.volts).max(axis=(1, 2)) > 0.998 * 2.5).all()
 

@@ -76,7 +76,7 @@ def test_an_effect_shows_in_its_own_row_and_in_no_other(effect, factor):
         assert abs(found.value - law) <= rounding, row
     own, usual = getattr(survey, ROW_OF[effect]), getattr(surveyed(), ROW_OF[effect])
     if factor:
-        assert own.value > max(20 * usual.value, 10 * usual.most)
+        assert own.value > max(20 * usual.value, 10 * usual.upper_limit)
         assert own.uncertainty < own.value / 4
     elif effect != "adc_quantization":
         assert not own.value > 4 * own.uncertainty

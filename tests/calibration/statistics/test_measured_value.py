@@ -30,7 +30,7 @@ def test_expected_without_uncertainty_is_the_value():
 
 def test_most_is_exceeded_once_in_twenty():
     draws = np.random.default_rng(1).normal(5.0, 1.0, 20_000)
-    exceeded = np.mean([MeasuredValue(value, 1.0).most < 5.0 for value in draws])
+    exceeded = np.mean([MeasuredValue(value, 1.0).upper_limit < 5.0 for value in draws])
     assert exceeded == pytest.approx(norm.sf(1.645), abs=0.005)
 
 

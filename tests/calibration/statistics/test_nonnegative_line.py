@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from calibration.statistics.nonnegative_line import line_upwards
+from calibration.statistics.nonnegative_line import fit_nonnegative_line
 
 points = st.integers(2, 12)
 seeds = st.integers(0, 2**32 - 1)
@@ -19,7 +19,7 @@ def test_it_is_the_solution_of_the_general_solver(count, seed, intercept, slope,
     weight = random.uniform(0.1, 10, count)
     y = intercept + slope * x / scale + random.normal(0, 0.3, count)
 
-    found = line_upwards(x, y, weight)
+    found = fit_nonnegative_line(x, y, weight)
 
     root = np.sqrt(weight)
     expected, _ = nnls(np.column_stack([np.ones(count), x / scale]) * root[:, None], y * root)
@@ -27,6 +27,6 @@ def test_it_is_the_solution_of_the_general_solver(count, seed, intercept, slope,
 
 
 def test_points_that_are_alike_tell_no_slope():
-    assert line_upwards(np.full(5, 3.0), np.arange(5.0)) == pytest.approx((2.0, 0.0))
-    assert line_upwards(np.zeros(5), np.arange(5.0)) == pytest.approx((2.0, 0.0))
-    assert line_upwards(np.full(5, 3.0), -np.arange(5.0)) == (0.0, 0.0)
+    assert fit_nonnegative_line(np.full(5, 3.0), np.arange(5.0)) == pytest.approx((2.0, 0.0))
+    assert fit_nonnegative_line(np.zeros(5), np.arange(5.0)) == pytest.approx((2.0, 0.0))
+    assert fit_nonnegative_line(np.full(5, 3.0), -np.arange(5.0)) == (0.0, 0.0)

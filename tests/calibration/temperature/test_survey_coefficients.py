@@ -8,8 +8,8 @@ from calibration.temperature.survey_coefficients import (
     CHANGE_KELVIN,
     CLASS_PER_KELVIN,
     common_coefficient,
+    prior_deviation,
     square_coefficient,
-    supposed_coefficient,
     wander,
 )
 
@@ -59,12 +59,12 @@ def test_the_common_coefficient_is_the_mean_of_what_is_seen_and_supposed(change)
 
 def test_a_board_that_drifts_less_than_its_sensor_moves_is_no_worse_than_that():
     moved = 100 * CHANGE_KELVIN
-    assert supposed_coefficient(20e-6 * moved, moved) == pytest.approx(20e-6)
-    assert supposed_coefficient(1.0, moved) == CLASS_PER_KELVIN
-    assert supposed_coefficient(0.0, moved) == pytest.approx(1e-6)
+    assert prior_deviation(20e-6 * moved, moved) == pytest.approx(20e-6)
+    assert prior_deviation(1.0, moved) == CLASS_PER_KELVIN
+    assert prior_deviation(0.0, moved) == pytest.approx(1e-6)
     # A sensor that has hardly moved tells nothing.
-    assert supposed_coefficient(20e-6, 9.9 * CHANGE_KELVIN) == CLASS_PER_KELVIN
-    assert supposed_coefficient(0.0, 10.1 * CHANGE_KELVIN) == pytest.approx(1e-6)
+    assert prior_deviation(20e-6, 9.9 * CHANGE_KELVIN) == CLASS_PER_KELVIN
+    assert prior_deviation(0.0, 10.1 * CHANGE_KELVIN) == pytest.approx(1e-6)
 
 
 def test_a_random_walk_wanders_as_fast_as_it_was_made_to():
