@@ -1,4 +1,4 @@
-"""Names of array types, once."""
+"""Array types that all rooms share."""
 
 from __future__ import annotations
 

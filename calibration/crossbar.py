@@ -1,4 +1,4 @@
-"""What calibration needs of a board, however it is reached."""
+"""The board as calibration needs it, and the currents and voltages of a measurement."""
 
 from __future__ import annotations
 
@@ -11,35 +11,45 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.arrays import Bools, Floats
 
 MAX_DELAY_SECONDS = 10.0
-"""Longest settling time that a board can be asked for (docs/board-protocol.md)."""
+"""Longest settling time that a board can be set to (docs/board-protocol.md)."""
 NO_BRANCH = -1
-"""As the branch of a probe: every switch open."""
+"""Branch index of a probe with every switch open."""
 MAX_TIMES_MEDIAN = 20.0
-"""Times the median column's current that a column may draw and still have a say in range and
-voltage.
+"""Current of a column over the median column's: a column with more does not count when a range or a
+voltage is chosen.
 """
 
 
 class Moment(NamedTuple):
-    """When something was measured."""
+    """The time and the temperature of a measurement."""
 
     seconds: float
     """Since power-on, on the board's clock."""
     kelvin: float
-    """What the board's thermometer said."""
+    """Reading of the board's thermometer."""
 
 
 class Crossbar(Protocol):
-    """A board that drives its rows when it measures. Rows, columns and branches count from 0; an
-    overloaded reading is NaN.
+    """A board that drives its rows while it measures.
+
+    Rows, columns and branches count from 0. An overloaded reading is NaN.
     """
 
     @property
-    def rows(self) -> int: ...
+    def rows(self) -> int:
+        """Number of rows."""
+        ...
+
     @property
-    def columns(self) -> int: ...
+    def columns(self) -> int:
+        """Number of columns."""
+        ...
+
     @property
-    def branches(self) -> int: ...
+    def branches(self) -> int:
+        """Number of branches at each crosspoint."""
+        ...
+
     @property
     def nominal_ohms(self) -> Floats:
         """Nominal resistance of each branch of a crosspoint (branches,), ohm."""
@@ -47,7 +57,7 @@ class Crossbar(Protocol):
 
     @property
     def row_volts_limit(self) -> float:
-        """Largest voltage a row can be driven to, either sign."""
+        """Largest row voltage, of either sign."""
         ...
 
     @property
@@ -57,17 +67,17 @@ class Crossbar(Protocol):
 
     @property
     def range_amperes(self) -> float:
-        """The range in force, ampere."""
+        """The range in use, ampere."""
         ...
 
     @property
     def aperture_seconds(self) -> float:
-        """The integration time in force."""
+        """The integration time in use."""
         ...
 
     @property
     def delay_seconds(self) -> float:
-        """The settling time in force."""
+        """The settling time in use."""
         ...
 
     def configure(
@@ -77,11 +87,11 @@ class Crossbar(Protocol):
         aperture_seconds: float | None = None,
         delay_seconds: float | None = None,
     ) -> None:
-        """Set the range, the integration time, the settling time; None leaves one as it is."""
+        """Set range, integration time and settling time; None leaves a setting as it is."""
         ...
 
     def moment(self) -> tuple[float, float]:
-        """Return the time on the board's clock, seconds, and what its thermometer says, kelvin."""
+        """Return the time on the board's clock, seconds, and its temperature, kelvin."""
         ...
 
     def apply(self, pattern: Bools) -> None:
@@ -89,8 +99,9 @@ class Crossbar(Protocol):
         ...
 
     def column_currents(self, row_volts: ArrayLike) -> Floats:
-        """Drive vectors (vectors, rows) in turn, volts; return one reading of each (vectors,
-        columns), ampere.
+        """Drive vectors (vectors, rows), volts, in turn; return one reading of each.
+
+        Returns (vectors, columns), ampere.
         """
         ...
 
@@ -101,40 +112,41 @@ class Crossbar(Protocol):
         row_volts: Floats,
         readings: int = 1,
     ) -> Floats:
-        """Probe points one after another: one row driven, one branch of it closed in every column,
-        the rest open.
+        """Probe points in turn: drive one row, close one of its branches in every column.
 
-        `rows`, `branches` (NO_BRANCH for none) and `row_volts` are (points,). Returns (points,
-        readings, columns) amperes.
+        All other switches are open. `rows`, `branches` (NO_BRANCH for none) and `row_volts` are
+        (points,). Returns (points, readings, columns), ampere.
         """
         ...
 
     def rest(self) -> None:
-        """Stop driving the rows: what comes next is computed. Switches and settings stay, and the
-        next measurement drives again.
+        """Stop driving the rows.
+
+        Called before a computation. Switches and settings stay, and the next measurement drives
+        again.
         """
         ...
 
 
 Progress = Callable[[int, int], None]
-"""Told how many steps are done, and of how many."""
+"""Called with the number of steps done and the number of all steps."""
 
 
 def no_progress(done: int, total: int) -> None:
-    """Tell nobody."""
+    """Ignore progress."""
 
 
 def measuring_volts(row_volts_limit: float) -> float:
     """Return the row voltage that measurements use: 15/16 of the limit.
 
-    Both +V and −V then are exact codes of a binary DAC of 5 bits or more; the limit itself is not,
-    because +range has no code.
+    Both +V and −V are then exact codes of a binary DAC of 5 bits or more. The limit itself is not,
+    because +limit has no code.
     """
     return row_volts_limit * 15 / 16
 
 
 def smallest_range(ranges_amperes: Floats, amperes: float) -> float:
-    """Return the smallest range that holds a current, or the largest there is."""
+    """Return the smallest range that holds a current, or the widest range if none does."""
     index = int(np.searchsorted(ranges_amperes, amperes))
     return float(ranges_amperes[min(index, len(ranges_amperes) - 1)])
 
@@ -142,7 +154,7 @@ def smallest_range(ranges_amperes: Floats, amperes: float) -> float:
 def largest_usual(values: Floats) -> float:
     """Return the largest of values (columns,) ≥ 0 that are at most MAX_TIMES_MEDIAN their median.
 
-    It is 0 where there are no values.
+    Returns 0 where there are no values.
     """
     if not values.size:
         return 0.0
@@ -150,10 +162,11 @@ def largest_usual(values: Floats) -> float:
 
 
 def held_volts(ranges_amperes: Floats, volts: float, siemens: Floats) -> float:
-    """Return `volts`, halved until the widest range holds the currents of columns (columns,) of so
-    much conductance. Halves of an exact code of a DAC are exact codes as well.
+    """Return `volts`, halved until the widest range holds the currents of all columns.
 
-    A column that conducts more than MAX_TIMES_MEDIAN times as much as the median has no say.
+    `siemens` (columns,) is the conductance of each column; columns that conduct more than
+    MAX_TIMES_MEDIAN times the median do not count. Halves of an exact code of a DAC are exact codes
+    too.
     """
     amperes = volts * largest_usual(siemens)
     halvings = np.ceil(np.log2(max(amperes / float(ranges_amperes[-1]), 1.0)))

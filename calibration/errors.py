@@ -1,15 +1,15 @@
-"""What stops a calibration or a program, with a reason that a person can act on."""
+"""Errors that stop a calibration or a program, each with a reason that a person can act on."""
 
 from __future__ import annotations
 
 
 class MatrixError(ValueError):
-    """A matrix that the board cannot take; the message says why."""
+    """A matrix that cannot be programmed; the message says why."""
 
 
 class OverloadError(Exception):
-    """A column read beyond its range where it must not."""
+    """A column that overloads its range where a reading is needed."""
 
 
 class GainError(Exception):
-    """A gain that no board can have: what is read is not the matrix that was programmed."""
+    """A gain that no board can have: the readings are not those of the programmed matrix."""

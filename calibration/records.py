@@ -1,6 +1,7 @@
-"""Dataclasses that hold arrays: how they are shown, and when two of them are equal.
+"""The base of dataclasses that hold arrays: their text, and when two of them are equal.
 
-The methods that @dataclass writes would print every element, and raise where it compares arrays.
+The methods that @dataclass writes would print every element, and would raise where they compare
+arrays.
 """
 
 from __future__ import annotations
@@ -12,18 +13,17 @@ import numpy as np
 
 
 class Record:
-    """What a dataclass of arrays derives from, made with eq=False, repr=False."""
+    """Base of a dataclass of arrays, which is declared with eq=False, repr=False."""
 
     def __repr__(self) -> str:
-        """Return one line: arrays by their shapes, records within by their types, the rest as it
-        is.
-        """
+        """Return one line: arrays as shapes, records as types, other values in full."""
         values = (f"{name}={_shown(getattr(self, name))}" for name in _names(self))
         return f"{type(self).__name__}({', '.join(values)})"
 
     def __eq__(self, other: object) -> bool:
-        """Say whether another record is of the same type and all that counts in it is equal; NaN
-        equals NaN.
+        """Return whether another record has the same type and equal fields; NaN equals NaN.
+
+        Fields with compare=False do not count.
         """
         if type(self) is not type(other):
             return NotImplemented
@@ -37,14 +37,14 @@ def _names(record: Any, *, compared: bool = False) -> list[str]:
     return [field.name for field in fields(record) if field.compare or not compared]
 
 
-def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.shape == other.shape and np.array_equal(
-            one, other, equal_nan=one.dtype.kind in "fc"
+def _equal(left: Any, right: Any) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return left.shape == right.shape and np.array_equal(
+            left, right, equal_nan=left.dtype.kind in "fc"
         )
-    if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(map(_equal, one, other))
-    return one is other or bool(one == other)
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        return len(left) == len(right) and all(map(_equal, left, right))
+    return left is right or bool(left == right)
 
 
 def _shown(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Whether a board is the one that was calibrated, told by its branches.
+"""Recognize a calibrated board by its branches.
 
-Resistors are imprecise, so what each is off its nominal value marks the board: the same board shows
-the same deviations again, another one of the same type shows others.
+Resistors are imprecise, so their deviations from the nominal values mark the board: the same board
+shows the same deviations again, another board of the type shows others.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from calibration.branches.characterization import BranchCalibration
 from calibration.crossbar import Crossbar, measuring_volts
 
 MAX_PROBES = 32
-"""Branches of a row that are probed, each in every column."""
+"""Branches that are probed, each in every column."""
 MIN_CORRELATION = 0.9
-"""Of deviations, where noise and drift are far below the tolerance of the parts: above it for the
-same board, about 0 ± 1/√(branches probed) for another.
+"""Correlation of deviations from which on the board is the same. Noise and drift are far below the
+tolerance of the parts; another board has about 0 ± 1/√(branches probed).
 """
 
 
 def is_calibrated_board(board: Crossbar, calibration: BranchCalibration) -> bool:
-    """Return whether branches of a board of the same shape deviate from their nominal values as
-    those that were calibrated. All switches are open afterwards; the range is put back.
+    """Return whether a board's branches deviate from nominal as the calibrated ones do.
 
-    Both polarities of up to MAX_PROBES branches spread over the rows are read once.
+    The board must have the shape of the calibrated board. Both polarities of up to MAX_PROBES
+    branches, spread over the rows, are read once. Afterwards all switches are open; the range is
+    restored.
     """
     shape = calibration.branch_siemens.shape
     crosspoints = shape[0] * shape[2]
@@ -39,11 +40,13 @@ def is_calibrated_board(board: Crossbar, calibration: BranchCalibration) -> bool
     ).mean(axis=1)
     board.configure(range_amperes=range_before)
     board.rest()
-    has = (read[: len(rows)] - read[len(rows) :]) / (2 * volts) - calibration.open_siemens[rows]
-    had = calibration.branch_siemens[rows, :, branches]
-    counts = calibration.usable[rows, :, branches] & np.isfinite(has)
+    siemens_now = (read[: len(rows)] - read[len(rows) :]) / (2 * volts) - calibration.open_siemens[
+        rows
+    ]
+    siemens_then = calibration.branch_siemens[rows, :, branches]
+    counts = calibration.usable[rows, :, branches] & np.isfinite(siemens_now)
     nominal_ohms = board.nominal_ohms[branches][:, None]
-    now, then = ((siemens * nominal_ohms - 1)[counts] for siemens in (has, had))
+    now, then = ((siemens * nominal_ohms - 1)[counts] for siemens in (siemens_now, siemens_then))
     if len(now) < 2 or not (now.std() and then.std()):
         return False
     return bool(np.corrcoef(now, then)[0, 1] > MIN_CORRELATION)

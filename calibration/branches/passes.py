@@ -16,28 +16,28 @@ from calibration.branches.rows_read import RowsRead, tell_nobody
 from calibration.crossbar import MAX_DELAY_SECONDS, NO_BRANCH, Crossbar, Progress
 
 REPEAT_DELAY_FACTOR, MIN_REPEAT_DELAY_SECONDS = 4.0, 1e-3
-"""Times the usual delay, and at least, before a wild reading is repeated: a short that was probed
-just before leaves more to settle than any branch.
+"""Delay before an outlier is read again, over the usual delay, and its minimum in seconds: a short
+that was probed just before takes longer to settle than any branch.
 """
 
 
 @dataclass(frozen=True)
 class Pass:
-    """Half differences of some rows, each point read once."""
+    """Half differences of some rows, with each point read once."""
 
     rows: NDArray[np.int_]
     """(rows of this pass,)"""
     amperes: Floats
     """(rows of this pass, points, columns); NaN where overloaded."""
     seconds: Floats
-    """(rows of this pass, points): when each was read, on the board's clock."""
+    """(rows of this pass, points): time of each reading, on the board's clock."""
     noise: NoiseTally
     wild: NDArray[np.int_]
-    """(rows of this pass, columns): pairs that were wild, and are not used."""
+    """(rows of this pass, columns): pairs that were outliers and are not used."""
 
 
 class PassReader:
-    """Takes passes over a board, the reference in between."""
+    """Reads passes over a board, with the reference in between."""
 
     def __init__(
         self,
@@ -49,9 +49,11 @@ class PassReader:
         shorted: Bools | None,
         tell: Callable[[RowsRead], None] = tell_nobody,
     ) -> None:
-        """`noise` is the variance of a half difference, as judge_pairs takes it; `shorted` (rows,
-        columns, branches) are switches to leave open, for designs that are no scan. `tell` is given
-        the readings of every pass as they come.
+        """Take the noise and the switches to leave open.
+
+        `noise` is the variance of a half difference, as judge_pairs takes it; `shorted` (rows,
+        columns, branches) are the switches to leave open, for designs that are no scan. `tell` is
+        given the readings of every pass as they come.
         """
         self._tell = tell
         self._board, self._plan, self._volts = board, plan, volts
@@ -62,7 +64,7 @@ class PassReader:
         """Of each column."""
 
     def read(self, rows: NDArray[np.int_], progress: Progress) -> Pass:
-        """Read every point of some rows once; `progress` hears of rows done."""
+        """Read every point of `rows` once; `progress` counts rows."""
         plan, board = self._plan, self._board
         per_row = 2 * len(plan.design.groups) * plan.pairs * board.aperture_seconds
         at_once = max(1, round(self.bracket_seconds / per_row))
@@ -89,7 +91,7 @@ class PassReader:
         plus, minus = np.moveaxis(np.concatenate(blocks), 2, 0)
 
         overloaded = np.asarray(np.isnan(plus + minus).all(axis=2))
-        # A column that never reads says nothing of its neighbours; a single short pulls them down.
+        # A column that never reads does not affect its neighbours; a single short pulls them down.
         readable = ~overloaded.all(axis=1, keepdims=True)
         beside_short = np.any(overloaded & readable, axis=2)
         judged = judge_pairs(plus, minus, *self._noise, beside_short)
@@ -107,9 +109,9 @@ class PassReader:
         )
 
     def _read_rows(self, rows: NDArray[np.int_]) -> tuple[Floats, Floats]:
-        """Return readings (rows, points, 2 polarities, pairs, columns) and when each row was read.
+        """Return readings (rows, points, 2 polarities, pairs, columns), and the time of each row.
 
-        The reference comes first; where the design is a scan, in the same one.
+        The reference is read first; in the same scan, where the design is a scan.
         """
         plan, board = self._plan, self._board
         if not plan.design.scannable:
@@ -122,25 +124,25 @@ class PassReader:
                 plan.design.groups.any(axis=1), plan.design.groups.argmax(axis=1), NO_BRANCH
             )
             points = len(branches)
-            lead = [] if self._reference is None else [self._reference]
+            references = [] if self._reference is None else [self._reference]
             at_rows = np.concatenate(
-                [np.array([r.row for r in lead], dtype=int), np.repeat(rows, points)]
+                [np.array([r.row for r in references], dtype=int), np.repeat(rows, points)]
             )
             at_branches = np.concatenate(
-                [np.array([r.branch for r in lead], dtype=int), np.tile(branches, len(rows))]
+                [np.array([r.branch for r in references], dtype=int), np.tile(branches, len(rows))]
             )
             _, kelvin = board.moment()
             amperes = self._scan(at_rows, at_branches)
             ended, _ = board.moment()
-            each = 2 * (board.delay_seconds + plan.pairs * board.aperture_seconds)
-            began = ended - len(rows) * points * each
-            self._note(amperes[0] if lead else None, began, kelvin)
-            block = amperes[len(lead) :].reshape(len(rows), points, *amperes.shape[1:])
+            point_seconds = 2 * (board.delay_seconds + plan.pairs * board.aperture_seconds)
+            began = ended - len(rows) * points * point_seconds
+            self._note(amperes[0] if references else None, began, kelvin)
+            block = amperes[len(references) :].reshape(len(rows), points, *amperes.shape[1:])
         middles = began + (np.arange(len(rows)) + 0.5) * (ended - began) / len(rows)
         return block, middles
 
     def _scan(self, rows: NDArray[np.int_], branches: NDArray[np.int_]) -> Floats:
-        """Read points with both polarities: (points, 2, pairs, columns)."""
+        """Read points with both polarities; return (points, 2, pairs, columns)."""
         count = len(rows)
         self.readings += 2 * count * self._plan.pairs
         return self._board.scan(
@@ -151,7 +153,7 @@ class PassReader:
         ).reshape(count, 2, self._plan.pairs, -1)
 
     def _read_groups(self, row: int) -> Floats:
-        """Read groups of branches of one row: (points, 2, pairs, columns)."""
+        """Read groups of branches of one row; return (points, 2, pairs, columns)."""
         board, pairs = self._board, self._plan.pairs
         vectors = np.zeros((2 * pairs, board.rows))
         vectors[0::2, row], vectors[1::2, row] = self._volts, -self._volts
@@ -168,7 +170,7 @@ class PassReader:
         return np.stack(blocks)
 
     def read_reference(self) -> None:
-        """Read the reference, or the sensor alone where there is none."""
+        """Read the reference, or only the sensor where there is no reference."""
         read = None
         if self._reference is not None:
             read = self._scan(np.array([self._reference.row]), np.array([self._reference.branch]))
@@ -176,7 +178,7 @@ class PassReader:
         self._note(read, *self._board.moment())
 
     def _note(self, amperes: Floats | None, seconds: float, kelvin: float) -> None:
-        """Keep a reading (2, pairs, columns) of the reference, with what the sensor said."""
+        """Keep a reading (2, pairs, columns) of the reference, with time and temperature."""
         siemens = np.full(self._board.columns, np.nan)
         if amperes is not None:
             siemens = (amperes[0] - amperes[1]).mean(axis=0) / (2 * self._volts)
@@ -190,9 +192,11 @@ class PassReader:
         amperes: Floats,
         lost: Bools,
     ) -> NDArray[np.int_]:
-        """Read the rows again in which wild readings left a point without any, and put in place
-        what is lost (rows, points, columns); return how many of the second readings were wild
-        (rows, columns). What is wild twice is taken as the mean of both.
+        """Read the rows again in which outliers left a point without any reading.
+
+        The lost half differences (rows, points, columns) are replaced in `amperes`. Returns the
+        number of outliers among the second readings (rows, columns). A point that is an outlier
+        twice takes the mean of both readings.
         """
         again = np.flatnonzero(lost.any(axis=(1, 2)))
         delay = self._board.delay_seconds
@@ -201,7 +205,7 @@ class PassReader:
         blocks = [self._read_rows(rows[[index]])[0] for index in again]
         self._board.configure(delay_seconds=delay)
         second_plus, second_minus = np.moveaxis(np.concatenate(blocks), 2, 0)
-        # Beside the rows that were good: the offsets of converters show over many rows.
+        # Judged together with the good rows: the offsets of converters show over many rows.
         all_plus, all_minus = plus.copy(), minus.copy()
         all_plus[again], all_minus[again] = second_plus, second_minus
         overloaded = np.asarray(np.isnan(all_plus + all_minus).any(axis=(2, 3)))

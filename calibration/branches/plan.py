@@ -1,8 +1,8 @@
-"""Plan a characterization: what each design would tell, what it would take, and which to choose.
+"""Plan a characterization: predict uncertainty and time of each design, and choose one.
 
 Everything is predicted from nominal conductances and the noise of a reading, before the board is
-measured: covariance of a crosspoint's unknowns, the range that the currents need, the time on the
-board's clock and on its wire.
+measured: the covariance of a crosspoint's unknowns, the range that the currents need, the time on
+the board's clock and on its wire.
 """
 
 from __future__ import annotations
@@ -19,32 +19,34 @@ from calibration.crossbar import smallest_range
 from calibration.reading_noise import ReadingNoise
 
 HEADROOM = 1.25
-"""Over nominal currents: tolerances. The range also has room for the strongest branch beside the
-group, in case it is stuck.
+"""Over nominal currents, for tolerances. The range also has room for the strongest branch beside
+the group, in case that branch is stuck.
 """
 WIRE_BYTES_PER_SECOND = 1e6
-"""What a USB full-speed port moves: 19 packets of 64 bytes in a frame of 1 ms at most (USB 2.0,
+"""Rate of a USB full-speed port: at most 19 packets of 64 bytes in a frame of 1 ms (USB 2.0,
 5.8.4), somewhat less in practice.
 """
 MESSAGE_SECONDS = 2e-3
-"""For a message beside its bytes: it waits for the next frame of 1 ms, and its answer for another.
+"""Time of a message beside its bytes: it waits for the next frame of 1 ms, and its answer for
+another.
 """
 BRACKET_SHARE = 0.25
-"""Of the wanted uncertainty: what the drift between two readings of the reference may add to a sum
-of half of the branches.
+"""Over the wanted uncertainty: what the drift between two readings of the reference may add to a
+sum of half of the branches.
 """
 MIN_DRIFT = 1e-9
-"""Relative, per root second: nothing is quieter."""
+"""Relative, per root second: minimum drift that is assumed."""
 MIN_POINTS_FOR_ONE_PAIR, MIN_PAIRS = 6, 3
-"""Points from which on one pair of polarities each is enough to outvote a wild reading, and how
-many pairs it takes with fewer.
+"""Points from which on one pair of polarities at each is enough to outvote an outlier, and the
+number of pairs with fewer points.
 """
 MAX_PASSES = 64
+"""Maximum number of passes over the board."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a plan is made for."""
+    """The board and the settings that a plan is made for."""
 
     rows: int
     columns: int
@@ -56,24 +58,25 @@ class Conditions:
     aperture_seconds: float
     delay_seconds: float
     drift_per_root_second: float = 3e-6
-    """Common drift of all conductances as a random walk. 100 ppm/K, and an air-conditioned room
-    that moves by some 0.5 K in ten minutes.
+    """Common drift of all conductances as a random walk: 100 ppm/K in an air-conditioned room whose
+    temperature moves by some 0.5 K in ten minutes.
     """
 
     @property
     def branches(self) -> int:
+        """Number of branches of a crosspoint."""
         return len(self.nominal_siemens)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A design, how often each of its points is read, and what that is predicted to give."""
+    """A design, the number of readings, and the predicted result."""
 
     design: Design
     pairs: int
     """Readings of each polarity of each point in a pass."""
     passes: int
-    """How often the whole board is gone through."""
+    """Number of passes over the whole board."""
     range_amperes: float
     bracket_seconds: float
     """Between two readings of the reference."""
@@ -94,18 +97,20 @@ class Plan:
 
     @property
     def uncertainty_siemens(self) -> float:
-        """The larger one of both."""
+        """The larger of both uncertainties."""
         return max(self.branch_uncertainty_siemens, self.sum_uncertainty_siemens)
 
     @property
     def seconds(self) -> float:
-        """Virtual time of a session: the board's clock, and talk beside it."""
+        """Virtual time of a session: the board's clock, and talk on the wire beside it."""
         return self.board_seconds + self.talking_seconds
 
 
 def mean_sum_variance(covariance: Floats) -> float:
-    """Return the mean of wᵀΣw over all patterns, w = (1, pattern), every switch closed as often as
-    not: E[wwᵀ] holds ¼ off its diagonal, ½ on it and beside the first unknown.
+    """Return the mean of wᵀΣw over all patterns, w = (1, pattern).
+
+    Every switch is closed in half of the patterns: E[wwᵀ] holds ¼ off its diagonal, and ½ on it and
+    beside the first unknown.
     """
     moments = np.full(covariance.shape, 0.25)
     moments[0, :] = moments[:, 0] = 0.5
@@ -115,10 +120,10 @@ def mean_sum_variance(covariance: Floats) -> float:
 
 
 def least_squares(design_matrix: Floats, covariance: Floats) -> Floats:
-    """Return the generalized least squares estimator (unknowns, readings) of readings whose
-    covariance is known: `A = (XᵀV⁻¹X)⁻¹XᵀV⁻¹` (Aitken 1935).
+    """Return the generalized least squares estimator (unknowns, readings), `A = (XᵀV⁻¹X)⁻¹XᵀV⁻¹`.
 
-    Readings are whitened by the Cholesky factor of V, and the whitened problem solved by QR.
+    V is the known covariance of the readings (Aitken 1935). Readings are whitened by the Cholesky
+    factor of V, and the whitened problem is solved by QR.
     """
     factor = np.linalg.cholesky(covariance)
     whitened = np.linalg.solve(factor, design_matrix)
@@ -129,18 +134,18 @@ def least_squares(design_matrix: Floats, covariance: Floats) -> Floats:
 def needed_amperes(design: Design, conditions: Conditions) -> float:
     """Return the largest current that a healthy board is expected to draw."""
     siemens = conditions.nominal_siemens
-    most = float((design.groups @ siemens).max()) + float(siemens.max())
-    return HEADROOM * conditions.row_volts * most
+    max_siemens = float((design.groups @ siemens).max()) + float(siemens.max())
+    return HEADROOM * conditions.row_volts * max_siemens
 
 
 def predict(
     design: Design, noise: ReadingNoise, conditions: Conditions, wanted_siemens: float
 ) -> Plan:
-    """Predict what one pass of a design over the board gives.
+    """Predict the result of one pass of a design over the board.
 
-    A half difference of n pairs has variance `σ²(I) / 2nV²`; drift within a bracket of h seconds is
-    common to all branches of a row and leaves r²h/6 of their square, the mean variance of a random
-    walk of rate r between two known ends.
+    A half difference of n pairs has the variance `σ²(I) / 2nV²`. Drift within a bracket of h
+    seconds is common to all branches of a row and leaves r²h/6 of their square: the mean variance
+    of a random walk of rate r between two known ends.
     """
     volts, siemens = conditions.row_volts, conditions.nominal_siemens
     pairs = 1 if len(design.groups) >= MIN_POINTS_FOR_ONE_PAIR else MIN_PAIRS
@@ -149,10 +154,10 @@ def predict(
     variance = noise.variance(signal, range_amperes) / (2 * pairs * volts**2)
     estimator = least_squares(design.matrix, np.diag(variance))
 
-    once = conditions.delay_seconds + pairs * conditions.aperture_seconds
+    point_seconds = conditions.delay_seconds + pairs * conditions.aperture_seconds
     if not design.scannable:  # a vector takes one reading
-        once = pairs * (conditions.delay_seconds + conditions.aperture_seconds)
-    row_seconds = 2 * len(design.groups) * once
+        point_seconds = pairs * (conditions.delay_seconds + conditions.aperture_seconds)
+    row_seconds = 2 * len(design.groups) * point_seconds
     run_seconds = conditions.rows * row_seconds
     drifting = max(conditions.drift_per_root_second, MIN_DRIFT)
     tolerable = 2 * BRACKET_SHARE * wanted_siemens / (drifting * float(siemens.sum()))
@@ -167,13 +172,13 @@ def predict(
         range_amperes=range_amperes,
         bracket_seconds=bracket_seconds,
         covariance=(estimator * variance) @ estimator.T + drift**2 * np.outer(theta, theta),
-        board_seconds=run_seconds + float(brackets) * 2 * once,
+        board_seconds=run_seconds + float(brackets) * 2 * point_seconds,
         talking_seconds=_talking_seconds(design, pairs, conditions),
     )
 
 
 def repeated(plan: Plan, passes: int) -> Plan:
-    """Return the plan with so many passes: noise and drift of one are independent of another's."""
+    """Return the plan with `passes` passes, whose noise and drift are independent."""
     factor = passes / plan.passes
     return replace(
         plan,
@@ -185,8 +190,10 @@ def repeated(plan: Plan, passes: int) -> Plan:
 
 
 def _talking_seconds(design: Design, pairs: int, conditions: Conditions) -> float:
-    """Return what talking takes: scans of many points with their readings; or, for every point, a
-    pattern, and vectors with theirs.
+    """Return the time on the wire.
+
+    A scan sends many points and returns their readings. Otherwise every point takes a pattern, and
+    vectors with their readings.
     """
     points = conditions.rows * len(design.groups)
     answered = 4 * conditions.columns * 2 * pairs
@@ -198,8 +205,10 @@ def _talking_seconds(design: Design, pairs: int, conditions: Conditions) -> floa
 
 
 def candidates(noise: ReadingNoise, conditions: Conditions) -> list[Design]:
-    """Return the designs worth a comparison: one at a time, with the open crosspoint read more
-    often, S-matrix groups, and both with the points repeated that help most.
+    """Return the designs to compare.
+
+    These are: one branch at a time, also with the open crosspoint read more often; S-matrix groups;
+    and both with the most useful points repeated.
     """
     branches = conditions.branches
     plain = [one_at_a_time(branches), s_matrix_groups(branches)]
@@ -215,11 +224,11 @@ def candidates(noise: ReadingNoise, conditions: Conditions) -> list[Design]:
 def best_repeats(
     design: Design, points: int, noise: ReadingNoise, conditions: Conditions
 ) -> NDArray[np.int_]:
-    """Return how often to read each point of a design, `points` in all, so that the mean variance
-    of a crosspoint's sums is least.
+    """Return how often to read each point of a design, `points` readings in all.
 
-    Each repeat goes where it lowers `tr(MΣ)` most (sequential construction, Wynn 1970): adding a
-    reading x of variance v takes Σxxᵀ Σ/(v + xᵀΣx) off Σ.
+    The repeats minimize the mean variance of a crosspoint's sums. Each goes where it lowers
+    `tr(MΣ)` most (sequential construction, Wynn 1970): a reading x of variance v reduces Σ by Σxxᵀ
+    Σ/(v + xᵀΣx).
     """
     volts, siemens = conditions.row_volts, conditions.nominal_siemens
     range_amperes = smallest_range(conditions.ranges_amperes, needed_amperes(design, conditions))
@@ -228,27 +237,32 @@ def best_repeats(
     repeats = np.ones(len(matrix), dtype=np.int_)
     covariance = np.linalg.inv(matrix.T @ (matrix / variance[:, None]))
     for _ in range(points - len(matrix)):
-        told = covariance @ matrix.T
-        spread = variance + (matrix.T * told).sum(axis=0)
-        gains = [mean_sum_variance(np.outer(u, u)) / s for u, s in zip(told.T, spread, strict=True)]
+        responses = covariance @ matrix.T
+        spread = variance + (matrix.T * responses).sum(axis=0)
+        gains = [
+            mean_sum_variance(np.outer(u, u)) / s for u, s in zip(responses.T, spread, strict=True)
+        ]
         best = int(np.argmax(gains))
         repeats[best] += 1
-        covariance -= np.outer(told[:, best], told[:, best]) / spread[best]
+        covariance -= np.outer(responses[:, best], responses[:, best]) / spread[best]
     return repeats
 
 
 def quickest(
     designs: Sequence[Design], noise: ReadingNoise, conditions: Conditions, wanted_siemens: float
 ) -> Plan:
-    """Return the plan of least time whose uncertainty is what is wanted or less; where 64 passes do
-    not reach it, the plan of least uncertainty.
+    """Return the quickest plan whose uncertainty is at most the wanted one.
+
+    Where 64 passes do not reach it, return the plan with the smallest uncertainty.
     """
     plans = []
     for design in designs:
         plan = predict(design, noise, conditions, wanted_siemens)
         needed = (plan.uncertainty_siemens / wanted_siemens) ** 2
         plans.append(repeated(plan, int(np.clip(np.ceil(needed), 1, MAX_PASSES))))
-    good = [plan for plan in plans if plan.uncertainty_siemens <= wanted_siemens * (1 + 1e-12)]
-    if good:
-        return min(good, key=lambda plan: plan.seconds)
+    sufficient = [
+        plan for plan in plans if plan.uncertainty_siemens <= wanted_siemens * (1 + 1e-12)
+    ]
+    if sufficient:
+        return min(sufficient, key=lambda plan: plan.seconds)
     return min(plans, key=lambda plan: plan.uncertainty_siemens)

@@ -1,12 +1,12 @@
-"""What the second polarity tells: a noise that needs no repetition, and every wild reading.
+"""Noise and outliers, from the half sum of both polarities.
 
 Where a half difference (I₊ − I₋)/2 holds the conductance, the half sum
 
     (I₊ + I₋)/2 = z + S·d
 
-holds nothing but offsets: z of the column's amplifier, d the offset voltage of row and column
-across the conductance S of the probe. All points of a crosspoint share these two, so that what is
-left is noise alone, as large as that of the half difference. And a wild reading cannot hide: it
+holds only offsets: z of the column's amplifier, d the offset voltage of row and column across the
+conductance S of the probe. All points of a crosspoint share these two, so the rest is noise alone,
+as large as that of the half difference, and no repetition is needed. An outlier cannot hide: it
 moves the half sum by as much as the half difference.
 """
 
@@ -26,49 +26,49 @@ from calibration.statistics import (
 )
 
 MIN_NOISE_SHARE = 0.1
-"""Of the columns' mean variance: no column is quieter than that."""
+"""Minimum variance of a column, over the mean of all columns."""
 MIN_FREEDOM = 1e-9
 MIN_LEFT_SHARE = 0.1
-"""A point of which the fit leaves less says nothing of the noise."""
+"""A point of whose variance the fit leaves a smaller share does not count for the noise."""
 
 
 @dataclass
 class NoiseTally:
-    """Squares of what half sums differ by from their offsets, summed over rows."""
+    """Squared residuals of half sums from their offsets, summed over rows."""
 
     squares: Floats
     """(points, columns)"""
     freedom: Floats
     """(points, columns): degrees of freedom in each sum."""
     signal: Floats
-    """(points,): square of the current that was read, ampere²: the mean over the columns."""
+    """(points,): square of the current read, mean over the columns, ampere²."""
 
     def fit(self) -> tuple[Floats, float]:
-        """Return the variance of one pair's half difference that does not depend on the signal,
-        (columns,), ampere², and the relative variance of what grows with it.
+        """Return the variance of one pair's half difference, in two parts.
 
-        Least squares of `variance = a² + b²·I²` over the points, each weighted by its degrees of
-        freedom, then a column by column.
+        The first does not depend on the signal: (columns,), ampere². The second grows with the
+        signal: its relative variance. Least squares of `variance = a² + b²·I²` over the points,
+        each weighted by its degrees of freedom, then a² column by column.
         """
         weight = self.freedom.sum(axis=1)
-        seen = self.squares.sum(axis=1) / np.maximum(weight, MIN_FREEDOM)
-        if not seen.any():
+        variance = self.squares.sum(axis=1) / np.maximum(weight, MIN_FREEDOM)
+        if not variance.any():
             return np.zeros(self.squares.shape[1]), 0.0
-        usual = float(seen.max())
-        expected = np.full(len(seen), usual)
+        usual = float(variance.max())
+        expected = np.full(len(variance), usual)
         for _ in range(3):
-            additive, relative = fit_nonnegative_line(self.signal, seen, weight / expected**2)
+            additive, relative = fit_nonnegative_line(self.signal, variance, weight / expected**2)
             expected = np.maximum(additive + relative * self.signal, 1e-3 * usual)
         column_weight = self.freedom / expected[:, None] ** 2
         rest = self.squares - self.freedom * relative * self.signal[:, None]
-        each = (rest / expected[:, None] ** 2).sum(axis=0)
-        told = np.maximum(column_weight.sum(axis=0), MIN_FREEDOM / usual**2)
-        return np.maximum(each / told, MIN_NOISE_SHARE * additive), relative
+        sums = (rest / expected[:, None] ** 2).sum(axis=0)
+        weights = np.maximum(column_weight.sum(axis=0), MIN_FREEDOM / usual**2)
+        return np.maximum(sums / weights, MIN_NOISE_SHARE * additive), relative
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Pairs of readings of some rows, after the wild ones were found."""
+    """Pairs of readings of some rows, with the outliers found."""
 
     half_differences: Floats
     """(rows, points, columns): mean over the good pairs, ampere; NaN where there is none."""
@@ -84,15 +84,15 @@ def judge_pairs(
     relative_variance: float,
     unjudged: Bools,
 ) -> Judged:
-    """Find wild readings among pairs of both polarities (rows, points, pairs, columns), ampere.
+    """Find outliers among pairs of both polarities (rows, points, pairs, columns), ampere.
 
     The variances are those of one half difference: (columns,), ampere², and relative to the current
-    squared. Where the usual pair scatters by more, all are believed to. Points `unjudged` (rows,
-    points) are taken as they are: what is read beside a short obeys no offset.
+    squared. Where the median pair scatters by more, all variances are taken as larger. Points
+    `unjudged` (rows, points) are not judged: readings beside a short follow no offset.
 
-    The offsets of each crosspoint are fitted by slopes of pairs of points far apart in current and
-    medians (Theil 1950), which a wild reading does not move, and then by weighted least squares
-    without the wild ones.
+    The offsets of each crosspoint are fitted first by slopes of pairs of points far apart in
+    current and by medians (Theil 1950), which an outlier does not move, and then by weighted least
+    squares without the outliers.
     """
     rows, points, pairs, columns = plus.shape
     half_difference, half_sum = (plus - minus) / 2, (plus + minus) / 2
@@ -102,16 +102,16 @@ def judge_pairs(
         """Crosspoints first, their points and pairs last."""
         return np.moveaxis(values, 3, 1).reshape(rows, columns, points * pairs)
 
-    seen = np.asarray(cells(judged), dtype=bool)
-    s = np.where(seen, np.abs(cells(half_difference)), np.nan)
-    e = np.where(seen, cells(half_sum), np.nan)
+    judged_cells = np.asarray(cells(judged), dtype=bool)
+    s = np.where(judged_cells, np.abs(cells(half_difference)), np.nan)
+    e = np.where(judged_cells, cells(half_sum), np.nan)
     sigma = np.sqrt(additive_variance[None, :, None] + relative_variance * np.nan_to_num(s) ** 2)
     slope, zero = _resistant_line(s, e)
     misfit = np.abs(e - zero - slope * s) / sigma
     limit = OUTLIER_SIGMAS * sigma * np.sqrt(variance_ratio(misfit**2))
-    residual, _ = _line_residual(s, e, seen & (misfit * sigma <= limit), sigma)
-    wild = seen & (np.abs(residual) > limit)
-    residual, left = _line_residual(s, e, seen & ~wild, sigma)
+    residual, _ = _line_residual(s, e, judged_cells & (misfit * sigma <= limit), sigma)
+    wild = judged_cells & (np.abs(residual) > limit)
+    residual, left = _line_residual(s, e, judged_cells & ~wild, sigma)
 
     is_wild = np.moveaxis(wild.reshape(rows, columns, points, pairs), 1, 3)
     usable = np.isfinite(half_difference) & ~is_wild
@@ -119,20 +119,20 @@ def judge_pairs(
     mean = np.where(usable, half_difference, 0.0).sum(axis=2) / np.maximum(count, 1)
     mean = np.where(count > 0, mean, np.nan)
 
-    tells = seen & ~wild & (left > MIN_LEFT_SHARE)
+    tells = judged_cells & ~wild & (left > MIN_LEFT_SHARE)
 
     def over_rows(values: Floats) -> Floats:
         held = np.where(tells, values, 0.0).sum(axis=0)
         return np.asarray(held.reshape(columns, points, pairs).sum(axis=2).T)
 
     freedom = over_rows(left)
-    told = over_rows(np.ones_like(left)).sum(axis=1)
-    signal = over_rows(np.nan_to_num(s) ** 2).sum(axis=1) / np.maximum(told, 1)
+    counts = over_rows(np.ones_like(left)).sum(axis=1)
+    signal = over_rows(np.nan_to_num(s) ** 2).sum(axis=1) / np.maximum(counts, 1)
     return Judged(mean, is_wild, NoiseTally(over_rows(residual**2), freedom, signal))
 
 
 def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
-    """Return slope and intercept (…, 1) of e over s (…, points), each the median of its kind."""
+    """Return slope and intercept (…, 1) of e over s (…, points), each a median."""
     order = np.argsort(np.where(np.isfinite(s), s, np.inf), axis=-1, kind="stable")
     s, e = np.take_along_axis(s, order, axis=-1), np.take_along_axis(e, order, axis=-1)
     count = np.isfinite(e).sum(axis=-1, keepdims=True)
@@ -149,8 +149,9 @@ def _resistant_line(s: Floats, e: Floats) -> tuple[Floats, Floats]:
 
 
 def _line_residual(s: Floats, e: Floats, good: Bools, sigma: Floats) -> tuple[Floats, Floats]:
-    """Return residuals of e from the weighted line through the good points, and the share of its
-    variance that the fit leaves each, 1 − leverage; arrays (…, points).
+    """Return residuals of e from the weighted line through the good points, and 1 − leverage.
+
+    1 − leverage is the share of each point's variance that the fit leaves. Arrays are (…, points).
     """
     weight = np.where(good, 1 / sigma**2, 0.0)
     s, e = np.nan_to_num(s), np.nan_to_num(e)

@@ -1,6 +1,4 @@
-"""What a characterization has to know before it can be planned: a branch to refer to, how long to
-wait, and how much noise there is.
-"""
+"""What the plan of a characterization needs: a reference branch, the settling time, the noise."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ from calibration.crossbar import Crossbar, smallest_range
 from calibration.reading_noise import ReadingNoise, measure_reading_noise
 
 UNSETTLED_SHARE = 0.01
-"""Of the wanted uncertainty: what an unsettled reading may be off by. A tenth costs 2.3 time
-constants.
+"""Error of an unsettled reading, over the wanted uncertainty. A tenth of it would cost 2.3 time
+constants more.
 """
 
 
 @dataclass(frozen=True)
 class Preliminaries:
-    """What was found out."""
+    """The reference, the noise of a reading, and the conditions of the plan."""
 
     reference: Reference | None
     noise: ReadingNoise
@@ -29,11 +27,11 @@ class Preliminaries:
 
 
 def measure_preliminaries(board: Crossbar, volts: float, wanted_siemens: float) -> Preliminaries:
-    """Find a reference, measure how currents settle and how much noise a reading has.
+    """Find a reference, and measure how currents settle and the noise of a reading.
 
-    Takes about a second of the board's time. Leaves the range that single branches need, the
+    It takes about a second of the board's time. It leaves the range that single branches need, the
     board's aperture, and the delay that the wanted uncertainty asks for. Where no branch can be
-    read to find out with, the delay stays and the noise is that of the parts' classes.
+    read, the delay stays and the noise is that of the parts' classes.
     """
     siemens = 1 / board.nominal_ohms
     aperture, delay = board.aperture_seconds, board.delay_seconds
@@ -57,7 +55,7 @@ def find_settling_tail(
 ) -> tuple[Reference, SettlingTail] | tuple[None, None]:
     """Find a reference, and measure how currents settle on it; None where no branch can be read.
 
-    Leaves the range that single branches need, and aperture and delay changed.
+    It leaves the range that single branches need, and aperture and delay changed.
     """
     single = needed_amperes(one_at_a_time(board.branches), _conditions(board, volts))
     board.configure(range_amperes=smallest_range(board.ranges_amperes, single))
@@ -69,7 +67,7 @@ def find_settling_tail(
 
 
 def _conditions(board: Crossbar, volts: float) -> Conditions:
-    """Return the conditions of a board as it is set now."""
+    """Return the conditions of a board at its present settings."""
     return Conditions(
         rows=board.rows,
         columns=board.columns,

@@ -1,11 +1,10 @@
-"""How long a probe has to wait: until what is left of its current's move does not matter.
+"""How long a probe has to wait until the rest of its current's settling is negligible.
 
-After a move of a switch or of a row the current approaches its final value exponentially, and an
-aperture that begins too early averages what is left (what products miss is found later, by
-`calibration.noise.settling`, with all branches closed). One branch is read in all columns with
-alternating polarity, so that every reading follows a move by twice its own value, at a very short
-aperture and with delays from microseconds on, each twice as long as the one before, until the
-longest two read alike.
+After a switch or a row has moved, the current approaches its final value exponentially, and an
+aperture that begins too early averages the rest. One branch is read in all columns with alternating
+polarity, so that every reading follows a move by twice its own value. The aperture is very short;
+the delays start at microseconds, each twice as long as the one before, until the longest two read
+alike. What products miss is found later with all branches closed, by `calibration.noise`.
 """
 
 from __future__ import annotations
@@ -20,28 +19,29 @@ from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar
 SHORT_APERTURE_SECONDS = 20e-6
 DELAYS_SECONDS = np.minimum(20e-6 * 2.0 ** np.arange(20), MAX_DELAY_SECONDS)
 MIN_DELAYS = 11
-"""So many are always tried: up to 20 ms."""
+"""Delays that are always tried: up to 20 ms."""
 PAIRS = 3
 """Pairs of polarities at each delay; the first move of each comes from another state."""
 VISIBLE_SIGMAS = 5.0
-"""Standard deviations from which on a residue is seen."""
+"""Standard deviations from which on a residue is visible."""
 MIN_VISIBLE_SHARE = 1e-9
+"""Minimum of the share that is visible."""
 MAX_STILL_CHANGE = 1e-4
-"""Of the reading: what it may change by from the longest delay but one to the longest."""
+"""Over the reading: largest change from the second longest delay to the longest."""
 WELL_VISIBLE_RATIO = 3.0
-"""Times that: from there on its size is known."""
+"""Over the visible limit: a residue above it has a known size."""
 
 
 @dataclass(frozen=True)
 class SettlingTail:
-    """What is left of a move by 2I, over I, averaged over a short aperture after a delay."""
+    """The rest of a move by 2I, over I, averaged over a short aperture after a delay."""
 
     delay_seconds: float
-    """The longest delay after which something was well seen; the shortest if nothing was."""
+    """The longest delay with a well visible residue; the shortest if there was none."""
     share: float
-    """What was seen then, or could not have been seen."""
+    """The residue there, or the limit of what is visible."""
     time_constant_seconds: float
-    """Of the slow end: no longer than this; 0 where nothing was seen."""
+    """Upper limit of the slow end's time constant; 0 where no residue was visible."""
     aperture_seconds: float
 
     def needed_seconds(self, aperture_seconds: float, tolerance: float) -> float:
@@ -59,7 +59,7 @@ class SettlingTail:
         return float(min(needed, MAX_DELAY_SECONDS))
 
     def missing_share(self, delay_seconds: float, aperture_seconds: float) -> float:
-        """Return what an aperture misses of its value after a delay, as far as that was seen."""
+        """Return the share of its value that an aperture misses after a delay."""
         tau = self.time_constant_seconds
         if not tau:
             return 0.0
@@ -72,8 +72,8 @@ class SettlingTail:
 def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> SettlingTail:
     """Measure how currents settle on one branch of one row; leaves aperture and delay changed.
 
-    The time constant is that between the last two delays with a visible residue, or an upper limit
-    from the last visible one and what could have been seen at the next.
+    The time constant is that between the last two delays with a visible residue. Where there is
+    only one, it is an upper limit, from this residue and the visible limit at the next delay.
     """
     aperture = min(SHORT_APERTURE_SECONDS, board.aperture_seconds)
     signs = np.tile([1.0, -1.0], PAIRS + 1)
@@ -86,11 +86,15 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
         if len(read_halves) >= MIN_DELAYS and not _still_moving(*read_halves[-2:]):
             break
     halves = np.array(read_halves)
-    # Columns where the branch cannot be read say nothing, nor do delays that most overload after.
+    # Left out: columns where the branch cannot be read, and delays where most columns overload.
     final = halves[-1].mean(axis=0)
-    read = np.isfinite(final)
-    live = read & (np.abs(final) > 0.25 * np.median(np.abs(final[read]))) if read.any() else read
-    readable = np.isfinite(halves[:, :, live]).mean(axis=(1, 2)) > 0.5 if live.any() else read[:0]
+    finite = np.isfinite(final)
+    live = (
+        finite & (np.abs(final) > 0.25 * np.median(np.abs(final[finite])))
+        if finite.any()
+        else finite
+    )
+    readable = np.isfinite(halves[:, :, live]).mean(axis=(1, 2)) > 0.5 if live.any() else finite[:0]
     if not readable.any():
         longest = float(DELAYS_SECONDS[len(halves) - 1])
         return SettlingTail(longest, MIN_VISIBLE_SHARE, 0.0, aperture)
@@ -98,13 +102,13 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
     delays = DELAYS_SECONDS[first : len(halves)]
     missing = np.nanmedian(1 - halves[first:, :, live] / final[live], axis=2)
     mean = missing[:-1].mean(axis=1)
-    # The noise of the row's DAC is in all columns, so that only repetition tells it.
+    # The noise of the row's DAC is common to all columns, so only repetition shows it.
     spread = float(np.sqrt(missing.var(axis=1, ddof=1).mean()))
     limit = max(VISIBLE_SIGMAS * spread * np.sqrt(2 / PAIRS), MIN_VISIBLE_SHARE)
     visible = mean > limit
     if not visible.any():
         return SettlingTail(float(delays[0]), limit, 0.0, aperture)
-    # Two residues well seen give the time constant, one and what could have been seen a limit.
+    # Two well visible residues give the time constant; one, with the visible limit, a bound.
     well = np.flatnonzero(mean > WELL_VISIBLE_RATIO * limit)
     last = int(well[-1]) if len(well) else int(np.flatnonzero(visible)[-1])
     if last and mean[last - 1] > mean[last]:
@@ -118,13 +122,14 @@ def measure_tail(board: Crossbar, row: int, branch: int, volts: float) -> Settli
 
 
 def _still_moving(before: Floats, after: Floats) -> bool:
-    """Say whether readings (pairs, columns) after a delay differ from those after the one before by
-    more than they scatter.
+    """Return whether readings (pairs, columns) at one delay differ from those at the delay before.
+
+    They differ if they do so by more than their scatter.
     """
     final = after.mean(axis=0)
-    read = np.isfinite(final + before.mean(axis=0)) & (final != 0)
-    if not read.any():
+    readable = np.isfinite(final + before.mean(axis=0)) & (final != 0)
+    if not readable.any():
         return False
-    moved = np.median((after - before)[:, read] / final[read], axis=1)
+    moved = np.median((after - before)[:, readable] / final[readable], axis=1)
     spread = float(np.sqrt(moved.var(ddof=1)))
     return bool(abs(moved.mean()) > max(VISIBLE_SIGMAS * spread / np.sqrt(PAIRS), MAX_STILL_CHANGE))

@@ -1,9 +1,9 @@
-"""Drift while the board is measured: a reference branch, read again and again between the rows.
+"""Drift while the board is measured: a reference branch, read repeatedly between the rows.
 
 All conductances move together with the temperature, by some 100 ppm/K, and apart from one another
 by their own coefficients. The reference is one branch number of one row in every column. The mean
-over the columns tells the common part, which is taken out of every row; the scatter between the
-columns tells how far branches drift apart, which stays as an uncertainty of each.
+over the columns is the common drift, which is removed from every row; the scatter between the
+columns shows how far branches drift apart, which stays as an uncertainty of each.
 """
 
 from __future__ import annotations
@@ -17,28 +17,31 @@ from calibration.crossbar import Crossbar
 from calibration.statistics import fit_nonnegative_line, robust_mean
 
 LIVE_RATIO = 0.25, 4.0
-"""Of the nominal current: what a branch that works conducts."""
+"""Limits of the conductance of a live branch, over its nominal value."""
 MIN_LIVE_SHARE = 0.5
-"""Of the columns: fewer live ones are no reference."""
+"""Minimum share of the columns in which a reference is live."""
 MAX_ROWS_TRIED = 8
+"""Rows in which a reference is looked for."""
 SETTLED_SECONDS = 20e-3
-"""Delay with which a reference is looked for, if the board's own is not longer."""
+"""Delay while a reference is looked for, if the board's own is not longer."""
 TCR_PER_KELVIN = 100e-6
-"""Thick-film class; believed only where there is no reference."""
+"""Thick-film class; used only where there is no reference."""
 MAX_DRIFT = 0.01
-"""A reference that is off by more has failed, not drifted."""
+"""Relative: a reference that deviates by more has failed, not drifted."""
 MIN_NOISE = 1e-12
+"""Relative: minimum standard deviation of a reading of the reference."""
 SIGNIFICANT_SIGMAS = 3.0
+"""Standard deviations beyond which a step or a spread is significant."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The branch that is read again and again."""
+    """The branch that is read repeatedly."""
 
     row: int
     branch: int
     columns: Bools
-    """(columns,): where it conducts as it should."""
+    """(columns,): the columns in which it is live."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +49,16 @@ class Bracket:
     """One reading of the reference."""
 
     seconds: float
-    """On the board's clock, when the reading ended."""
+    """Time at the end of the reading, on the board's clock."""
     kelvin: float
-    """What the board's sensor said then."""
+    """Temperature of the board's sensor at the time."""
     siemens: Floats
     """(columns,): half difference over the row voltage; NaN where overloaded."""
 
 
 @dataclass(frozen=True)
 class DriftTrack:
-    """How the board drifted; relative changes against the mean over the run."""
+    """The drift of the board; relative changes against the mean over the run."""
 
     seconds: Floats
     """(brackets,), ascending"""
@@ -69,29 +72,33 @@ class DriftTrack:
     """Variance of the common drift's increments, per second."""
     own_floor: float
     own_slope: float
-    """A branch drifts for itself by a standard deviation of √(floor² + (slope · common)²)."""
+    """A branch drifts apart from the others by a standard deviation of √(floor² + (slope ·
+    common)²).
+    """
 
     @property
     def peak_to_peak(self) -> float:
-        """Largest less smallest common drift."""
+        """Largest minus smallest common drift."""
         return float(np.ptp(self.common))
 
     def common_at(self, seconds: Floats) -> tuple[Floats, Floats]:
-        """Return common drift and its variance, both (times,), at some times (times,).
+        """Return common drift and its variance, both (times,), at `seconds` (times,).
 
-        Linear between two brackets, as the conditional mean of a random walk is; between them the
-        walk itself adds `s(1 − s)·Δ²`, s the position and Δ² what a step has to be expected to be:
-        by the rate of all steps, or by the step seen just there if that stands out of them.
+        It is linear between two brackets, as the conditional mean of a random walk is. Between them
+        the walk adds the variance `s(1 − s)·Δ²`, s the position and Δ² the expected square of a
+        step: that of the rate of all steps, or the square of this step if it is significantly
+        larger.
         """
         weights, bridges = self.errors_at(seconds)
         variance = np.einsum("ti,ij,tj->t", weights, self.common_covariance, weights)
         return weights @ self.common, variance + np.diagonal(bridges)
 
     def errors_at(self, seconds: Floats) -> tuple[Floats, Floats]:
-        """Return what the common drift at some times (times,) is uncertain by: the weights (times,
-        brackets) with which the errors of `common` enter, and the covariance (times, times) of what
-        the walk does between two brackets (Brownian bridge): `min(s, t)(1 − max(s, t))·Δ²` for two
-        times at the shares s and t of the same interval.
+        """Return the uncertainty of the common drift at `seconds` (times,), in two parts.
+
+        The first are the weights (times, brackets) of the errors of `common`. The second is the
+        covariance (times, times) of the walk between two brackets (Brownian bridge): `min(s, t)(1 −
+        max(s, t))·Δ²` for two times at the shares s and t of the same interval.
         """
         last = max(0, len(self.seconds) - 2)
         before = np.clip(np.searchsorted(self.seconds, seconds) - 1, 0, last)
@@ -104,14 +111,14 @@ class DriftTrack:
         index = np.arange(len(seconds))
         np.add.at(weights, (index, before), 1 - share)
         np.add.at(weights, (index, after), share)
-        usual, seen = self.walk * length, (self.common[after] - self.common[before]) ** 2
-        step = np.where(seen > SIGNIFICANT_SIGMAS**2 * usual, seen, usual)
+        usual, observed = self.walk * length, (self.common[after] - self.common[before]) ** 2
+        step = np.where(observed > SIGNIFICANT_SIGMAS**2 * usual, observed, usual)
         together = np.equal.outer(before, before) * step
         bridges = np.minimum.outer(share, share) * (1 - np.maximum.outer(share, share))
         return weights, together * bridges
 
     def own_at(self, seconds: Floats) -> Floats:
-        """Return the standard deviation (times,) of what a branch drifts for itself."""
+        """Return the standard deviation (times,) of a branch's drift apart from the others."""
         common, _ = self.common_at(seconds)
         return np.sqrt(self.own_floor**2 + (self.own_slope * common) ** 2)
 
@@ -119,11 +126,11 @@ class DriftTrack:
 def find_reference(
     board: Crossbar, nominal_siemens: Floats, volts: float, aperture_seconds: float
 ) -> Reference | None:
-    """Return a reference on the strongest branch of the row nearest to the middle where every
-    column has a live one, otherwise the best of eight rows: with the fewest that overload, and the
-    most live ones. None where even that has too few.
+    """Return a reference on the strongest branch, or None where no row has enough live columns.
 
-    Leaves a short aperture and a long delay set.
+    It is in the row nearest to the middle where the branch is live in every column, otherwise in
+    the best of eight rows: the fewest overloaded columns, then the most live ones. Leaves a short
+    aperture and a long delay set.
     """
     delay_seconds = max(SETTLED_SECONDS, board.delay_seconds)
     board.configure(aperture_seconds=aperture_seconds, delay_seconds=delay_seconds)
@@ -134,8 +141,8 @@ def find_reference(
         amperes = board.scan(np.full(2, row), np.full(2, branch), np.array([volts, -volts]))[:, 0]
         share = (amperes[0] - amperes[1]) / (2 * volts * nominal_siemens[branch])
         live = (share > LIVE_RATIO[0]) & (share < LIVE_RATIO[1])
-        # Columns that overload do so in every row, or there is a short in this one: it draws the
-        # row's voltage down for all.
+        # A column overloads in every row, or there is a short in this row, which draws the row's
+        # voltage down for all columns.
         rank = -int(np.isnan(share).sum()), int(live.sum())
         if best is None or rank > best[0]:
             best = rank, Reference(int(row), branch, live)
@@ -149,13 +156,13 @@ def find_reference(
 def track_drift(
     brackets: list[Bracket], additive: float, proportional: float, columns: Bools | None
 ) -> DriftTrack:
-    """Return how a board drifted, from the readings of its reference in time order.
+    """Return the drift of a board from the readings of its reference, in time order.
 
-    `additive` and `proportional` are the relative standard deviations of one of them: the first is
-    each column's own, the second common to all (it comes with the row voltage). The common drift is
-    smoothed as a random walk seen through noise, its rate from the increments; `columns` is where
-    the reference is live, None where there is none: then the sensor has to do, and the class of the
-    parts says what a kelvin does.
+    `additive` and `proportional` are relative standard deviations of one reading: the first is each
+    column's own, the second is common to all, because it comes with the row voltage. The common
+    drift is smoothed as a random walk observed through noise, its rate taken from the increments.
+    `columns` is where the reference is live, None without a reference: the drift is then bounded by
+    the sensor and the class of the parts.
     """
     seconds = np.array([bracket.seconds for bracket in brackets])
     kelvin = np.array([bracket.kelvin for bracket in brackets])
@@ -181,34 +188,34 @@ def track_drift(
 def _from_reference(
     seconds: Floats, kelvin: Floats, ratio: Floats, additive: float, proportional: float
 ) -> DriftTrack:
-    seen, spread, count = robust_mean(ratio, axis=1)
+    observed, spread, count = robust_mean(ratio, axis=1)
     noise_variance = proportional**2 + additive**2 / np.maximum(count, 1) + MIN_NOISE**2
-    steps, lengths = np.diff(seen), np.diff(seconds)
+    steps, lengths = np.diff(observed), np.diff(seconds)
     excess = (steps**2).sum() - (noise_variance[1:] + noise_variance[:-1]).sum()
     walk = max(0.0, float(excess / lengths.sum()))
 
-    # Conditional mean of level + walk given what was seen; the level is unknown (generalized least
-    # squares), and in the end only what differs from the mean over the run matters.
+    # Conditional mean of level + walk, given the readings. The level is unknown (generalized least
+    # squares); in the end only deviations from the mean over the run matter.
     since = seconds - seconds[0]
     prior = walk * np.minimum.outer(since, since)
     total = prior + np.diag(noise_variance)
-    ones = np.ones(len(seen))
+    ones = np.ones(len(observed))
     inverse = np.linalg.inv(total)
-    level = float(ones @ inverse @ seen / (ones @ inverse @ ones))
+    level = float(ones @ inverse @ observed / (ones @ inverse @ ones))
     smoother = prior @ inverse
-    remove_level = np.eye(len(seen)) - np.outer(ones, ones @ inverse) / (ones @ inverse @ ones)
-    common = level + smoother @ (seen - level)
+    remove_level = np.eye(len(observed)) - np.outer(ones, ones @ inverse) / (ones @ inverse @ ones)
+    common = level + smoother @ (observed - level)
     gain = smoother @ remove_level
-    covariance = (np.eye(len(seen)) - gain) @ prior @ (np.eye(len(seen)) - gain).T + (
+    covariance = (np.eye(len(observed)) - gain) @ prior @ (np.eye(len(observed)) - gain).T + (
         gain * noise_variance
     ) @ gain.T
-    centre = np.eye(len(seen)) - 1 / len(seen)
+    centre = np.eye(len(observed)) - 1 / len(observed)
 
     own = spread**2 - additive**2
     floor = slope = 0.0
-    # What does not stand out from the noise of the reference is not there.
-    chance = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
-    if own.mean() > SIGNIFICANT_SIGMAS * chance:
+    # A spread that is not significant over the noise of the reference counts as zero.
+    noise_scatter = additive**2 * np.sqrt(2 / max(1, int((count - 1).sum())))
+    if own.mean() > SIGNIFICANT_SIGMAS * noise_scatter:
         floor, slope = fit_nonnegative_line((centre @ common) ** 2, own)
     return DriftTrack(
         seconds=seconds,

@@ -1,8 +1,8 @@
-"""How long products and calibration have to wait for currents to settle, as measured.
+"""The settling time of products and calibration, as measured.
 
-The settling of a branch (`probe_delay`) tells after which delay so little is left of a move that
-the precision of products does not feel it. It is looked for before anything else is measured: a
-board that is read too early looks as if nothing on it worked.
+The settling of a branch (`probe_settling`) gives the delay after which the rest of a move no longer
+limits the precision of products. It is measured before everything else: a board that is read too
+early looks as if nothing on it worked.
 """
 
 from __future__ import annotations
@@ -14,39 +14,41 @@ from calibration.branches.preliminaries import find_settling_tail
 from calibration.crossbar import MAX_DELAY_SECONDS, Crossbar, measuring_volts
 
 USUAL_BITS = 16.0
-"""Bits of products for which settling is waited for, if no more are wanted. Fewer would save but
-0.7 time constants each, and make settling the limit of what the board can do.
+"""Bits of products that settling is waited for, if no more are wanted. Fewer would save only 0.7
+time constants each, and settling would limit the precision.
 """
 MARGIN_BITS = 6.0
-"""Beyond the bits wanted: of settling alone nobody shall see anything."""
+"""Beyond the wanted bits, so that settling alone stays invisible."""
 TOLERATED_SHARE: float = 2.0 ** -(USUAL_BITS + MARGIN_BITS)
-"""Of a reading: what may be missing of it when rows have turned from one end to the other."""
+"""Over a reading: what may be missing after rows have turned from one end to the other."""
 USUAL_SECONDS = 1e-3
-"""Where no branch can be read to find out."""
+"""Used where no branch can be read to measure settling."""
 PATIENT_SECONDS = 3.0
-"""Delay with which a branch is looked for again where none was found: a board may be that slow."""
+"""Delay of a second search for a branch where the first found none: a board may be that slow."""
 
 
 @dataclass(frozen=True)
 class SettleTime:
-    """How long readings wait after a switch or a row has moved, and why."""
+    """The delay after a switch or a row has moved, and its reason."""
 
     settle_seconds: float
-    """What is in force."""
+    """The delay in use."""
     chosen: str
-    """By whom: "auto", as measured, or "fixed", as somebody has set it."""
+    """"auto", as measured, or "fixed", as set by a person."""
     needed_seconds: float
-    """After which no more than TOLERATED_SHARE is missing, as measured; 0 where no branch could be
-    read to measure it with.
+    """Measured delay after which at most TOLERATED_SHARE is missing; 0 where no branch could be
+    read.
     """
     time_constant_seconds: float
-    """Of the slow end of what was seen; 0 where nothing was."""
+    """Of the slow end of the measured settling; 0 where none was visible."""
     missing_share: float
     """Of a reading, after `settle_seconds`."""
 
     def seconds_for(self, wanted_bits: float) -> float:
-        """Return how long products of so many bits wait: ln 2 time constants longer for each beyond
-        USUAL_BITS, unless somebody has set the time.
+        """Return the delay for products of `wanted_bits`.
+
+        It is ln 2 time constants longer for each bit beyond USUAL_BITS, unless a person has set the
+        time.
         """
         if self.chosen == "fixed":
             return self.settle_seconds
@@ -61,7 +63,7 @@ class SettleTime:
 
     @property
     def in_words(self) -> str:
-        """What is set and what is needed, in words for a person."""
+        """The delay in use and the delay needed, as text."""
         if not self.needed_seconds:
             return f"{self.settle_seconds:.3g} s ({self.chosen}): what is needed was not measured"
         constant = f"time constant {self.time_constant_seconds:.2g} s"
@@ -77,10 +79,10 @@ class SettleTime:
 
 
 def choose_settle_time(board: Crossbar, fixed_seconds: float | None) -> SettleTime:
-    """Measure how a board settles, and set its delay: what is needed, or `fixed_seconds`.
+    """Measure how a board settles, and set its delay: the needed one, or `fixed_seconds`.
 
-    Takes half a second of the board's time, more where it is slow. Range and delay are changed, the
-    aperture stays.
+    It takes half a second of the board's time, more where the board is slow. Range and delay are
+    changed, the aperture stays.
     """
     volts, aperture = measuring_volts(board.row_volts_limit), board.aperture_seconds
     for patience in (0.0, PATIENT_SECONDS):

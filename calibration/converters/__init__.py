@@ -1,4 +1,10 @@
-"""Steps 2 and 4: how DACs and ADCs bend, where their zeros are, how their ranges differ."""
+"""Steps 2 and 4: the DACs and the ADCs, beyond a straight line with one gain; the gains of ranges.
+
+Read `measure.py` first: it runs step 2 from first to last and holds its result. It leads to
+`design.py` (what to drive), `fit.py` over `normal_equations.py` (from readings to `curves.py`) and
+`offsets.py`. `resolution.py` finds the converters' steps before that. `range_gains.py` is step 4.
+`corrected.py` is the board as all later steps see it, with these corrections made.
+"""
 
 from calibration.converters.corrected import CorrectedCrossbar
 from calibration.converters.curves import Curves, Largest

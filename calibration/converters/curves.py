@@ -1,8 +1,8 @@
 """Curves of converters: by how much each channel departs from a straight line.
 
-A line has two constants that are measured elsewhere, as part of every conductance and of every
-zero. What is left is the integral nonlinearity. It is stated from the line through the channel's
-own values at two points, ±`line_end`, as datasheets state end-point nonlinearity.
+The two constants of the line are measured elsewhere, as part of every conductance and of every
+zero. The rest is the integral nonlinearity. It is stated from the line through the channel's own
+values at two points, ±`line_end`, as datasheets state end-point nonlinearity.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from calibration.arrays import Floats
 from calibration.records import Record
 
 FIRST_DEGREE = 2
-"""Below it are the constant and the linear term, which are the line."""
+"""Lowest degree of a curve: the constant and the linear term are the line."""
 
 
 class Largest(NamedTuple):
-    """The largest deviation, and its standard uncertainty."""
+    """The largest deviation of any channel, with its standard uncertainty."""
 
     channel: int
     deviation: float
@@ -32,14 +32,14 @@ class Largest(NamedTuple):
 class Curves(Record):
     """One smooth curve for each channel, `d(x) = Σ_n c_n [P_n(x/s) − ℓ_n(x)]`.
 
-    P_n are Legendre polynomials from degree 2 on, s the full scale, ℓ_n the line through P_n(x/s)
-    at x = ±line_end. So d is zero at ±line_end.
+    P_n are Legendre polynomials from degree 2 on, s is the full scale, ℓ_n the line through
+    P_n(x/s) at x = ±line_end. So d is zero at ±line_end.
     """
 
     coefficients: Floats
     """(channels, degrees), in the unit of the deviation."""
     covariance: Floats
-    """(channels, degrees, degrees): of each channel's coefficients."""
+    """(channels, degrees, degrees): covariance of each channel's coefficients."""
     full_scale: float
     line_end: float
 
@@ -56,12 +56,12 @@ class Curves(Record):
         grid = np.linspace(-self.line_end, self.line_end, 513)
         x = np.repeat(grid[:, None], len(self.coefficients), axis=1)
         deviation = self.deviation(x)
-        place, channel = np.unravel_index(np.abs(deviation).argmax(), x.shape)
-        uncertainty = self.uncertainty(x)[place, channel]
-        return Largest(int(channel), float(deviation[place, channel]), float(uncertainty))
+        point, channel = np.unravel_index(np.abs(deviation).argmax(), x.shape)
+        uncertainty = self.uncertainty(x)[point, channel]
+        return Largest(int(channel), float(deviation[point, channel]), float(uncertainty))
 
     def basis(self, x: Floats) -> Floats:
-        """Return what multiplies the coefficients at x (…, channels): (…, channels, degrees)."""
+        """Return the factors of the coefficients at x (…, channels): (…, channels, degrees)."""
         degree = self.coefficients.shape[1] + FIRST_DEGREE - 1
         # At both ends of the line an even polynomial is the same, an odd one the opposite.
         (end,) = bent(np.array([self.line_end]) / self.full_scale, degree)
@@ -69,8 +69,9 @@ class Curves(Record):
         return np.asarray(bent(x / self.full_scale, degree) - end * line)
 
     def spread(self, weights: Floats) -> Floats:
-        """Return the standard uncertainty (…, channels) of Σ weight · coefficient, weights (…,
-        channels, degrees).
+        """Return the standard uncertainty (…, channels) of Σ weight · coefficient.
+
+        The weights are (…, channels, degrees).
         """
         variance = np.einsum("...cm,cmn,...cn->...c", weights, self.covariance, weights)
         return np.asarray(np.sqrt(np.maximum(variance, 0.0)))

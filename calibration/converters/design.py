@@ -1,17 +1,17 @@
-"""What to close and what to drive so that the converters tell their curves.
+"""The patterns and voltages that measure the curves of all converters.
 
-In a block, every column is joined to two rows, all rows are driven at once, and each runs through
-all its levels. Two things separate what the converters do:
+In a block, every column is joined to two rows, all rows are driven at once, and each row runs
+through all its levels. Two things separate the converters:
 
 - *Order.* Rows that meet in a column follow sequences in which every level of the one meets every
-  level of the other. What a row's DAC does then depends on its own level alone; what depends on
-  both, and on nothing but their sum, is the column's ADC (superposition).
-- *Turns.* From block to block rows meet other partners in other columns.
+  level of the other. The output of a row's DAC then depends on its own level alone; what depends on
+  both, and only on their sum, is the column's ADC (superposition).
+- *Turns.* From block to block, rows meet other partners in other columns.
 
-The sequences are an orthogonal array of strength two (Bose 1938), each of its levels spread over a
+The sequences are an orthogonal array of strength two (Bose 1938) with each level spread over a
 stratum, so that a sequence of L² vectors has L² different levels: an orthogonal-array based Latin
 hypercube (Tang 1993). Levels crowd at the ends as Chebyshev's points do, where polynomials need
-them. There are L + 1 sequences, and rows that do not meet share them: what leaks from other rows
+them. There are L + 1 sequences, and rows that do not meet share them: the leakage from other rows
 is then linear in L + 1 known sequences, however many rows there are.
 """
 
@@ -29,53 +29,58 @@ from calibration.crossbar import Crossbar, measuring_volts
 from calibration.reading_noise import ReadingNoise
 
 LEVELS = 7
-"""A prime. A block has LEVELS² vectors and LEVELS + 1 sequences."""
+"""Levels of a sequence, a prime. A block has LEVELS² vectors and LEVELS + 1 sequences."""
 MEETING_ROWS = 2
-"""Rows in a column: the fewest that tell a DAC's curve from an ADC's."""
+"""Rows in a column: the minimum that separates a DAC's curve from an ADC's."""
 MIN_BLOCKS, MAX_BLOCKS = 8, 40
+"""Limits of the number of blocks."""
 MAX_FILL = 0.95
-"""Nominal current of a column with its rows at the limit, over the range."""
+"""Largest nominal current of a column, with its rows at the limit, over the range."""
 MAX_CODES = 2**15
-"""Steps of a DAC from zero to the limit, at most: these are codes of finer ones as well."""
+"""Maximum number of DAC steps from zero to the limit; these codes are codes of finer DACs as well.
+"""
 WANTED_SHARE = 2.0**-20
-"""Standard uncertainty that a curve is planned for, over the row voltage limit."""
+"""Standard uncertainty that is planned for a curve, over the row voltage limit."""
 DRIFT_DEGREE = 2
-"""Of the polynomial in time that a conductance follows during a block, a second."""
+"""Degree of the polynomial in time that a conductance follows during a block, one second."""
 TYPICAL_DEGREE = 12
+"""Degree of a DAC's curve for which the uncertainty is predicted."""
 
 
 @dataclass(frozen=True)
 class ConverterDesign:
-    """Blocks of vectors, one pattern each."""
+    """Blocks of vectors, with one pattern each."""
 
     volts: Floats
     """(blocks, vectors, sequences): exact codes of the DACs."""
     sequence_of_row: Ints
-    """(blocks, rows)"""
+    """(blocks, rows): the sequence that each row follows."""
     rows_of_column: Ints
-    """(blocks, columns, meeting)"""
+    """(blocks, columns, meeting): the rows joined to each column."""
     closed: Bools
-    """(branches,): what is closed where a row meets a column."""
+    """(branches,): the branches that are closed where a row meets a column."""
     range_amperes: float
     siemens: float
-    """Nominal conductance of what is closed there."""
+    """Nominal conductance of these branches."""
     volts_limit: float
     codes: int = MAX_CODES
-    """Steps of a DAC from zero to the limit, as far as the voltages need them."""
+    """DAC steps from zero to the limit that the voltages need."""
 
     @property
     def vectors(self) -> int:
-        """How many vectors are driven in all blocks."""
+        """Number of vectors of all blocks."""
         return int(np.prod(self.volts.shape[:2]))
 
     def row_volts(self, block: int) -> Floats:
-        """Return what to drive in a block, (vectors, rows)."""
+        """Return the row voltages of a block, (vectors, rows)."""
         return np.asarray(self.volts[block][:, self.sequence_of_row[block]])
 
     def lines(self, block: int) -> Floats:
-        """Return what is linear in the voltages of a block, (columns, vectors, lines): the zero,
-        all sequences, and those of the rows that meet times time and times its square, because
-        conductances drift with the temperature, each with a coefficient of its own.
+        """Return the terms that are linear in a block's voltages, (columns, vectors, lines).
+
+        These are the zero, all sequences, and the sequences of the meeting rows times time and
+        times its square: conductances drift with the temperature, each with a coefficient of its
+        own.
         """
         volts, sequences = self.volts[block], self.sequences_of_column(block)
         time = legendre.legvander(np.linspace(-1, 1, len(volts)), DRIFT_DEGREE)[:, 1:]
@@ -86,26 +91,26 @@ class ConverterDesign:
         return np.concatenate([steady, drifting], axis=2)
 
     def sequences_of_column(self, block: int) -> Ints:
-        """Return the sequences that meet in the columns, (columns, meeting)."""
+        """Return the sequences that meet in each column, (columns, meeting)."""
         return np.asarray(self.sequence_of_row[block][self.rows_of_column[block]])
 
     def predicted(self, line_end_volts: float) -> float:
-        """Return the standard uncertainty of the curve of the DAC that is seen least, rms over its
-        levels, that the class's noise lets expect, volts.
+        """Return the predicted standard uncertainty, volts, of the least observed DAC's curve.
 
-        Ordinary least squares; partners and ADCs count as known.
+        It is the root mean square over the curve's levels under the class's noise, by ordinary
+        least squares, with the curves of partners and ADCs taken as known.
         """
         lines = self.lines(0)[0]
         volts = self.volts[0, :, self.sequences_of_column(0)[0, 0]]
         basis = bent(volts / self.volts_limit, TYPICAL_DEGREE)
         basis = basis - lines @ np.linalg.lstsq(lines, basis, rcond=None)[0]
         rows = self.sequence_of_row.shape[1]
-        seen = int(np.bincount(self.rows_of_column.ravel(), minlength=rows).min())
-        if not seen:
+        times_met = int(np.bincount(self.rows_of_column.ravel(), minlength=rows).min())
+        if not times_met:
             return np.inf
         amperes = np.array(self.siemens * self.volts_limit)
         noise = np.sqrt(ReadingNoise().variance(amperes, self.range_amperes)) / self.siemens
-        covariance = noise**2 / seen * np.linalg.inv(basis.T @ basis)
+        covariance = noise**2 / times_met * np.linalg.inv(basis.T @ basis)
         curve = Curves(
             np.zeros((1, len(covariance))), covariance[None], self.volts_limit, line_end_volts
         )
@@ -115,8 +120,10 @@ class ConverterDesign:
 def design_converters(
     board: Crossbar, wanted: float = WANTED_SHARE, dac_bits: int = USUAL_DAC_BITS
 ) -> ConverterDesign:
-    """Return the design for a board: as many blocks as a curve needs to be known to `wanted` of the
-    row voltage limit, from 8 to 40; its voltages are codes of DACs of `dac_bits`.
+    """Return the design for a board, with as many blocks as its curves need.
+
+    It has the fewest blocks, from 8 to 40, that are predicted to give each curve to `wanted` of the
+    row voltage limit. Its voltages are codes of DACs of `dac_bits`.
     """
     codes = min(MAX_CODES, 2 ** (dac_bits - 1))
     blocks = MIN_BLOCKS
@@ -129,18 +136,18 @@ def design_converters(
 
 
 def _design(board: Crossbar, blocks: int, codes: int) -> ConverterDesign:
-    random = np.random.default_rng(0)  # of the design, the same for every board of a shape
+    random = np.random.default_rng(0)  # the design is the same for all boards of a shape
     meeting = min(MEETING_ROWS, board.rows)
     closed, range_amperes = _fill(board, meeting)
     on_ring = _sequence_of_position(board.rows)
     places = _meeting_places(board.rows, board.columns, meeting)
-    seen = np.zeros(board.rows, np.int_)
+    times_met = np.zeros(board.rows, np.int_)
     levels, sequences, meetings = [], [], []
     for _ in range(blocks):
-        # Rows that were seen least come first, where not all can meet in one block.
+        # Where not all rows can meet in one block, the least observed come first.
         order = random.permutation(board.rows)
-        ring = order[np.argsort(seen[order], kind="stable")]
-        seen += np.bincount(ring[places].ravel(), minlength=board.rows)
+        ring = order[np.argsort(times_met[order], kind="stable")]
+        times_met += np.bincount(ring[places].ravel(), minlength=board.rows)
         levels.append(_sequences(random))
         sequences.append(on_ring[np.argsort(ring)])
         meetings.append(ring[places])
@@ -157,7 +164,7 @@ def _design(board: Crossbar, blocks: int, codes: int) -> ConverterDesign:
 
 
 def _fill(board: Crossbar, meeting: int) -> tuple[Bools, float]:
-    """Return which branches to close (branches,), and the range that they fill best."""
+    """Return the branches to close (branches,), and the range that their current fills best."""
     siemens = 1 / board.nominal_ohms
     strongest = np.argsort(-siemens, kind="stable")
     amperes = meeting * board.row_volts_limit * np.cumsum(siemens[strongest])
@@ -165,24 +172,24 @@ def _fill(board: Crossbar, meeting: int) -> tuple[Bools, float]:
     index = np.searchsorted(MAX_FILL * ranges, amperes)
     fill = amperes / ranges[np.minimum(index, len(ranges) - 1)]
     fill[index == len(ranges)] = 0.0
-    count = len(fill) - int(fill[::-1].argmax())  # of equal ones the most branches
+    count = len(fill) - int(fill[::-1].argmax())  # of equal fills the one with the most branches
     closed = np.zeros(len(siemens), dtype=bool)
     if fill[count - 1] > 0:
         closed[strongest[:count]] = True
         return closed, float(ranges[index[count - 1]])
-    closed[strongest[-1]] = True  # nothing fits: the weakest is the nearest
+    closed[strongest[-1]] = True  # nothing fits: the weakest branch comes nearest
     return closed, float(ranges[-1])
 
 
 def _sequences(random: np.random.Generator) -> Floats:
-    """Return levels from −1 to 1, (vectors, sequences), in random order of the vectors."""
+    """Return levels from −1 to 1, (vectors, sequences), the vectors in random order."""
     first, second = np.divmod(np.arange(LEVELS**2), LEVELS)
     strata = [first, *((second + factor * first) % LEVELS for factor in range(LEVELS))]
     place = np.empty((LEVELS**2, LEVELS + 1))
     for sequence, stratum in enumerate(strata):
         for level in range(LEVELS):
             place[stratum == level, sequence] = level * LEVELS + random.permutation(LEVELS)
-    # Anywhere in its interval: fine structure of a DAC then scatters from block to block.
+    # Random within its interval, so that fine structure of a DAC scatters from block to block.
     angle = np.pi * ((place + random.random(place.shape)) / LEVELS**2 - 0.5)
     return np.asarray(np.sin(random.permutation(angle)))
 
@@ -196,8 +203,10 @@ def _sequence_of_position(rows: int) -> Ints:
 
 
 def _meeting_places(rows: int, columns: int, meeting: int) -> Ints:
-    """Return which places of the ring meet in which column, (columns, meeting): neighbours, all
-    places equally often if the ring is gone round, with other partners each time.
+    """Return the places of the ring that meet in each column, (columns, meeting).
+
+    They are neighbours. Once round the ring, all places occur equally often; each further round has
+    other partners.
     """
     steps = 2 * np.arange(columns)
     first = steps + (steps // rows if rows % 2 == 0 else 0)

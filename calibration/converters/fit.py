@@ -1,13 +1,13 @@
-"""From readings to curves: least squares over all rows and columns at once.
+"""From readings to curves: one least squares fit over all rows and columns.
 
-In block b, vector m, a column j in which the rows r meet reads
+In block b and vector m, column j, in which the rows r meet, reads
 
     y_bmj = z_bj + Σ_s T_bjs·u_bms + Σ_r g_bjr·d_r(u_bmr) + ρ·a_j(y_bmj/ρ) + noise,
 
-u the codes as voltages, s the sequences, z the column's zero, T the lines (of the rows that meet
-there, and of all that leaks), g the conductances, d the curves of the DACs, a those of the
-ADCs, ρ the range. z and T are projected out block by block. The rest is linear in the curves'
-coefficients but for g, which multiplies what is smaller by 10⁻⁴ and comes from the lines.
+u the codes as voltages, s the sequences, z the column's zero, T the lines (of the meeting rows and
+of all leakage), g the conductances, d the curves of the DACs, a those of the ADCs, ρ the range. z
+and T are projected out block by block. The rest is linear in the curves' coefficients except for g,
+which multiplies terms smaller by 10⁻⁴ and comes from the lines.
 """
 
 from __future__ import annotations
@@ -29,32 +29,34 @@ from calibration.converters.normal_equations import (
 from calibration.reading_noise import ReadingNoise
 
 MAX_DEGREE = 14
+"""Highest degree of a curve."""
 MIN_TERMS, SPARE_TERMS = 3, 4
-"""Of a curve; beyond those that the data ask for."""
+"""Minimum number of terms of a curve; terms kept beyond those that the data ask for."""
 CLASS_DAC_STEPS, CLASS_ADC = 4.0, 10e-6
-"""What is supposed of every coefficient before anything is measured: zero, give or take so many
-DAC steps, or so much of the range. It is what remains of a channel that nothing was learnt about.
+"""Prior standard deviation of every coefficient, with mean zero: of a DAC in steps, of an ADC over
+the range. A channel that the readings say nothing of keeps this uncertainty.
 """
 MAX_LINE_SCATTER, MAX_CURVE_SCATTER = 10.0, 5.0
-"""A column's block that scatters so many times more than the usual one is left out: about its lines
-alone, because a row that died in the middle would spoil all it is solved with; about its curves.
+"""Largest scatter of a column's block over the median block's. First about the lines alone, because
+a row that failed during the measurement would spoil all blocks solved with it; then about the
+curves.
 """
 ADC_LINE_END = 0.85
-"""Of the range. Readings of the design reach about as far."""
+"""End of an ADC's line, over the range. The design's readings reach about this far."""
 
 
 @dataclass(frozen=True)
 class CurveFit:
-    """What the readings of a design tell."""
+    """The curves, and the conductances and noise found with them."""
 
     rows: Curves
-    """Of a DAC's setting, volts: what it puts out beyond its line, volts."""
+    """Of a DAC's setting, volts: the output beyond its line, volts."""
     columns: Curves
-    """Of a reading over its range: what the ADC adds to its line, over the range."""
+    """Of a reading over its range: the ADC's deviation from its line, over the range."""
     crosspoint_siemens: Floats
-    """(blocks, columns, meeting): slopes of the rows that meet there."""
+    """(blocks, columns, meeting): slopes of the meeting rows."""
     kept: Bools
-    """(blocks, columns): what the fit rests on."""
+    """(blocks, columns): the blocks that the fit uses."""
     reading_amperes: float
     """Standard deviation of a reading."""
 
@@ -66,11 +68,14 @@ def fit_curves(
     open_siemens: Floats,
     line_end_volts: float,
 ) -> CurveFit:
-    """Fit the curves to readings (blocks, vectors, columns), ampere, of which `kept` (blocks,
-    columns) are good; `open_siemens` (rows, columns) conduct whatever the switches do.
+    """Fit the curves to readings (blocks, vectors, columns), ampere.
 
-    Two rounds: with all degrees and rough conductances, then with the degrees that show, without
-    the blocks that scatter wildly, and without the curves that stuck branches of other rows bring.
+    `kept` (blocks, columns) marks the good blocks; `open_siemens` (rows, columns) is the
+    conductance with all switches open.
+
+    The first round has all degrees and rough conductances. The second has the degrees that are
+    significant, without the blocks that scatter too much, and without the curves that stuck
+    branches of other rows bring in.
     """
     kept = kept & np.isfinite(amperes).all(axis=1)
     amperes = np.where(kept[:, None], amperes, 0.0)
@@ -86,38 +91,39 @@ def fit_curves(
         np.stack([block.amperes for block in blocks]), kept, MAX_LINE_SCATTER, noise
     )
     blocks = _project(design, amperes, kept, open_siemens, *zero)
-    found = solve(blocks, len(row_coefficients), priors, noise)
-    kept = _scattering_as_usual(found.residuals, kept, MAX_CURVE_SCATTER, noise)
-    row_terms = _terms_that_show(found.row_coefficients, found.row_covariance)
-    column_terms = _terms_that_show(found.column_coefficients, found.column_covariance)
+    solution = solve(blocks, len(row_coefficients), priors, noise)
+    kept = _scattering_as_usual(solution.residuals, kept, MAX_CURVE_SCATTER, noise)
+    row_terms = _terms_that_show(solution.row_coefficients, solution.row_covariance)
+    column_terms = _terms_that_show(solution.column_coefficients, solution.column_covariance)
 
     blocks = _project(
         design,
-        amperes - _of_other_rows(design, found.row_coefficients, open_siemens),
+        amperes - _of_other_rows(design, solution.row_coefficients, open_siemens),
         kept,
         open_siemens,
-        found.row_coefficients[:, :row_terms],
-        found.column_coefficients[:, :column_terms],
+        solution.row_coefficients[:, :row_terms],
+        solution.column_coefficients[:, :column_terms],
     )
-    noise = max(found.reading_amperes, MIN_NOISE_RATIO * noise)
-    found = solve(blocks, len(row_coefficients), priors, noise)
-    found = with_vectors_as_clusters(found, blocks)
+    noise = max(solution.reading_amperes, MIN_NOISE_RATIO * noise)
+    solution = solve(blocks, len(row_coefficients), priors, noise)
+    solution = with_vectors_as_clusters(solution, blocks)
     return CurveFit(
         rows=Curves(
-            found.row_coefficients, found.row_covariance, design.volts_limit, line_end_volts
+            solution.row_coefficients, solution.row_covariance, design.volts_limit, line_end_volts
         ),
-        columns=Curves(found.column_coefficients, found.column_covariance, 1.0, ADC_LINE_END),
+        columns=Curves(solution.column_coefficients, solution.column_covariance, 1.0, ADC_LINE_END),
         crosspoint_siemens=np.stack([block.siemens for block in blocks]),
         kept=kept,
-        reading_amperes=found.reading_amperes,
+        reading_amperes=solution.reading_amperes,
     )
 
 
 def _of_other_rows(
     design: ConverterDesign, row_coefficients: Floats, open_siemens: Floats
 ) -> Floats:
-    """Return what the curves of rows that do not meet in a column bring into it all the same,
-    (blocks, vectors, columns), ampere.
+    """Return the currents that the curves of rows which do not meet in a column bring into it.
+
+    Returns (blocks, vectors, columns), ampere.
     """
     degree = row_coefficients.shape[1] + FIRST_DEGREE - 1
     brought = []
@@ -132,8 +138,9 @@ def _of_other_rows(
 def _scattering_as_usual(
     left_amperes: Floats, kept: Bools, times: float, noise_amperes: float
 ) -> Bools:
-    """Return which of the kept blocks (blocks, columns) leave (blocks, columns, vectors) less than
-    so many times what is usual.
+    """Return which of the kept blocks (blocks, columns) scatter at most `times` the median block.
+
+    `left_amperes` (blocks, columns, vectors) are their residuals.
     """
     scatter = np.sqrt((left_amperes**2).mean(axis=2))
     usual = float(np.median(scatter[kept])) if kept.any() else 0.0
@@ -141,11 +148,11 @@ def _scattering_as_usual(
 
 
 def _terms_that_show(coefficients: Floats, covariance: Floats) -> int:
-    """Return how many terms to keep: as many as Akaike's criterion asks of all channels together,
-    and four more, so that what is left out does not matter.
+    """Return the number of terms to keep: Akaike's criterion over all channels, plus SPARE_TERMS.
 
-    With W(n) the mean over channels of cᵀ Σ⁻¹ c, c the coefficients behind the first n and Σ their
-    covariance (Wald), it takes the n that makes W(n) + 2n least.
+    The spare terms make the omitted ones negligible. With W(n) the mean over channels of cᵀ Σ⁻¹ c,
+    c the coefficients after the first n and Σ their covariance (Wald), the criterion minimizes W(n)
+    + 2n.
     """
     terms = coefficients.shape[1]
     price = []
@@ -165,8 +172,9 @@ def _project(
     row_coefficients: Floats,
     column_coefficients: Floats,
 ) -> list[Block]:
-    """Return the equations of the curves, block by block, with the lines projected out and nothing
-    of what is not kept; the conductances are those that go with the curves so far.
+    """Return the equations of the curves, block by block, with the lines projected out.
+
+    Blocks that are not kept hold zeros. The conductances are those that fit the given curves.
     """
     row_degree = row_coefficients.shape[1] + FIRST_DEGREE - 1
     column_degree = column_coefficients.shape[1] + FIRST_DEGREE - 1
@@ -182,17 +190,19 @@ def _project(
         straight = read - (of_reading * column_coefficients).sum(axis=-1)
         bends = (of_volts[:, sequences] * row_coefficients[rows]).sum(axis=-1)
         # Rows that follow the same sequence share its line.
-        alike = design.sequence_of_row[block] == sequences[..., None]  # (columns, meeting, rows)
+        same_sequence = (
+            design.sequence_of_row[block] == sequences[..., None]
+        )  # (columns, meeting, rows)
         columns = np.arange(len(rows))[:, None]
-        shared = np.einsum("cmr,rc->cm", alike, open_siemens) - open_siemens[rows, columns]
+        shared = np.einsum("cmr,rc->cm", same_sequence, open_siemens) - open_siemens[rows, columns]
         siemens = np.zeros(sequences.shape)
-        for _ in range(2):  # the bends' share in the lines is 10⁻⁴ of them, then the square of it
+        for _ in range(2):  # the curves change the lines by 10⁻⁴, then by the square of that
             flat = (straight - (bends * siemens).sum(axis=-1)).T[..., None]
             constants = np.linalg.solve(triangle, np.swapaxes(span, 1, 2) @ flat)[..., 0]
             siemens = np.take_along_axis(constants[:, 1:], sequences, axis=1) - shared
 
-        own = (of_volts[:, sequences] * siemens[..., None]).reshape(*read.shape, -1)
-        unknowns = np.moveaxis(np.concatenate([own, of_reading], axis=2), 1, 0)
+        of_rows = (of_volts[:, sequences] * siemens[..., None]).reshape(*read.shape, -1)
+        unknowns = np.moveaxis(np.concatenate([of_rows, of_reading], axis=2), 1, 0)
         blocks.append(
             Block(
                 rows_of_column=rows,
@@ -207,7 +217,8 @@ def _project(
 
 
 def _beside(span: Floats, values: Floats) -> Floats:
-    """Return values (columns, vectors, n) without their part in orthonormal spans (columns,
-    vectors, lines).
+    """Return values (columns, vectors, n) without their part in orthonormal spans.
+
+    The spans are (columns, vectors, lines).
     """
     return np.asarray(values - span @ (np.swapaxes(span, 1, 2) @ values))

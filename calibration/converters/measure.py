@@ -1,15 +1,14 @@
-"""Converters: what every row's DAC and every column's ADC do beyond a straight line, and their
-offsets.
+"""Measure the converters: the curve of every row's DAC and every column's ADC, and their offsets.
 
-The board measures itself: each block of the design (`converter_design`) closes a few crosspoints,
-drives all rows through all their levels, and one least squares fit (`converter_fit`) tells the
-curves of rows and columns apart. Two vectors before each block, all rows at +V and all at −V, find
-the columns that overload and carry the offsets.
+The board measures itself. Each block of the design (`design.py`) closes a few crosspoints and
+drives all rows through all their levels; one least squares fit (`fit.py`) separates the curves of
+rows and columns. Two vectors before each block, all rows at +V and all at −V, find the columns that
+overload, and give the offsets (`offsets.py`).
 
-What no measurement from inside can tell: the gain of a DAC or of a column apart from the
-conductances between them; an offset that all DACs share apart from one that all amplifiers share;
-a curve that the resistors themselves would have (self-heating gives them a cubic one, which is in
-the DACs' curves and in their uncertainty).
+Some quantities cannot be measured from inside: the gain of a DAC or of a column apart from the
+conductances between them; an offset that all DACs share apart from one that all amplifiers share; a
+curve of the resistors themselves. Self-heating gives resistors a cubic curve, which is part of the
+DACs' curves and of their uncertainty.
 """
 
 from __future__ import annotations
@@ -31,42 +30,45 @@ from calibration.errors import OverloadError
 from calibration.records import Record
 
 MAX_FILL = 0.98
-"""Of the range: a column that reads more with its rows at ±V may overload with them at the limit.
+"""Over the range: a column that reads more with its rows at ±V may overload with them at the limit.
 """
 MIN_ANSWER_SHARE = 0.25
-"""Of the nominal conductance: what conducts less does not answer."""
+"""Over the nominal conductance: a crosspoint that conducts less does not answer."""
 OPEN_READINGS = 8
+"""Readings of each column with all switches open."""
 TYPICAL_HEATING_KELVIN_PER_WATT, TYPICAL_PER_KELVIN = 100.0, 100e-6
 """Rise of a chip resistor above its board, and temperature coefficient of its conductance: typical
 of the class. `calibration.budget` takes 200 K/W as a bound.
 """
 INVERSE_STEPS = 5
-"""A curve's slope is below 0.01: so often applied, it leaves 1e-10 of the curve."""
+"""Iterations of the inverse curve. A slope below 0.01, applied five times, leaves 1e-10 of the
+curve.
+"""
 
 
 class ChannelStatus(IntEnum):
-    """What was found of a row's driver, or of a column's amplifier and ADC."""
+    """Status of a row's driver, or of a column's amplifier and ADC."""
 
     OK = 0
     DEAD = 1
-    """Nothing that it is joined to answers."""
+    """No crosspoint of it answers."""
     SATURATED = 2
-    """It reads beyond the range whatever is closed."""
+    """The column reads beyond the range whatever is closed."""
     UNSEEN = 3
-    """A row: no working column could look at it."""
+    """The row met no working column."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Converters(Record):
-    """The converters of a board; relative to one another."""
+    """The converters of a board, relative to one another."""
 
     rows: Curves
-    """Of a row's setting, volts: what the DAC puts out beyond its line, in volts of the setting
-    (over the line's slope). Zero at ±measuring volts, so that conductances measured there need no
+    """Of a row's setting, volts: the DAC's output beyond its line, in volts of the setting (over
+    the line's slope). It is zero at ±measuring volts, so that conductances measured there need no
     correction.
     """
     columns: Curves
-    """Of a reading over its range: what the ADC adds to its line, over the range."""
+    """Of a reading over its range: the ADC's deviation from its line, over the range."""
     offsets: Offsets
     row_status: NDArray[np.int8]
     """(rows,): ChannelStatus."""
@@ -74,10 +76,10 @@ class Converters(Record):
     readings: int
     """ADC readings taken, all columns counted."""
     left_out: int
-    """Of these, how many were beyond the range or scattered wildly."""
+    """Readings of these that were beyond the range or scattered too much."""
     range_amperes: float
     dac_bits: int = USUAL_DAC_BITS
-    """Of the rows' DACs, as they were seen to move."""
+    """Of the rows' DACs, as measured."""
 
     @property
     def step_volts(self) -> float:
@@ -85,10 +87,10 @@ class Converters(Record):
         return self.rows.full_scale * 2.0 ** (1 - self.dac_bits)
 
     def settings(self, row_volts: Floats, rows: NDArray[np.int_] | None = None) -> Floats:
-        """Return what to set, volts, so that rows are driven to (…, rows) volts, as far as the
-        limit allows: the inverse of `setting + d(setting)`.
+        """Return the settings, volts, that drive rows to (…, rows) volts, within the limit.
 
-        `rows` are those that the last axis stands for; None for all in their order.
+        They are the inverse of `setting + d(setting)`. `rows` are the rows of the last axis; None
+        for all rows in order.
         """
         limit, coefficients = self.rows.full_scale, self.rows.coefficients
         if rows is not None:
@@ -100,7 +102,7 @@ class Converters(Record):
         return setting
 
     def straightened(self, amperes: Floats, range_amperes: float) -> Floats:
-        """Return readings (…, columns) without the curves of the ADCs; NaN where they are."""
+        """Return readings (…, columns) without the curves of the ADCs; NaN stays NaN."""
         bend = self.columns.deviation(amperes / range_amperes)
         return np.asarray(amperes - range_amperes * bend)
 
@@ -108,11 +110,13 @@ class Converters(Record):
 def measure_converters(
     board: Crossbar, *, dac_bits: int = USUAL_DAC_BITS, progress: Progress = no_progress
 ) -> Converters:
-    """Measure the converters of a board. All switches are open afterwards.
+    """Measure the converters of a board; afterwards all switches are open.
 
-    `dac_bits` are those that the DACs were seen to have (`resolution`). `progress` hears of blocks
-    done. A row or column that does not work is named by its status; its curve is zero, with the
-    uncertainty of its class. Raises OverloadError where no column can be read.
+    `dac_bits` are the measured bits of the DACs (`resolution.py`). `progress` counts blocks. The
+    status of a row or column says whether it works; if not, its curve is zero, with the uncertainty
+    of the class.
+
+    Raises OverloadError where no column can be read.
     """
     design = design_converters(board, dac_bits=dac_bits)
     volts = measuring_volts(board.row_volts_limit)
@@ -158,16 +162,16 @@ def measure_converters(
 def _close(
     board: Crossbar, design: ConverterDesign, block: int, volts: float
 ) -> tuple[Floats, Floats, int]:
-    """Close what a block needs, and less of it in columns that overload: every other branch, the
-    others, none.
+    """Close the crosspoints of a block, with fewer branches in columns that overload.
 
-    Returns what share of the design's conductance is closed (columns,), the readings with all rows
-    at ±volts (2, columns), and how often they were taken.
+    Such columns get every other branch, then the others, then none. Returns the closed share of the
+    design's conductance (columns,), the readings with all rows at ±volts (2, columns), and how
+    often they were taken.
     """
     branches = np.flatnonzero(design.closed)
     choices = np.zeros((4, board.branches), dtype=bool)
-    for choice, some in enumerate((branches, branches[::2], branches[1::2])):
-        choices[choice, some] = True
+    for choice, closed_branches in enumerate((branches, branches[::2], branches[1::2])):
+        choices[choice, closed_branches] = True
     columns = np.arange(board.columns)
     chosen = np.zeros(board.columns, np.int_)
     tried = 0
@@ -187,11 +191,12 @@ def _close(
 
 
 def _read_open(board: Crossbar, volts: float) -> tuple[Floats, Floats]:
-    """Return readings (readings, 2, columns) with all switches open and all rows at ±volts, and
-    what each crosspoint conducts then (rows, columns), siemens.
+    """Read the columns with all switches open; return the readings and the leakage.
 
-    Rows are read one by one only where a column conducts more than leakage: something is stuck.
-    Otherwise a column's leakage counts as that of all its rows alike.
+    The readings (readings, 2, columns) have all rows at ±volts; the leakage is the conductance of
+    each crosspoint (rows, columns), siemens. Rows are read one by one only where a column conducts
+    more than leakage, because a switch is stuck. Otherwise a column's leakage is divided equally
+    among its rows.
     """
     board.apply(np.zeros((board.rows, board.columns, board.branches), dtype=bool))
     ends = volts * np.tile([[1.0], [-1.0]], (OPEN_READINGS // 2, board.rows))
@@ -199,22 +204,23 @@ def _read_open(board: Crossbar, volts: float) -> tuple[Floats, Floats]:
     plus, minus = opened.mean(axis=0)
     of_column = (plus - minus) / (2 * volts)
     if (of_column > MIN_ANSWER_SHARE / board.nominal_ohms.max()).any():
-        each = board.column_currents(volts * np.eye(board.rows))
-        siemens = (each - (plus + minus) / 2) / volts
+        one_row = board.column_currents(volts * np.eye(board.rows))
+        siemens = (one_row - (plus + minus) / 2) / volts
     else:
         siemens = np.tile(of_column / board.rows, (board.rows, 1))
     return opened, np.nan_to_num(siemens)
 
 
 def _of_working(curves: Curves, status: NDArray[np.int8]) -> Curves:
-    """Return curves that are zero for what does not work."""
+    """Return the curves, set to zero for channels that do not work."""
     ok = (status == ChannelStatus.OK)[:, None]
     return replace(curves, coefficients=np.where(ok, curves.coefficients, 0.0))
 
 
 def _with_self_heating(rows: Curves, branch_siemens: Floats) -> Curves:
-    """Return curves whose uncertainty has a share of type B for what the closed branches' heat adds
-    to them: `V³ · R_th · α · Σg² / Σg`, in volts of the setting.
+    """Return the curves with the type B uncertainty of the closed branches' self-heating.
+
+    Their heat adds `V³ · R_th · α · Σg² / Σg`, in volts of the setting.
     """
     heating = TYPICAL_HEATING_KELVIN_PER_WATT * TYPICAL_PER_KELVIN
     cubic_volts = rows.full_scale**3 * heating * (branch_siemens**2).sum() / branch_siemens.sum()
@@ -226,20 +232,22 @@ def _with_self_heating(rows: Curves, branch_siemens: Floats) -> Curves:
 def _judge(
     design: ConverterDesign, fit: CurveFit, closed: Floats
 ) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """Return the status of every row and column from what answered in which block; `closed`
-    (blocks, columns) as in `_close`.
+    """Return the status of every row and column, from which crosspoints answered in which block.
+
+    `closed` (blocks, columns) is the closed share that `_close` returns.
     """
     wanted = MIN_ANSWER_SHARE * design.siemens * closed
     answers = (fit.crosspoint_siemens > wanted[..., None]) & fit.kept[..., None]
     column_answers: Bools = np.asarray(answers.any(axis=(0, 2)))
-    looked = np.broadcast_to((fit.kept & column_answers)[..., None], answers.shape)
+    observed = np.broadcast_to((fit.kept & column_answers)[..., None], answers.shape)
     rows = design.sequence_of_row.shape[1]
-    seen, answered = (
-        np.bincount(design.rows_of_column[where], minlength=rows) > 0 for where in (looked, answers)
+    met, answered = (
+        np.bincount(design.rows_of_column[where], minlength=rows) > 0
+        for where in (observed, answers)
     )
     row_status = np.full(rows, ChannelStatus.OK, np.int8)
     row_status[~answered] = ChannelStatus.DEAD
-    row_status[~seen] = ChannelStatus.UNSEEN
+    row_status[~met] = ChannelStatus.UNSEEN
     column_status = np.full(len(column_answers), ChannelStatus.OK, np.int8)
     column_status[~column_answers] = ChannelStatus.DEAD
     column_status[(closed == 0).all(axis=0)] = ChannelStatus.SATURATED

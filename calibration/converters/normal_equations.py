@@ -1,7 +1,8 @@
 """The normal equations of the converters' curves, solved row by row and column by column.
 
-A column shares equations with the few rows that meet there. So the columns' unknowns are eliminated
-one by one (Schur complement), what is solved then has the rows' alone, and the columns follow.
+A column shares equations only with the few rows that meet in it. So the columns' unknowns are
+eliminated one column at a time (Schur complement), the rows' unknowns are solved for, and the
+columns' unknowns follow.
 """
 
 from __future__ import annotations
@@ -17,44 +18,44 @@ from scipy.linalg.lapack import dpotri
 from calibration.arrays import Bools, Floats
 
 MAX_LEARNT_RATIO = 0.5
-"""Of what was supposed: a channel whose uncertainty is smaller has learnt something."""
+"""Posterior over prior standard deviation below which a channel counts as learnt."""
 
 
 MIN_NOISE_RATIO = 1e-3
-"""Of what the class lets expect: what is supposed keeps a weight that can be computed with."""
+"""Minimum noise over the class's: the priors then keep a weight that can be computed with."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """The equations of one block, projected."""
+    """The equations of one block, with the lines projected out."""
 
     rows_of_column: NDArray[np.int_]
     """(columns, meeting)"""
     unknowns: Floats
-    """(columns, vectors, unknowns): what multiplies the coefficients of each meeting row in turn,
-    then those of the column; zero where nothing is known.
+    """(columns, vectors, unknowns): factors of the coefficients, of each meeting row in turn and
+    then of the column; zero in blocks that are not kept.
     """
     amperes: Floats
     """(columns, vectors)"""
     siemens: Floats
     """(columns, meeting)"""
     freedom: int
-    """Degrees of freedom of what the block holds, over the columns."""
+    """Degrees of freedom of the block, summed over its columns."""
     row_terms: int
 
     def own(self, place: int) -> slice:
-        """Return where the unknowns of one of the meeting rows are."""
+        """Return the slice of the unknowns of the meeting row at `place`."""
         return slice(place * self.row_terms, (place + 1) * self.row_terms)
 
     @property
     def shared(self) -> slice:
-        """Where the unknowns of the column are."""
+        """The slice of the unknowns of the column."""
         return slice(self.rows_of_column.shape[1] * self.row_terms, None)
 
 
 @dataclass(frozen=True)
 class Priors:
-    """Standard deviation of what is supposed of every coefficient: zero, give or take this."""
+    """Prior standard deviation of every coefficient; the prior mean is zero."""
 
     row: float
     column: float
@@ -62,7 +63,7 @@ class Priors:
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal equations, summed over all blocks, priors included."""
+    """Normal equations, summed over all blocks, with the priors."""
 
     row_row: Floats
     """(rows, rows, terms, terms)"""
@@ -73,14 +74,14 @@ class Normal:
     column_side: Floats
     """(columns, terms)"""
     rows_met: list[NDArray[np.int_]]
-    """For each column the rows that met there."""
+    """For each column, the rows that met in it."""
     row_column: list[Floats]
-    """For each column (rows met · terms, terms)."""
+    """For each column, (rows met · terms, terms)."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Coefficients, channel by channel, and what their covariance is made of."""
+    """Coefficients of all channels, and the parts of their covariance."""
 
     row_coefficients: Floats
     """(rows, terms)"""
@@ -94,30 +95,36 @@ class Solution:
     """Standard deviation of a reading."""
     normal: Normal
     row_inverse: Floats
-    """(rows, rows, terms, terms): of the rows' equations with the columns' unknowns eliminated."""
+    """(rows, rows, terms, terms): inverse of the rows' equations with the columns' unknowns
+    eliminated.
+    """
     column_inverse: Floats
-    """(columns, terms, terms): of the columns' equations with the rows' coefficients given."""
+    """(columns, terms, terms): inverse of the columns' equations at given coefficients of the rows.
+    """
     row_learnt: Bools
-    """(rows,): which know more than was supposed."""
+    """(rows,): the channels that are better known than by their prior."""
     column_learnt: Bools
 
 
 def solve(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float) -> Solution:
     """Return the least squares solution of blocks, with its covariance (JCGM 100:2008, H.3).
 
-    `noise_amperes`, the expected standard deviation of a reading, weighs the priors.
+    `noise_amperes`, the expected standard deviation of a reading, sets the weight of the priors.
     """
     normal = _normal(blocks, rows, priors, noise_amperes)
-    own: Floats = np.asarray(np.linalg.inv(normal.column_column), np.float64)
-    row_inverse, row_coefficients = _solve_rows(normal, own)
-    column_coefficients, column_scale = np.empty_like(normal.column_side), np.empty_like(own)
+    column_inverse: Floats = np.asarray(np.linalg.inv(normal.column_column), np.float64)
+    row_inverse, row_coefficients = _solve_rows(normal, column_inverse)
+    column_coefficients, column_scale = (
+        np.empty_like(normal.column_side),
+        np.empty_like(column_inverse),
+    )
     for column, (inverse, side, link, met) in enumerate(
-        zip(own, normal.column_side, normal.row_column, normal.rows_met, strict=True)
+        zip(column_inverse, normal.column_side, normal.row_column, normal.rows_met, strict=True)
     ):
         through = inverse @ link.T
         column_coefficients[column] = inverse @ side - through @ row_coefficients[met].ravel()
-        theirs = _matrix(row_inverse[met[:, None], met])
-        column_scale[column] = inverse + through @ theirs @ through.T
+        rows_met_inverse = _matrix(row_inverse[met[:, None], met])
+        column_scale[column] = inverse + through @ rows_met_inverse @ through.T
     residuals = np.stack(
         [_residuals(block, row_coefficients, column_coefficients) for block in blocks]
     )
@@ -127,7 +134,7 @@ def solve(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float) 
     unknowns = row_coefficients[row_learnt].size + column_coefficients[column_learnt].size
     freedom = max(sum(block.freedom for block in blocks) - unknowns, 1)
     variance = float((residuals**2).sum()) / freedom
-    # A board without noise leaves no residual, and its curves still have a covariance to invert.
+    # A board without noise leaves no residual; its covariance must still be invertible.
     variance = max(variance, (MIN_NOISE_RATIO * noise_amperes) ** 2)
     return Solution(
         row_coefficients=row_coefficients,
@@ -138,23 +145,23 @@ def solve(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float) 
         reading_amperes=float(np.sqrt(variance)),
         normal=normal,
         row_inverse=row_inverse,
-        column_inverse=own,
+        column_inverse=column_inverse,
         row_learnt=row_learnt,
         column_learnt=column_learnt,
     )
 
 
 def with_vectors_as_clusters(solution: Solution, blocks: list[Block]) -> Solution:
-    """Return a solution whose covariance allows for readings of one vector that err together, as
-    they do through the noise of a DAC that several columns see, or through the temperature.
+    """Return a solution whose covariance allows for common errors of the readings of one vector.
 
-    It is multiplied by one factor for all rows and one for all columns, at least 1: the factor by
-    which the sandwich estimator with a cluster for each vector (Liang & Zeger 1986) exceeds it, a
-    mean over the channels that have learnt something.
+    Readings of a vector err together through the noise of a DAC that several columns see, or
+    through the temperature. The covariance is multiplied by one factor for all rows and one for all
+    columns, at least 1: the ratio of the sandwich estimator with a cluster for each vector (Liang &
+    Zeger 1986) to it, as the mean over the learnt channels.
     """
     row_pull, column_pull = _pulls(blocks, solution)
     readings = sum(int((block.amperes != 0).sum()) for block in blocks)
-    # The residuals' own variance, smaller than the readings' by the unknowns that were fitted.
+    # The variance of the residuals is below that of the readings, because unknowns were fitted.
     left = float((solution.residuals**2).sum()) / max(readings, 1)
 
     def factor(pull: Floats, covariance: Floats, learnt: Bools) -> float:
@@ -178,9 +185,9 @@ def _normal(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float
     columns, meeting = blocks[0].rows_of_column.shape
     row_terms = blocks[0].row_terms
     column_terms = blocks[0].unknowns.shape[2] - meeting * row_terms
-    each_row, each_column = np.arange(rows), np.arange(columns)
+    every_row, every_column = np.arange(rows), np.arange(columns)
     row_row = np.zeros((rows, rows, row_terms, row_terms))
-    row_row[each_row, each_row] = (noise_amperes / priors.row) ** 2 * np.eye(row_terms)
+    row_row[every_row, every_row] = (noise_amperes / priors.row) ** 2 * np.eye(row_terms)
     row_column = np.zeros((columns, rows, row_terms, column_terms))
     column_column = np.zeros((columns, column_terms, column_terms))
     column_column += (noise_amperes / priors.column) ** 2 * np.eye(column_terms)
@@ -195,7 +202,7 @@ def _normal(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float
             np.add.at(row_row, (row, other_row), square[:, own, other])
         for row, own in places:
             np.add.at(row_side, row, side[:, own])
-            row_column[each_column, row] += square[:, own, block.shared]
+            row_column[every_column, row] += square[:, own, block.shared]
         column_column += square[:, block.shared, block.shared]
         column_side += side[:, block.shared]
     met = [
@@ -206,8 +213,10 @@ def _normal(blocks: list[Block], rows: int, priors: Priors, noise_amperes: float
 
 
 def _solve_rows(normal: Normal, own: Floats) -> tuple[Floats, Floats]:
-    """Return the inverse (rows, rows, terms, terms) of the rows' equations once the columns'
-    unknowns are gone, and the rows' coefficients (rows, terms).
+    """Return the inverse of the rows' reduced equations, and the rows' coefficients.
+
+    The inverse is (rows, rows, terms, terms), with the columns' unknowns eliminated; the
+    coefficients are (rows, terms).
     """
     reduced, side = normal.row_row.copy(), normal.row_side.copy()
     for met, link, inverse, of_column in zip(
@@ -220,8 +229,8 @@ def _solve_rows(normal: Normal, own: Floats) -> tuple[Floats, Floats]:
     factor, lower = cho_factor(_matrix(reduced), overwrite_a=True)
     triangle = dpotri(factor, lower=lower, overwrite_c=True)[0]
     solved = np.triu(triangle) + np.triu(triangle, 1).T
-    found = (solved @ side.ravel()).reshape(side.shape)
-    return solved.reshape(*side.shape, *side.shape).swapaxes(1, 2), found
+    coefficients = (solved @ side.ravel()).reshape(side.shape)
+    return solved.reshape(*side.shape, *side.shape).swapaxes(1, 2), coefficients
 
 
 def _matrix(blocks: Floats) -> Floats:
@@ -231,22 +240,23 @@ def _matrix(blocks: Floats) -> Floats:
 
 
 def _residuals(block: Block, row_coefficients: Floats, column_coefficients: Floats) -> Floats:
-    """Return what a block's readings (columns, vectors) leave."""
+    """Return the residuals of a block's readings (columns, vectors)."""
     columns = len(column_coefficients)
-    theirs = row_coefficients[block.rows_of_column].reshape(columns, -1)
-    found = np.concatenate([theirs, column_coefficients], axis=1)
-    return np.asarray(block.amperes - (block.unknowns @ found[..., None])[..., 0])
+    of_rows = row_coefficients[block.rows_of_column].reshape(columns, -1)
+    coefficients = np.concatenate([of_rows, column_coefficients], axis=1)
+    return np.asarray(block.amperes - (block.unknowns @ coefficients[..., None])[..., 0])
 
 
 def _learnt(scale: Floats, noise_amperes: float, prior: float) -> Bools:
-    """Return which channels know more than was supposed."""
+    """Return which channels are better known than by their prior."""
     mean = np.diagonal(scale, axis1=1, axis2=2).mean(axis=1)
     return np.asarray(noise_amperes**2 * mean < (MAX_LEARNT_RATIO * prior) ** 2)
 
 
 def _pulls(blocks: list[Block], solution: Solution) -> tuple[Floats, Floats]:
-    """Return by how much the residuals of each vector pull at the coefficients of rows and columns,
-    (vectors of all blocks, channels, terms).
+    """Return the pull of each vector's residuals on the coefficients of rows and of columns.
+
+    Both are (vectors of all blocks, channels, terms).
     """
     normal, own = solution.normal, solution.column_inverse
     rows, row_terms = normal.row_side.shape

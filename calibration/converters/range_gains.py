@@ -1,8 +1,8 @@
-"""Gains of the amplifiers' ranges, relative to the one in which branches are characterized.
+"""Gains of the amplifiers' ranges, relative to the range in which branches are characterized.
 
-Every range of a column has a gain of its own. The same current, read in two neighbouring ranges,
-tells their ratio; a chain of such pairs leads from the range of characterization to the ranges of
-use, and all currents are on one scale.
+Every range of a column has its own gain. The same current, read in two neighbouring ranges, gives
+the ratio of their gains; a chain of such ratios leads from the range of characterization to the
+ranges of use and puts all currents on one scale.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ from calibration.crossbar import Crossbar, Progress, measuring_volts, no_progres
 from calibration.records import Record
 
 TARGET_FILL, MIN_FILL = 0.85, 0.3
-"""Of the lower range: what a column's current is made to be; what it must be to be compared."""
+"""Current of a column over the lower range: its target, and the minimum for a comparison."""
 HEADROOM = 1.1
-"""Over the most that any column can draw: ranges beyond it are not needed."""
+"""Over the largest current that any column can draw: ranges beyond that are not needed."""
 REPEATS = 4
+"""Comparisons of each pair of ranges."""
 CLASS_RATIO = 1e-3
-"""Standard uncertainty, relative, of a ratio that was not measured: two gains of 0.1 %."""
+"""Relative standard uncertainty of a ratio that was not measured: two gains of 0.1 %."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RangeGains(Record):
-    """What brings the readings of every range on the scale of one of them."""
+    """Factors that bring the readings of every range to the scale of one of them."""
 
     ranges_amperes: Floats
     """(ranges,)"""
     factors: Floats
-    """(ranges, columns): multiply a reading, its ADC's curve taken out. 1 in the reference range;
+    """(ranges, columns): factors of a reading without its ADC's curve. 1 in the reference range;
     where nothing was measured, the factor of the range below.
     """
     uncertainty: Floats
-    """(ranges, columns): standard, relative."""
+    """(ranges, columns): standard uncertainty, relative."""
     readings: int
     """ADC readings taken, all columns counted."""
 
@@ -61,45 +62,45 @@ def measure_ranges(
     *,
     progress: Progress = no_progress,
 ) -> RangeGains:
-    """Measure the gains of all ranges that the board's own currents can need, relative to that of
-    `calibration`; `board` reads with the ADCs' `curves` taken out.
+    """Measure the gains of all ranges that the board's own currents can need.
 
-    For each pair of neighbours enough branches are closed to fill the lower range, and the current
-    is read in both, with both polarities.
+    The gains are relative to the range of `calibration`; `board` must read without the ADCs'
+    `curves`. For each pair of neighbours, enough branches are closed to fill the lower range, and
+    the current is read in both ranges with both polarities.
 
-    Uncertainty: type A from the scatter of the repeats, pooled over columns; and that of the ADC's
-    curve, which enters every step of the chain in the same way, so that its shares add up
+    The uncertainty is of type A from the scatter of the repeats, pooled over columns, plus that of
+    the ADC's curve. The curve enters every step of the chain in the same way, so its shares add up
     coefficient by coefficient before they are squared.
     """
     ranges, columns = board.ranges_amperes, board.columns
     reference = _index(ranges, calibration.range_amperes)
     volts = measuring_volts(board.row_volts_limit)
     siemens = np.where(calibration.usable, calibration.branch_siemens, 0.0)
-    most_siemens = (siemens.sum(axis=2) + calibration.open_siemens).sum(axis=0).max(initial=0.0)
-    most_amperes = HEADROOM * volts * float(most_siemens)
-    steps = [lower for lower in range(reference, len(ranges) - 1) if ranges[lower] < most_amperes]
+    max_siemens = (siemens.sum(axis=2) + calibration.open_siemens).sum(axis=0).max(initial=0.0)
+    max_amperes = HEADROOM * volts * float(max_siemens)
+    steps = [lower for lower in range(reference, len(ranges) - 1) if ranges[lower] < max_amperes]
     factors = np.ones((len(ranges), columns))
-    scattered = np.zeros((len(ranges), columns))  # variances, relative
+    variances = np.zeros((len(ranges), columns))  # relative
     bends = np.zeros((len(ranges), *curves.coefficients.shape))
-    scattered[:reference] = CLASS_RATIO**2
+    variances[:reference] = CLASS_RATIO**2
     for lower in range(reference, len(ranges) - 1):
         upper = lower + 1
         factors[upper], bends[upper] = factors[lower], bends[lower]
-        scattered[upper] = scattered[lower] + CLASS_RATIO**2
+        variances[upper] = variances[lower] + CLASS_RATIO**2
         if lower not in steps:
             continue
         fill_siemens = TARGET_FILL * ranges[lower] / volts
         board.apply(_filling(siemens, calibration.open_siemens, fill_siemens))
-        read = _compare(board, ranges[lower], ranges[upper], volts)
-        share = read.low.mean(axis=0) / ranges[lower]
-        measured = share > MIN_FILL  # not where a reading overloaded and is NaN
+        comparison = _compare(board, ranges[lower], ranges[upper], volts)
+        share = comparison.low.mean(axis=0) / ranges[lower]
+        measured = share > MIN_FILL  # false where a reading overloaded and is NaN
         progress(upper - reference, len(steps))
         if not measured.any():
             continue
-        ratio = read.low[:, measured] / read.high[:, measured]
+        ratio = comparison.low[:, measured] / comparison.high[:, measured]
         share = share[measured]
         factors[upper, measured] *= ratio.mean(axis=0)
-        scattered[upper, measured] += ratio.var(axis=0, ddof=1).mean() / REPEATS - CLASS_RATIO**2
+        variances[upper, measured] += ratio.var(axis=0, ddof=1).mean() / REPEATS - CLASS_RATIO**2
         slopes = _slopes(curves, share) - _slopes(curves, share * ranges[lower] / ranges[upper])
         bends[upper, measured] += slopes
     board.apply(np.zeros(calibration.status.shape, dtype=bool))
@@ -107,25 +108,28 @@ def measure_ranges(
     return RangeGains(
         ranges_amperes=ranges,
         factors=factors,
-        uncertainty=np.sqrt(scattered + curves.spread(bends) ** 2),
+        uncertainty=np.sqrt(variances + curves.spread(bends) ** 2),
         readings=8 * REPEATS * len(steps) * columns,
     )
 
 
-def _filling(siemens: Floats, open_siemens: Floats, most_siemens: float) -> Bools:
-    """Return the pattern (rows, columns, branches) that closes, from the first row on, as many
-    branches of every column as conduct `most_siemens` with what its open switches conduct.
+def _filling(siemens: Floats, open_siemens: Floats, max_siemens: float) -> Bools:
+    """Return the pattern (rows, columns, branches) that fills every column to a conductance.
+
+    Branches are closed from the first row on, while they conduct at most `max_siemens` together
+    with the open switches of the column.
     """
     rows, columns, branches = siemens.shape
     of_column = np.swapaxes(siemens, 0, 1).reshape(columns, -1)
     total = np.cumsum(of_column, axis=1) + open_siemens.sum(axis=0)[:, None]
-    closed = (of_column > 0) & (total <= most_siemens)
+    closed = (of_column > 0) & (total <= max_siemens)
     return np.swapaxes(closed.reshape(columns, rows, branches), 0, 1)
 
 
 def _compare(board: Crossbar, low_amperes: float, high_amperes: float, volts: float) -> _Comparison:
-    """Read the present pattern in two ranges, in the order low, high, high, low, so that a steady
-    drift cancels.
+    """Read the present pattern in two ranges.
+
+    The order is low, high, high, low, so that a steady drift cancels.
     """
     low, high = np.empty((REPEATS, board.columns)), np.empty((REPEATS, board.columns))
     for repeat in range(REPEATS):
@@ -144,8 +148,9 @@ def _half_difference(board: Crossbar, range_amperes: float, volts: float) -> Flo
 
 
 def _slopes(curves: Curves, share: Floats) -> Floats:
-    """Return how the slope of the ADCs between ∓`share` of the range depends on their coefficients,
-    (measured columns, terms).
+    """Return how the slope of the ADCs between ∓`share` of the range depends on their coefficients.
+
+    Returns (measured columns, terms).
     """
     return np.asarray((curves.basis(share) - curves.basis(-share)) / (2 * share[:, None]))
 

@@ -1,4 +1,9 @@
-"""Estimators that know neither boards nor ohms."""
+"""Statistics of measured values; no board and no ohm here.
+
+Read `measured_value.py` (a value with its standard uncertainty) and `robust.py` (outliers) first:
+all other rooms use them. `nonnegative_line.py` and `variance_components.py` fit variances,
+`allan.py` makes contrasts of a series of readings, `bits.py` states errors in bits.
+"""
 
 from calibration.statistics.allan import (
     THREE_SPANS,

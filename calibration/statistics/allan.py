@@ -1,11 +1,11 @@
-"""Contrasts of a series of readings, and what white and 1/f noise are expected to make of them.
+"""Contrasts of a series of readings, and their mean square under white and under 1/f noise.
 
-A contrast is a difference between neighbouring spans of m readings each: of two spans, whose mean
-square is m times the Allan variance (D. W. Allan, Proc. IEEE 54, 1966), or of three, weighted
-1, −2, 1, which a steady drift leaves at zero (the Hadamard variance; W. J. Riley, NIST SP 1065,
-2008). Scaled so that the squares of their weights add up to one, all contrasts of white noise have
-the variance of a single reading; noise whose density rises towards low frequencies shows in those
-of long spans. Contrasts do not overlap, so those of white noise are independent.
+A contrast is a difference between neighbouring spans of m readings each. Of two spans, its mean
+square is m times the Allan variance (D. W. Allan, Proc. IEEE 54, 1966). Three spans weighted 1, −2,
+1 cancel a steady drift (the Hadamard variance; W. J. Riley, NIST SP 1065, 2008). The squares of the
+weights add up to 1, so all contrasts of white noise have the variance of one reading; noise whose
+density rises towards low frequencies shows in contrasts of long spans. Contrasts do not overlap, so
+those of white noise are independent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from calibration.arrays import Floats
 
 TWO_SPANS, THREE_SPANS = (1.0, -1.0), (1.0, -2.0, 1.0)
+"""Signs of the spans of a contrast: a difference, and a second difference."""
 
 
 def contrast_weights(span: int, spans: tuple[float, ...]) -> Floats:
@@ -24,8 +25,9 @@ def contrast_weights(span: int, spans: tuple[float, ...]) -> Floats:
 
 
 def contrasts(series: Floats, span: int, spans: tuple[float, ...]) -> Floats:
-    """Return the contrasts (contrasts, columns) of a series (readings, columns); a rest that fills
-    none is left out.
+    """Return the contrasts (contrasts, columns) of a series (readings, columns).
+
+    Readings at the end that fill no contrast are left out.
     """
     weights = contrast_weights(span, spans)
     count = len(series) // len(weights)
@@ -37,7 +39,7 @@ def flicker_square(weights: Floats, period_seconds: float, aperture_seconds: flo
     """Return the mean square of Σ wₙ·xₙ, x of one-sided density 1/f (1 at 1 Hz).
 
     xₙ are means over apertures, one every period; the weights (readings,) add up to zero. At a
-    distance L such noise has the covariance −ln L, but for a constant that the weights cancel; its
+    distance L such noise has the covariance −ln L, up to a constant that the weights cancel. Its
     mean over two apertures is the second difference of −L²(ln L − 3/2)/2 over the aperture squared.
     """
 

@@ -1,4 +1,4 @@
-"""A straight line that neither starts below zero nor falls: how variances add up."""
+"""A straight line with intercept and slope ≥ 0: how variances add up."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import numpy as np
 from calibration.arrays import Floats
 
 MIN_DETERMINANT = 1e-13
-"""Of the largest that it can be: determinant of the normal equations of points that are alike."""
+"""Determinant of the normal equations over the largest possible; below it all points have the same
+x.
+"""
 
 
 def fit_nonnegative_line(x: Floats, y: Floats, weight: Floats | None = None) -> tuple[float, float]:
     """Return intercept and slope of `y = intercept + slope·x` by weighted least squares, both ≥ 0.
 
     `x` (≥ 0), `y` and `weight` (> 0; all 1 if None) are (points,). The slope is 0 where all of `x`
-    are alike. A sum of squares is least where both coefficients are free if neither is negative
-    there, and on one of the two edges of the quadrant otherwise: of Lawson and Hanson's active sets
-    (Solving Least Squares Problems, chapter 23) two unknowns have but these.
+    are equal. If neither free coefficient is negative, these minimize the sum of squares; otherwise
+    the minimum lies on one of the two edges of the quadrant. For two unknowns these are all of
+    Lawson and Hanson's active sets (Solving Least Squares Problems, chapter 23).
     """
     weight = np.ones(len(x)) if weight is None else weight
     scale = float(x.max()) or 1.0

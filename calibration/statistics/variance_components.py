@@ -1,10 +1,10 @@
-"""What a scatter is made of: variances that add up in known proportions, found from mean squares.
+"""Variance components: variances that add up in known proportions, found from mean squares.
 
-Readings of all columns scatter by a covariance Σ_p θ_p K_p: K_p (columns, columns) says how cause p
-reaches the columns, θ_p ≥ 0 how strong it is. Under different patterns and over different spans
-the K_p differ, and that tells the θ_p apart. Each mean square is a linear observation of θ, and
-its own variance follows from θ: so weighted least squares, with the weights found in turn (C. R.
-Rao, "Estimation of variance and covariance components", J. Multivariate Anal. 1, 1971).
+Readings of all columns scatter with the covariance Σ_p θ_p K_p: K_p (columns, columns) is how cause
+p reaches the columns, θ_p ≥ 0 its strength. K_p differs between patterns and between spans, which
+separates the θ_p. Each mean square is a linear observation of θ, and its own variance follows from
+θ. So θ is found by weighted least squares with iterated weights (C. R. Rao, "Estimation of variance
+and covariance components", J. Multivariate Anal. 1, 1971).
 """
 
 from __future__ import annotations
@@ -17,61 +17,63 @@ import numpy as np
 from calibration.arrays import Floats
 
 ROUNDS = 30
+"""Iterations of the weights."""
 PRIOR_RATIO = 100.0
-"""Standard deviation of what is supposed of a component before, over the most that a mean square
-would let it be. It decides nothing but what nothing tells.
+"""Prior standard deviation of a component, over the largest value that any mean square allows. The
+prior decides only what no observation determines.
 """
 
 
 @dataclass(frozen=True)
 class MeanSquare:
-    """Mean of ‖P d‖² over independent vectors d (columns,) of covariance Σ_p θ_p K_p, P a
-    projection of the columns.
+    """Mean of ‖P d‖² over independent vectors d (columns,) of covariance Σ_p θ_p K_p.
+
+    P is a projection of the columns.
     """
 
     value: float
     degrees: float
-    """How many vectors it is the mean of."""
+    """Number of vectors averaged."""
     traces: Floats
-    """(components,): tr(P K_p P), what a unit of each component adds to it."""
+    """(components,): tr(P K_p P), what a unit of each component adds to the mean square."""
     products: Floats
     """(components, components): tr(P K_p P K_q P)."""
 
 
 def project(covariances: Floats, projection: Floats) -> tuple[Floats, Floats]:
-    """Return `traces` and `products` of K (components, columns, columns) under P (columns,
-    columns).
+    """Return `traces` and `products` of K under the projection P.
+
+    K is (components, columns, columns), P (columns, columns).
     """
-    seen = projection @ covariances @ projection
-    traces = np.trace(seen, axis1=1, axis2=2)
-    return np.asarray(traces), np.asarray(np.einsum("pij,qij->pq", seen, seen))
+    projected = projection @ covariances @ projection
+    traces = np.trace(projected, axis1=1, axis2=2)
+    return np.asarray(traces), np.asarray(np.einsum("pij,qij->pq", projected, projected))
 
 
-def fit_components(observed: Sequence[MeanSquare], least: Floats) -> tuple[Floats, Floats]:
+def fit_components(observed: Sequence[MeanSquare], minimum: Floats) -> tuple[Floats, Floats]:
     """Return θ (components,) and its covariance (components, components).
 
-    The mean of n normal ‖P d‖² has the variance 2·tr((P Σ P)²)/n, and the estimate is that of
-    weighted least squares with it. θ comes without a bias, so a component that is not there may
-    come out below zero; in the weights none counts for less than `least` (components,), nor for
-    less than nothing. Components that nothing tells apart share what is seen of them, and their
-    uncertainty says so.
+    The mean of n normal ‖P d‖² has the variance 2·tr((P Σ P)²)/n, which gives the weights of the
+    least squares. θ is unbiased, so an absent component may come out below zero. In the weights no
+    component counts for less than `minimum` (components,) or for less than zero. Components that no
+    observation separates share the observed sum, and their uncertainty shows it.
     """
-    values = np.array([one.value for one in observed])
-    traces = np.array([one.traces for one in observed])
-    products = np.array([one.products for one in observed])
-    degrees = np.array([one.degrees for one in observed])
-    # Components differ by many orders of magnitude: each in a unit of its own. What scatters by
-    # less than `least` is not seen, and so no mean square is known to be smaller than that.
-    largest = np.maximum(values, traces @ least).max()
-    most = PRIOR_RATIO * np.maximum(largest / traces.max(axis=0), least)
-    design, products = traces * most, products * most[:, None] * most
-    theta, inverse = np.ones(len(most)), np.eye(len(most))
+    values = np.array([mean_square.value for mean_square in observed])
+    traces = np.array([mean_square.traces for mean_square in observed])
+    products = np.array([mean_square.products for mean_square in observed])
+    degrees = np.array([mean_square.degrees for mean_square in observed])
+    # Components differ by many orders of magnitude, so each is solved for in a unit of its own.
+    # Scatter below `minimum` is invisible: no mean square is known to be smaller.
+    largest = np.maximum(values, traces @ minimum).max()
+    unit = PRIOR_RATIO * np.maximum(largest / traces.max(axis=0), minimum)
+    design, products = traces * unit, products * unit[:, None] * unit
+    theta, inverse = np.ones(len(unit)), np.eye(len(unit))
     for _ in range(ROUNDS):
-        size = np.maximum(theta, least / most)
+        size = np.maximum(theta, minimum / unit)
         weights = np.sqrt(degrees / (2 * np.einsum("p,opq,q->o", size, products, size)))
-        weighted = np.concatenate([weights[:, None] * design, np.eye(len(most))])
+        weighted = np.concatenate([weights[:, None] * design, np.eye(len(unit))])
         norms = np.linalg.norm(weighted, axis=0)
         directions, triangle = np.linalg.qr(weighted / norms)
         inverse = np.linalg.inv(triangle) / norms[:, None]
         theta = inverse @ (directions[: len(values)].T @ (weights * values))
-    return theta * most, inverse @ inverse.T * most[:, None] * most
+    return theta * unit, inverse @ inverse.T * unit[:, None] * unit
