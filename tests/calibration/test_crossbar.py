@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.crossbar import OUTLIER, held_volts, measuring_volts, smallest_range
+from calibration.crossbar import MAX_TIMES_MEDIAN, held_volts, measuring_volts, smallest_range
 
 RANGES = np.array([1e-6, 1e-5, 1e-4])
 
@@ -29,8 +29,8 @@ def test_what_just_fits_is_not_halved():
 
 def test_a_column_that_conducts_far_more_than_the_others_has_no_say():
     usual = np.full(5, 1e-4)
-    assert held_volts(RANGES, 1.0, np.append(usual, 1e-4 * OUTLIER * 1.01)) == 1.0
-    assert held_volts(RANGES, 1.0, np.append(usual, 1e-4 * OUTLIER * 0.99)) < 1.0
+    assert held_volts(RANGES, 1.0, np.append(usual, 1e-4 * MAX_TIMES_MEDIAN * 1.01)) == 1.0
+    assert held_volts(RANGES, 1.0, np.append(usual, 1e-4 * MAX_TIMES_MEDIAN * 0.99)) < 1.0
 
 
 @pytest.mark.parametrize(

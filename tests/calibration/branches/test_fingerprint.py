@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calibration.branches.fingerprint import POINTS, is_calibrated_board
+from calibration.branches.fingerprint import MAX_PROBES, is_calibrated_board
 from simulator.clock import Clock
 from simulator.electronics import SimulatedCrossbar
 from simulator.preset import load_preset
@@ -47,7 +47,7 @@ def test_branches_from_the_first_to_the_last_are_probed_once_in_either_polarity(
 
     board.scan = noted
     is_calibrated_board(board, calibration_of(siemens))
-    assert len(probed) == len(set(probed)) == 2 * POINTS
+    assert len(probed) == len(set(probed)) == 2 * MAX_PROBES
     volts = {point[2] for point in probed}
     assert {-one for one in volts} == volts
     last = board.rows - 1, board.branches - 1
