@@ -209,5 +209,7 @@ def test_boards_without_serial_numbers_are_known_by_their_branches(bench, calibr
                 if is_same:
                     other.require(of_nobody)
                 else:
-                    with pytest.raises(UsageError, match="its branches are not those"):
+                    with pytest.raises(
+                        UsageError, match="its branches differ from the measured ones"
+                    ):
                         other.require(of_nobody)
