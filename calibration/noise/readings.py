@@ -1,4 +1,4 @@
-"""What the noise survey reads, under which patterns, and how long that takes."""
+"""The readings of the noise survey: their patterns, their vectors and their duration."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from calibration.crossbar import (
 ALL_READINGS, FEW_READINGS, SPARSE_READINGS, OPEN_READINGS = 320, 48, 32, 48
 CHOPPED_READINGS, LINE_READINGS = 48, 40
 STEP_READINGS, STEP_SHARE = 26, 10 / 13
-"""Voltages that grow by this share of a step stand at 13 places between two steps."""
+"""Voltages that grow by this share of a step visit 13 places between two steps."""
 SETTLING_DELAYS = 0.0, 0.05, 0.1, 0.2, 1.0, 2.0
 """Over the delay in use, or over a twentieth of the aperture where that is longer."""
 DAC_STEP = 2.0**-15
 """Of the row voltage limit (docs/board-protocol.md)."""
 HEADROOM = 1.5
-"""Of a range over the largest current seen."""
+"""Of a range, over the largest current observed."""
 TRIAL_VECTORS = 4
+"""Vectors that are tried to find the range."""
 GAIN_HEADROOM = 1.1
 GAIN_SIGNS = 1.0, -1.0, 1.0, -1.0
 GAIN_WEIGHTS = 0.0, -0.25, 0.5, -0.25
-"""Half difference of readings at both polarities, without what drifts steadily. The first reading
-comes from 0 V and does not count.
+"""Half difference of readings at both polarities, without a steady drift. The first reading follows
+0 V and does not count.
 """
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How products are read."""
+    """The settings with which products are read."""
 
     range_amperes: float
     aperture_seconds: float
@@ -54,7 +55,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Reading:
-    """What vectors gave under a pattern, each read once."""
+    """Readings of vectors under one pattern, one of each."""
 
     amperes: Floats
     """(readings, columns)"""
@@ -69,10 +70,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class GainReading:
-    """Currents with all rows driven alike, read some time after they have turned."""
+    """Currents with all rows driven alike, read some time after the rows have turned."""
 
     siemens: Floats
-    """(columns,): over the voltage."""
+    """(columns,): current over the voltage."""
     volts: float
     range_amperes: float
     delay_seconds: float
@@ -80,7 +81,7 @@ class GainReading:
 
 @dataclass(frozen=True)
 class SurveyReadings:
-    """All that a survey reads; see `noise` for what each is for."""
+    """All readings of a survey; `survey` says what each is for."""
 
     everything: Reading
     few: Reading
@@ -92,13 +93,14 @@ class SurveyReadings:
     early: tuple[GainReading, ...]
     """After the longest delay, before and after the thermometer was read."""
     delayed: tuple[GainReading, ...]
-    """After several delays, shortest first, and back again, the thermometer read in between."""
+    """After several delays, shortest first, and back again, with the thermometer read in between.
+    """
     thermometer: tuple[tuple[float, float], ...]
     """Seconds and kelvin: between the early gains, after the first of the chopped readings, before
     the last of them, and in between the delayed gains.
     """
     count: int
-    """Readings of each column."""
+    """Number of readings of each column."""
 
 
 def take_readings(
@@ -106,7 +108,10 @@ def take_readings(
     calibration: BranchCalibration,
     settings: Settings,
 ) -> SurveyReadings:
-    """Take the readings of a survey. The board is left as `settings` say, all switches open."""
+    """Take the readings of a survey.
+
+    The board is left at `settings`, with all switches open.
+    """
     bench = _CountingBench(board, settings)
     volts = measuring_volts(board.row_volts_limit)
     usable = calibration.usable
@@ -170,13 +175,14 @@ def take_readings(
 
 
 def alternating(count: int) -> Floats:
-    """Return the signs (count,) 1, −1, 1, −1 …"""
+    """Return the alternating signs (count,): 1, −1, 1, −1 and so on."""
     return np.where(np.arange(count) % 2, -1.0, 1.0)
 
 
 def _few(board: Crossbar) -> Bools:
-    """Return the pattern (rows, 1, branches) of the weakest branches that nominally add up to the
-    geometric mean of one of them and all.
+    """Return the pattern (rows, 1, branches) of the weakest branches up to a small sum.
+
+    Nominally they add up to the geometric mean of one branch and of all.
     """
     nominal = 1 / board.nominal_ohms
     left = float(np.sqrt(nominal.min() * nominal.sum() * board.rows))
@@ -191,23 +197,25 @@ def _few(board: Crossbar) -> Bools:
 
 
 def _sparse(board: Crossbar) -> Bools:
-    """Return the pattern (rows, columns, 1) that joins every row to as few columns as it takes for
-    every column to have one, or every column to as few rows.
+    """Return the pattern (rows, columns, 1) that joins rows and columns as little as possible.
+
+    Every row is joined to just enough columns for each column to have a row, or the reverse.
     """
     rows, columns = np.ogrid[: board.rows, : board.columns]
     return np.asarray(((rows - columns) % min(board.rows, board.columns) == 0)[:, :, None])
 
 
 def _to_quarter_cycles(period_seconds: float, line_hertz: float) -> float:
-    """Return how much longer a period must be to last an odd number of quarter line cycles: its
-    readings then miss no phase.
+    """Return the extension of a period, seconds, to an odd number of quarter line cycles.
+
+    The readings of such a period miss no phase.
     """
     quarters = 4 * line_hertz * period_seconds
     return float((2 * np.ceil((quarters - 1) / 2) + 1 - quarters) / (4 * line_hertz))
 
 
 class _CountingBench:
-    """A board that is read as `settings` say unless said otherwise, and how much it was read."""
+    """A board that is read at `settings` by default, and counts its readings."""
 
     def __init__(self, board: Crossbar, settings: Settings) -> None:
         self._board = board
@@ -243,8 +251,9 @@ class _CountingBench:
         aperture_seconds: float | None = None,
         delay_seconds: float | None = None,
     ) -> Reading:
-        """Do so in the smallest range that holds what the last few vectors give, but for columns
-        that give many times as much as the others.
+        """Read every vector once, in the smallest range that holds the last few of them.
+
+        Columns that give many times as much as the others do not count for the range.
         """
         timing = aperture_seconds, delay_seconds
         ranges = self._board.ranges_amperes

@@ -1,4 +1,4 @@
-"""Series of readings under one pattern, as observations of what noise is made of."""
+"""Series of readings under one pattern, as observations of the causes of noise."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from calibration.statistics import (
 
 
 class Cause(IntEnum):
-    """What scatters a reading: a variance at the aperture in use, or a density at 1 Hz."""
+    """A cause of scatter: a variance at the aperture in use, or a density at 1 Hz."""
 
     ADC = 0
     """Variance over the square of the range."""
@@ -50,23 +50,23 @@ class Series:
     aperture_seconds: float
     branch_amperes: Floats | None = None
     """(columns,): root sum square of the currents of a column's branches, where the rows are
-    driven. Their voltages then turn round with every reading.
+    driven. The row voltages then change sign with every reading.
     """
     drift_amperes: Floats | None = None
-    """(columns,): in which proportions the readings drift, whatever the course."""
+    """(columns,): the proportions in which the readings drift, whatever the course in time."""
 
     def mean_squares(self, line_hertz: float) -> list[MeanSquare]:
         """Return the mean squares of contrasts over spans of 1, 2, 4 … readings.
 
-        Rows at 0 V: contrasts of two spans. Rows that are driven: the readings are first turned
-        back, so that what follows the voltages stays and what does not alternates, which even spans
-        cancel; and contrasts have three spans, which cancel a steady drift. The direction of the
-        drift is left out altogether.
+        With rows at 0 V, contrasts have two spans. With driven rows, the signs of the voltages are
+        first taken off the readings, so that what follows the voltages stays and the rest
+        alternates, which even spans cancel; contrasts then have three spans, which cancel a steady
+        drift. The direction of the drift is left out altogether.
 
         The DACs' noise is nearly alike on all columns where these are joined to the same rows. So
-        the columns' common direction, where it is large, is looked at by itself.
+        the columns' common direction, where it is large, is observed separately.
 
-        Pickup at `line_hertz` is fitted and taken out, which costs degrees of freedom.
+        Pickup at `line_hertz` is fitted and removed, which costs degrees of freedom.
         """
         count = len(self.amperes)
         driven = self.branch_amperes is not None
@@ -87,13 +87,13 @@ class Series:
         ]
         observed = []
         while len(spans) * span <= count:
-            found = contrasts(series, span, spans)
-            degrees = len(found) - (contrasts(basis, span, spans) ** 2).sum()
+            differences = contrasts(series, span, spans)
+            degrees = len(differences) - (contrasts(basis, span, spans) ** 2).sum()
             if degrees > 0.5:
                 gains = self._gains(contrast_weights(span, spans), signs)
                 observed += [
                     MeanSquare(
-                        value=float(((found @ direction) ** 2).sum() / degrees),
+                        value=float(((differences @ direction) ** 2).sum() / degrees),
                         degrees=float(degrees),
                         traces=gains * traces,
                         products=gains * products * gains[:, None],
@@ -116,19 +116,19 @@ class Series:
         return [together, kept - together]
 
     def covariances(self) -> Floats:
-        """Return how columns vary together, (causes, columns, columns), by a unit of each cause."""
+        """Return the columns' covariance (causes, columns, columns) for a unit of each cause."""
         total = self.crosspoint_siemens.sum(axis=0)
-        found = np.zeros((len(Cause), len(total), len(total)))
-        found[Cause.ADC] = self.range_amperes**2 * np.eye(len(total))
-        found[Cause.JOHNSON] = np.diag(total)
-        found[Cause.AMPLIFIER] = found[Cause.FLICKER] = np.diag(total**2)
-        found[Cause.DAC] = self.crosspoint_siemens.T @ self.crosspoint_siemens
+        covariances = np.zeros((len(Cause), len(total), len(total)))
+        covariances[Cause.ADC] = self.range_amperes**2 * np.eye(len(total))
+        covariances[Cause.JOHNSON] = np.diag(total)
+        covariances[Cause.AMPLIFIER] = covariances[Cause.FLICKER] = np.diag(total**2)
+        covariances[Cause.DAC] = self.crosspoint_siemens.T @ self.crosspoint_siemens
         if self.branch_amperes is not None:
-            found[Cause.EXCESS] = np.diag(self.branch_amperes**2)
-        return found
+            covariances[Cause.EXCESS] = np.diag(self.branch_amperes**2)
+        return covariances
 
     def _gains(self, weights: Floats, signs: Floats) -> Floats:
-        """Return the mean square of a contrast (causes,) from a unit of each cause; white: 1."""
+        """Return the mean square of a contrast (causes,) for a unit of each cause; white: 1."""
         gains = np.ones(len(Cause))
         times = self.period_seconds, self.aperture_seconds
         gains[Cause.FLICKER] = flicker_square(weights * signs[: len(weights)], *times)
@@ -137,6 +137,6 @@ class Series:
 
 
 def _orthonormal(vectors: Floats) -> Floats:
-    """Return an orthonormal basis of what the columns of (readings, vectors) span."""
+    """Return an orthonormal basis of the span of the columns of (readings, vectors)."""
     directions, sizes, _ = np.linalg.svd(vectors, full_matrices=False)
     return np.asarray(directions[:, sizes > 1e-6 * sizes[0]])

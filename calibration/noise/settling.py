@@ -1,4 +1,4 @@
-"""Settling: what readings miss that are taken soon after the rows have moved."""
+"""Settling: what readings miss soon after the rows have moved."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Settling:
     """Of a reading without a delay."""
     seconds: MeasuredValue
     """Time constant of the exponential; 0, as uncertain as the longest delay, where fewer than two
-    delays showed anything.
+    delays showed a residue.
     """
     left: MeasuredValue
-    """At the delay in use, as the exponential foresees it, or as it is seen where there is none."""
+    """At the delay in use, by the exponential; as observed where there is none."""
     left_seen: MeasuredValue
-    """At the delay in use, as read against a delay twice as long."""
+    """At the delay in use, from readings against a delay twice as long."""
 
 
 def find_settling(
     delay_seconds: Floats, missing: Floats, uncertainty: Floats, in_use_seconds: float
 ) -> Settling:
-    """Return what is left at the delay in use, from shares that are missing after several delays.
+    """Return the share left at the delay in use, from the missing shares after several delays.
 
-    All are (delays,). Delays ascend from 0; the last is the one that `missing` is relative to, the
-    last but one is as long as the one in use or longer. A straight line through the logarithms,
-    weighted by their uncertainties, is the exponential. What settles more slowly and weakly than
-    that shows in `left_seen` alone.
+    Arrays are (delays,). Delays ascend from 0; the last is the one that `missing` is relative to,
+    the last but one is at least as long as the delay in use. The exponential is a straight line
+    through the logarithms, weighted by their uncertainties. A slower and weaker settling shows in
+    `left_seen` alone.
     """
     at_once = MeasuredValue(float(missing[0]), float(uncertainty[0]))
     left_seen = MeasuredValue(float(missing[-2]), float(uncertainty[-2]))

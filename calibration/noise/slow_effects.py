@@ -1,4 +1,4 @@
-"""What the survey's gains tell: settling, temperature coefficients, the DACs' steps."""
+"""Settling, temperature coefficients and DAC steps, from the gains of a survey."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OF_COLUMNS = Cause.ADC, Cause.JOHNSON, Cause.AMPLIFIER
 
 @dataclass(frozen=True)
 class SurveyGains:
-    """Readings of a survey of the columns that answer, and the noise that was found in them."""
+    """Readings of a survey in the columns that answer, and their noise."""
 
     read: SurveyReadings
     answers: Bools
@@ -52,10 +52,10 @@ class SurveyGains:
         return self._mean([one for one in self.read.delayed if one.delay_seconds == delay])
 
     def settling(self, in_use_seconds: float) -> Settling:
-        """Return what readings miss after a delay, from gains read there and back over the delays.
+        """Return what readings miss after a delay, from gains read up and down over the delays.
 
-        Rows that turn from −V to V change a current by twice its size. There and back, a steady
-        drift cancels; an unsteady one, as fast as what drifted in between, is in the uncertainty.
+        Rows that turn from −V to V change a current by twice its size. Up and down, a steady drift
+        cancels; the uncertainty allows for an unsteady one, as fast as the drift in between.
         """
         gain = np.array([one.siemens[self.answers].sum() for one in self.read.delayed])
         delays = np.array([one.delay_seconds for one in self.read.delayed])
@@ -69,11 +69,10 @@ class SurveyGains:
         return find_settling(delays[:half], (1 - both) / 2, uncertainty, in_use_seconds)
 
     def warming(self, prior_per_kelvin: float) -> Warming:
-        """Return the temperature coefficients; of the common one, 0 ± `prior_per_kelvin` is
-        supposed before.
+        """Return the temperature coefficients; the common one's prior is 0 ± `prior_per_kelvin`.
 
-        The common one and the columns' from the gains, early and late; the branches' from the
-        chopped readings, in which the common one cancels but for a rest that is taken out.
+        The common one and the columns' come from the gains, early and late. The branches' come from
+        the chopped readings, in which the common one cancels except for a rest that is removed.
         """
         (began, early), _, _, (ended, late) = self.read.thermometer
         change = MeasuredValue(late - early, CHANGE_KELVIN)
@@ -102,10 +101,10 @@ class SurveyGains:
         )
 
     def dac_quantization(self) -> MeasuredValue:
-        """Return the mean square by which small settings, all rows alike, are from proportion, V².
+        """Return the mean square deviation of small settings from proportion, V², all rows alike.
 
-        The noise of the readings is taken off. The uncertainty is that of a mean square of errors
-        that are equally distributed between two ends (kurtosis 1.8).
+        The noise of the readings is subtracted. The uncertainty is that of a mean square of errors
+        that are uniformly distributed (kurtosis 1.8).
         """
         steps, siemens = self.read.steps, self.early.sum()
         departure = steps.amperes[:, self.answers].sum(axis=1) / siemens - steps.row_volts[:, 0]
@@ -120,15 +119,14 @@ class SurveyGains:
         return np.asarray(np.mean([one.siemens[self.answers] for one in gains], axis=0))
 
     def _covariances(self, range_amperes: float) -> Floats:
-        """Return what each cause makes readings with everything closed vary by, (causes, columns,
-        columns).
-        """
+        """Return the covariance of readings with everything closed, (causes, columns, columns)."""
         unit = replace(self.everything, range_amperes=range_amperes).covariances()
         return np.asarray(np.maximum(self.variances, 0.0)[:, None, None] * unit)
 
     def _noise_of_sum(self, range_amperes: float) -> float:
-        """Return the standard deviation of a reading of all columns together, ampere: white noise
-        alone.
+        """Return the standard deviation of a reading of all columns together, ampere.
+
+        It holds white noise alone.
         """
         white = self._covariances(range_amperes)[[*OF_COLUMNS, COMMON_TO_ROWS]]
         return float(np.sqrt(white.sum()))
@@ -140,8 +138,9 @@ class SurveyGains:
         return weight * self._noise_of_sum(gain.range_amperes)
 
     def _gain_noise_of_columns(self) -> Floats:
-        """Return the standard uncertainty (columns,) of the difference of two means of two gains,
-        siemens, apart from what is common to the columns.
+        """Return the standard uncertainty (columns,) of the difference of two means of two gains.
+
+        In siemens, without the part that is common to the columns.
         """
         gain = self.read.early[0]
         own = self._covariances(gain.range_amperes)[list(OF_COLUMNS)].sum(axis=0)
@@ -156,8 +155,8 @@ class SurveyGains:
     def _branch_square(self, common: MeasuredValue) -> MeasuredValue:
         """Return the mean square of the branches' coefficients from the chopped readings.
 
-        What the columns changed by from the first to the last is made of the branches' currents,
-        each by its own coefficient, of white noise, and of excess noise, between means so far
+        The change of the columns from the first to the last consists of the branches' currents,
+        each with its own coefficient, of white noise, and of excess noise between means so far
         apart. The temperature is known before and after each of them, not in between.
         """
         (_, early), (ended, first), (began, last), (_, late) = self.read.thermometer
@@ -187,7 +186,8 @@ class SurveyGains:
 
 
 def chopped_mean(amperes: Floats) -> Floats:
-    """Return the mean (columns,) of readings (readings, columns) of alternating voltages, turned
-    back.
+    """Return the mean (columns,) of readings (readings, columns) whose voltages alternate in sign.
+
+    The signs are taken off the readings first.
     """
     return np.asarray(amperes[0::2].mean(axis=0) - amperes[1::2].mean(axis=0)) / 2

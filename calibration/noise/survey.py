@@ -1,4 +1,4 @@
-"""The noise survey: what readings scatter by, taken apart into causes, each with its uncertainty.
+"""The noise survey: the scatter of readings, separated into causes, each with its uncertainty.
 
 Everything is read from the board alone, under a few patterns that weigh the causes differently:
 
@@ -7,17 +7,18 @@ Everything is read from the board alone, under a few patterns that weigh the cau
 - *sparse*: every column joined to rows of its own: the rows' DACs;
 - *opened*: nothing closed, in the range of use: the ADCs;
 - *chopped*: everything closed and driven, every other row against its neighbour, so that the
-  currents cancel and a narrow range holds them; with every reading the voltages turn round. Excess
-  noise of the resistors turns with them, other noise does not. It is read twice, some seconds
-  apart: the difference tells how the columns drift with temperature, which is then left out.
+  currents cancel and a narrow range holds them. The voltages change sign with every reading. Excess
+  noise of the resistors changes sign with them, other noise does not. It is read twice, some
+  seconds apart: the difference shows how the columns drift with temperature, which is then left
+  out.
 
-These are taken apart together (`noise_series`, `variance_components`). Three more tell what does
+These are separated together (`series.py`, `statistics.fit_components`). Three more find what does
 not scatter:
 
 - *line*: apertures of half a line cycle, which let the mains through;
 - *steps*: voltages that grow by less than a step of the DACs;
-- *gain*: all rows driven alike, after several delays, early and late in the survey: what has not
-  settled, and what a change of temperature does.
+- *gain*: all rows driven alike, after several delays, early and late in the survey: unsettled
+  residues, and the effect of a change of temperature.
 
 Rows are driven with half the voltage, a quarter … where the widest range would not hold the
 currents of a board with everything closed.
@@ -46,22 +47,22 @@ from calibration.temperature import Warming, prior_deviation
 BOLTZMANN_JOULES_PER_KELVIN = 1.380649e-23
 """By definition of the kelvin (SI, 2019)."""
 MIN_NOISY_BITS = 20
-"""From which on noise alone leads from one code of an ADC to the next."""
+"""Bits from which on noise alone leads from one code of an ADC to the next."""
 MAX_TIME_CONSTANTS = 50.0
-"""Time constants by which a delay is taken to be shorter, at most."""
+"""Maximum reduction of a delay that is extrapolated, in time constants."""
 RANGE_GAIN_UNCERTAINTY = 1e-3
-"""Standard uncertainty of the gain of a range against that of the characterization's."""
+"""Relative standard uncertainty of a range's gain against that of the characterization's range."""
 
 
 @dataclass(frozen=True)
 class NoiseSurvey:
-    """What was found. White noise is a variance at the aperture in use."""
+    """The noise of a board by cause; white noise is a variance at the aperture in use."""
 
     settings: Settings
     adc_noise: MeasuredValue
     """Variance over the square of the range."""
     adc_quantization: MeasuredValue
-    """Variance over the square of the range: a twelfth of the square of the step that was seen."""
+    """Variance over the square of the range: a twelfth of the square of the observed step."""
     johnson: MeasuredValue
     """A²/S, of a column's total conductance."""
     amplifier: MeasuredValue
@@ -71,24 +72,23 @@ class NoiseSurvey:
     dac_noise: MeasuredValue
     """V², on each row."""
     dac_quantization: MeasuredValue
-    """V², on each row: how far settings a few steps apart are from proportion."""
+    """V², on each row: mean square deviation of settings a few steps apart from proportion."""
     excess: MeasuredValue
-    """1/Hz at 1 Hz, falling as 1/f: of the current of every branch, each by itself."""
+    """1/Hz at 1 Hz, falling as 1/f: of the current of every branch, independently."""
     mains: MeasuredValue
     """V²: square of the amplitude, across a column's total conductance."""
     line_hertz: MeasuredValue
     settling: Settling
     warming: Warming
     readings: int
-    """Of each column."""
+    """Number of readings of each column."""
     columns: int
-    """How many answered throughout."""
+    """Number of columns that answered throughout."""
 
     def read_with(self, aperture_seconds: float, delay_seconds: float) -> NoiseSurvey:
-        """Return what the survey says of readings with another aperture and another delay.
+        """Return the survey's noise at another aperture and another delay.
 
-        White noise falls with the aperture; what has not settled follows the exponential that was
-        found.
+        White noise falls with the aperture; the unsettled share follows the fitted exponential.
         """
         shorter = self.settings.aperture_seconds / aperture_seconds
         sooner = self.settings.delay_seconds - delay_seconds
@@ -114,8 +114,9 @@ class NoiseSurvey:
 
     @property
     def mains_left(self) -> MeasuredValue:
-        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it, on average over what
-        the frequency may be (three points of Gauss and Hermite).
+        """V²: what the aperture in use passes of `mains`, sinc²(f·T) of it.
+
+        It is the mean over the uncertainty of the frequency (three points of Gauss and Hermite).
         """
         line, aperture = self.line_hertz, self.settings.aperture_seconds
         places = line.value + line.uncertainty * np.sqrt(3) * np.array([-1, 0, 1])
@@ -137,8 +138,10 @@ def usual_settings(
     delay_seconds: float,
     line_hertz: float,
 ) -> Settings:
-    """Return how products are likely to be read: in the smallest range that holds the current of
-    half of all branches of a column, all rows driven alike.
+    """Return the settings with which products are likely to be read.
+
+    The range is the smallest that holds the current of half of all branches of a column, with all
+    rows driven alike.
     """
     of_column = calibration.branch_siemens.sum(axis=(0, 2))
     amperes = measuring_volts(board.row_volts_limit) * float(of_column.max()) / 2
@@ -152,11 +155,11 @@ def survey_noise(
     settings: Settings,
     adc_bits: int = USUAL_ADC_BITS,
 ) -> NoiseSurvey:
-    """Survey a board whose products are read as `settings` say.
+    """Survey a board whose products are read at `settings`.
 
     It takes some 700 readings, 14 s at an aperture of 20 ms, whatever the board's size, and leaves
-    the board as `settings` say, all switches open. Columns that overload, or have no working
-    branch, are left out. `adc_bits` are what the board says of its ADCs, for readings that do not
+    the board at `settings`, with all switches open. Columns that overload, or have no working
+    branch, are left out. `adc_bits` is what the board states of its ADCs, for readings that do not
     show their step.
 
     Raises OverloadError where no column answers throughout.
@@ -179,11 +182,13 @@ def survey_noise(
         read.line.aperture_seconds,
         settings.line_hertz,
     )
-    least = np.zeros(len(Cause))
+    minimum = np.zeros(len(Cause))
     quantization = _adc_quantization(read, answers, adc_bits)
-    least[Cause.ADC] = quantization.value
-    observed = [square for one in series for square in one.mean_squares(line.hertz.value)]
-    variances, covariance = fit_components(observed, least)
+    minimum[Cause.ADC] = quantization.value
+    observed = [
+        square for one_series in series for square in one_series.mean_squares(line.hertz.value)
+    ]
+    variances, covariance = fit_components(observed, minimum)
     adc, johnson, amplifier, flicker, dac, excess = (
         MeasuredValue(float(value), float(np.sqrt(square)))
         for value, square in zip(variances, np.diag(covariance), strict=True)
@@ -230,15 +235,16 @@ def _readings(read: SurveyReadings) -> tuple[Reading, ...]:
 
 
 def _answering(read: SurveyReadings) -> Bools:
-    """Return which columns (columns,) overloaded nowhere."""
+    """Return which columns (columns,) never overloaded."""
     amperes = [one.amperes for one in _readings(read)]
     amperes += [one.siemens[None] for one in (*read.early, *read.delayed)]
     return np.asarray(np.isfinite(np.concatenate(amperes)).all(axis=0))
 
 
 def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools) -> list[Series]:
-    """Return the readings that scatter as series, of the columns that answer; the first is that of
-    everything closed.
+    """Return the readings that scatter, as series of the columns that answer.
+
+    The first is that of everything closed.
     """
     first, last = (chopped_mean(one.amperes) for one in read.chopped)
     drift = (last - first)[answers]
@@ -264,9 +270,9 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
 def _adc_quantization(read: SurveyReadings, answers: Bools, stated_bits: int) -> MeasuredValue:
     """Return the variance that rounding adds to readings over their range.
 
-    The step is that of the binary grid that all readings are on. Where that is as fine as noise, it
-    is the smallest difference between two readings of nothing: a grid need not be binary. Columns
-    that always read the same say nothing: what lies between them are offsets.
+    The step is that of the binary grid that holds all readings. Where that grid is as fine as
+    noise, the step is the smallest difference between two readings at zero, because a grid need not
+    be binary. Columns that always read the same do not count: their differences are offsets.
     """
     shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
     bits = find_adc_bits(np.concatenate(shares), stated_bits)
@@ -280,10 +286,10 @@ def _adc_quantization(read: SurveyReadings, answers: Bools, stated_bits: int) ->
 def _without_rounding(adc: MeasuredValue, rounding: float) -> MeasuredValue:
     """Return the ADC's variance without that of rounding.
 
-    Rounding adds a twelfth of the step's square where the noise spreads over several steps. Where
-    it does not, the sum is something else, by about exp(−2π²σ²/step²) of that (Widrow & Kollár
-    2008). Readings that scatter by less than rounding would add hardly ever leave their code: their
-    noise is less than what they scatter by.
+    Rounding adds a twelfth of the step's square where the noise spreads over several steps.
+    Otherwise the sum differs, by about exp(−2π²σ²/step²) of that (Widrow & Kollár 2008). Readings
+    that scatter by less than rounding would add hardly ever leave their code: their noise is below
+    their scatter.
     """
     noise = max(adc.value - rounding, 0.0)
     step_square = 12 * rounding

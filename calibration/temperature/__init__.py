@@ -1,4 +1,9 @@
-"""Step 6: what temperature and age do to what was measured."""
+"""The effect of temperature and age on measured branches.
+
+Read `branch_coefficients.py` first: it joins characterizations at several temperatures and moves
+branch values to another moment. `survey_coefficients.py` finds the coefficients that one noise
+survey shows, which are the prior of the former. `ageing.py` is the class of the parts.
+"""
 
 from calibration.temperature.ageing import AGEING_PER_DECADE, decades
 from calibration.temperature.branch_coefficients import (

@@ -1,4 +1,4 @@
-"""Ageing of branches: what the class of the parts says of it."""
+"""Ageing of branches, from the class of the parts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import numpy as np
 from calibration.arrays import Floats
 
 AGEING_PER_DECADE = 100e-6
-"""Of a branch, relative, in a decade of hours: the stability of thick film at constant load."""
+"""Relative change of a branch in a decade of hours: the stability of thick film at constant load.
+"""
 SECONDS_PER_HOUR = 3600.0
 
 
 def decades(seconds: Floats | float) -> Floats:
-    """Return the decades of age at times since power-on: log₁₀ of the hours, and one."""
+    """Return the decades of age at times since power-on, seconds: log₁₀ of (1 + hours)."""
     return np.asarray(np.log10(1 + np.asarray(seconds) / SECONDS_PER_HOUR))

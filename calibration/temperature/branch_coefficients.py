@@ -1,17 +1,17 @@
-"""Temperature coefficients of branches, from measurements at the temperatures that came up.
+"""Temperature coefficients of branches, from measurements at whatever temperatures occurred.
 
 A branch measured at moments m, at T_m and at L_m decades of its age, follows
 
     ln g_m = ln g + α (T_m − T) + a (L_m − L) + e_m,
 
-α its temperature coefficient, a what it ages by in a decade. Nothing is supposed of g. Of α it is
-supposed that branches of one lot scatter about a coefficient that they have in common, of a that it
-scatters about zero by its class: Bayesian linear regression (Gelman et al. 2013, chapter 14), whose
-normal equations are three by three for each branch. Where the day has offered one temperature only,
-α comes out as what was supposed, as uncertain as that is.
+α its temperature coefficient, a its ageing in a decade. g has no prior. The prior of α is that
+branches of one lot scatter about a common coefficient, the prior of a that it scatters about zero
+by its class: Bayesian linear regression (Gelman et al. 2013, chapter 14), whose normal equations
+are three by three for each branch. Where all measurements had one temperature, α is its prior, with
+the prior's uncertainty.
 
 Conductances are relative to the converters of the row and the column, and so are the coefficients:
-those of the converters are in them.
+they contain those of the converters.
 """
 
 from __future__ import annotations
@@ -30,30 +30,31 @@ from calibration.temperature.ageing import AGEING_PER_DECADE, decades
 from calibration.temperature.survey_coefficients import CHANGE_KELVIN, Warming
 
 ROUNDS = 6
+"""Iterations of the robust mean and of the variance beside it."""
 FLAT_INFORMATION = 1e-12
-"""Information about ln g before anything is measured."""
+"""Prior information about ln g."""
 
 
 @dataclass(frozen=True)
 class KnownMoment:
-    """When branches were measured, or are to be used, and how well the temperature is known."""
+    """When branches were measured, or are to be used, with the uncertainty of the temperature."""
 
     seconds: float
     """Since power-on, on the board's clock."""
     kelvin: float
-    """What the board's sensor said."""
+    """Temperature of the board's sensor."""
     uncertainty_kelvin: float = CHANGE_KELVIN
-    """Standard uncertainty of the temperature, but for the sensor's own error, which all moments
-    have in common.
+    """Standard uncertainty of the temperature, without the sensor's own error, which all moments
+    share.
     """
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Branches as they were measured once."""
+    """Branches as one characterization measured them."""
 
     siemens: Floats
-    """(branches,): NaN where nothing is known."""
+    """(branches,): NaN where a branch was not measured."""
     uncertainty_siemens: Floats
     """(branches,): standard uncertainty."""
     moment: KnownMoment
@@ -61,19 +62,19 @@ class Measured:
 
 @dataclass(frozen=True)
 class Conductances:
-    """Branches as they are at one moment; arrays are (branches,)."""
+    """Branches at one moment; arrays are (branches,)."""
 
     siemens: Floats
     uncertainty_siemens: Floats
-    """Standard uncertainty, but for the common coefficient, which changes all of them alike."""
+    """Standard uncertainty, without the common coefficient's, which changes all branches alike."""
     per_kelvin: Floats
     """Temperature coefficients, relative."""
     uncertainty_per_kelvin: Floats
-    """Their standard uncertainties, that of the common one included."""
+    """Their standard uncertainties, including that of the common coefficient."""
     common_per_kelvin: MeasuredValue
-    """What the coefficients have in common."""
+    """The common coefficient."""
     own_per_kelvin: float
-    """Standard deviation of what each has beside that."""
+    """Standard deviation of each coefficient about the common one."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,18 +84,18 @@ class Coefficients(Record):
     per_kelvin: Floats
     """(rows, columns, branches); 0 where the branch is not usable."""
     uncertainty_per_kelvin: Floats
-    """(rows, columns, branches): standard uncertainty, that of the common one included."""
+    """(rows, columns, branches): standard uncertainty, including that of the common coefficient."""
     common_per_kelvin: MeasuredValue
-    """What all have in common."""
+    """The common coefficient."""
     own_per_kelvin: float
-    """Standard deviation of what each has beside that."""
+    """Standard deviation of each coefficient about the common one."""
 
 
 def moment_of(branches: BranchCalibration) -> KnownMoment:
-    """Return when branches were characterized.
+    """Return the moment at which branches were characterized.
 
-    The temperature was read here and there while it went over some range; its mean is taken for
-    known to a tenth of that.
+    The temperature was read at intervals while it moved over some range; its mean is taken as known
+    to a tenth of that range.
     """
     unseen = float(np.ptp(branches.kelvin_range)) / 10
     return KnownMoment(
@@ -107,18 +108,19 @@ def moment_of(branches: BranchCalibration) -> KnownMoment:
 def with_earlier(
     branches: BranchCalibration, earlier: Sequence[BranchCalibration], warming: Warming
 ) -> tuple[BranchCalibration, Coefficients]:
-    """Return branches as earlier characterizations of the same board make them better known, and
-    their temperature coefficients.
+    """Return branches improved by earlier characterizations of the board, and their coefficients.
 
-    `warming` is what is supposed of the coefficients. Where an earlier characterization does not
-    know a branch, the others tell.
+    `warming` is the prior of the coefficients. A branch that an earlier characterization did not
+    measure takes its value from the others.
     """
 
-    def measured(one: BranchCalibration) -> Measured:
-        siemens = np.where(one.usable, one.branch_siemens, np.nan)
-        return Measured(siemens.ravel(), one.uncertainty_siemens.ravel(), moment_of(one))
+    def measured(calibration: BranchCalibration) -> Measured:
+        siemens = np.where(calibration.usable, calibration.branch_siemens, np.nan)
+        return Measured(
+            siemens.ravel(), calibration.uncertainty_siemens.ravel(), moment_of(calibration)
+        )
 
-    found = conductances_at(
+    conductances = conductances_at(
         moment_of(branches),
         [measured(one) for one in (*earlier, branches)],
         warming.gain_per_kelvin,
@@ -126,22 +128,24 @@ def with_earlier(
     )
     shape = branches.status.shape
     coefficients = Coefficients(
-        found.per_kelvin.reshape(shape),
-        found.uncertainty_per_kelvin.reshape(shape),
-        found.common_per_kelvin,
-        found.own_per_kelvin,
+        conductances.per_kelvin.reshape(shape),
+        conductances.uncertainty_per_kelvin.reshape(shape),
+        conductances.common_per_kelvin,
+        conductances.own_per_kelvin,
     )
-    siemens = found.siemens.reshape(shape)
-    return _restated(branches, siemens, found.uncertainty_siemens.reshape(shape)), coefficients
+    siemens = conductances.siemens.reshape(shape)
+    return _restated(
+        branches, siemens, conductances.uncertainty_siemens.reshape(shape)
+    ), coefficients
 
 
 def moved_to(
     moment: KnownMoment, branches: BranchCalibration, coefficients: Coefficients
 ) -> BranchCalibration:
-    """Return branches as they should be at another moment.
+    """Return the expected branches at another moment.
 
-    What all coefficients have in common, right or wrong, moves all branches alike and is no
-    uncertainty of one: the scale of products carries it.
+    An error of the common coefficient moves all branches alike and is no uncertainty of a single
+    one: the scale of products carries it.
     """
     warmer = moment.kelvin - branches.reference_kelvin
     aged = float(decades(moment.seconds) - decades(branches.reference_seconds))
@@ -157,8 +161,10 @@ def moved_to(
 def _restated(
     branches: BranchCalibration, siemens: Floats, uncertainty_siemens: Floats
 ) -> BranchCalibration:
-    """Return branches with other values and uncertainties (rows, columns, branches); what these
-    have become larger by is added to the covariance of each row, as the mean over its columns.
+    """Return branches with other values and uncertainties (rows, columns, branches).
+
+    The increase of the variance is added to the covariance of each row, as the mean over its
+    columns.
     """
     usable = branches.usable
     more = np.where(usable, uncertainty_siemens**2 - branches.uncertainty_siemens**2, 0.0)
@@ -178,19 +184,19 @@ def conductances_at(
 ) -> Conductances:
     """Return all branches at a moment, from one or more measurements.
 
-    `common` is what is supposed of the coefficient that all have in common, `own_per_kelvin` the
-    standard deviation of what each has beside it; measurements at other temperatures make both
-    better. Branches that are not known by the last stay at 0, without an uncertainty.
+    `common` is the prior of the common coefficient, `own_per_kelvin` the prior standard deviation
+    of each coefficient about it; measurements at other temperatures improve both. Branches that the
+    last measurement lacks stay at 0, without an uncertainty.
     """
-    known = measured[-1].siemens > 0
-    siemens = np.array([one.siemens[known] for one in measured])
-    told = siemens > 0
-    siemens = np.where(told, siemens, siemens[-1])
-    relative = np.array([one.uncertainty_siemens[known] for one in measured]) / siemens
+    usable = measured[-1].siemens > 0
+    siemens = np.array([one.siemens[usable] for one in measured])
+    has_value = siemens > 0
+    siemens = np.where(has_value, siemens, siemens[-1])
+    relative = np.array([one.uncertainty_siemens[usable] for one in measured]) / siemens
     kelvin = np.array([one.moment.kelvin - moment.kelvin for one in measured])
     aged = decades(np.array([one.moment.seconds for one in measured])) - decades(moment.seconds)
-    unsure = np.array([one.moment.uncertainty_kelvin for one in measured])
-    weights = np.where(told, 1 / relative**2, 0.0)
+    kelvin_uncertainty = np.array([one.moment.uncertainty_kelvin for one in measured])
+    weights = np.where(has_value, 1 / relative**2, 0.0)
 
     basis = np.stack([np.ones(len(measured)), kelvin, aged])
     last = np.log(siemens[-1])
@@ -203,8 +209,8 @@ def conductances_at(
     own = own_per_kelvin
     if (information > 0).any():
         seen, own = _population(information, projected, own_per_kelvin)
-        # An error of the temperatures makes one of all coefficients together.
-        by_sensor = abs(seen.value) * float(np.linalg.norm(lever * unsure))
+        # An error of the temperatures changes all coefficients together.
+        by_sensor = abs(seen.value) * float(np.linalg.norm(lever * kelvin_uncertainty))
         common = _both(
             common, MeasuredValue(seen.value, float(np.hypot(seen.uncertainty, by_sensor)))
         )
@@ -212,18 +218,18 @@ def conductances_at(
     normal[:, 1, 1] += own**-2
     wanted[:, 1] += common.value / own**2
     covariance = np.linalg.inv(normal)
-    found = np.einsum("bij,bj->bi", covariance, wanted)
+    solution = np.einsum("bij,bj->bi", covariance, wanted)
 
     def everywhere(values: Floats) -> Floats:
-        whole = np.zeros(known.shape)
-        whole[known] = values
+        whole = np.zeros(usable.shape)
+        whole[usable] = values
         return whole
 
-    at_moment = np.exp(last + found[:, 0])
+    at_moment = np.exp(last + solution[:, 0])
     return Conductances(
         siemens=everywhere(at_moment),
         uncertainty_siemens=everywhere(at_moment * np.sqrt(covariance[:, 0, 0])),
-        per_kelvin=everywhere(found[:, 1]),
+        per_kelvin=everywhere(solution[:, 1]),
         uncertainty_per_kelvin=everywhere(np.sqrt(covariance[:, 1, 1] + common.uncertainty**2)),
         common_per_kelvin=common,
         own_per_kelvin=own,
@@ -233,9 +239,11 @@ def conductances_at(
 def _of_the_coefficient(
     normal: Floats, wanted: Floats, weights: Floats, basis: Floats
 ) -> tuple[Floats, Floats, Floats]:
-    """Return what the measurements alone say of α, g and a eliminated (Schur complement):
-    information (branches,), information times the best value, and what an error of each temperature
-    (measurements,) multiplies α by, in the mean of the branches, 1/K.
+    """Return what the measurements alone say of α, with g and a eliminated (Schur complement).
+
+    Returns the information (branches,), the information times the best value (branches,), and the
+    factor (measurements,) by which an error of each temperature multiplies α, 1/K, as the mean of
+    the branches.
     """
     rest = [0, 2]
     inverse = np.linalg.inv(normal[:, rest][:, :, rest])
@@ -243,7 +251,7 @@ def _of_the_coefficient(
     through = np.einsum("bi,bij->bj", cross, inverse)
     information = normal[:, 1, 1] - (through * cross).sum(axis=1)
     projected = wanted[:, 1] - (through * wanted[:, rest]).sum(axis=1)
-    # What is left where only one temperature was seen is rounding.
+    # With one temperature only, the remainder is rounding.
     informative = information > 1e-9 * normal[:, 1, 1]
     if not informative.any():
         return np.zeros_like(information), np.zeros_like(projected), np.zeros(len(weights))
@@ -258,44 +266,45 @@ def _of_the_coefficient(
 def _population(
     information: Floats, projected: Floats, own_per_kelvin: float
 ) -> tuple[MeasuredValue, float]:
-    """Return the coefficient that branches are seen to have in common, and the standard deviation
-    of what each has beside it, of which `own_per_kelvin` was supposed.
+    """Return the common coefficient of the branches, and the standard deviation about it.
 
-    α̂ scatter about the common coefficient by v = 1/information + own². The mean is that of least
-    squares; the variance beside it is (α̂ − mean)² − 1/information on average, which is weighed
-    against the one that was supposed, taken for as uncertain as it is large. So is the noise
-    that is taken off: a class says what parts age by at most. Branches beyond
-    OUTLIER_SIGMAS standard deviations are not what they were, whatever the temperature.
+    The estimates α̂ scatter about the common coefficient with v = 1/information + own². The mean is
+    that of least squares. The variance beside it is the mean of (α̂ − mean)² − 1/information,
+    weighed against its prior `own_per_kelvin`², which is as uncertain as it is large. So is the
+    noise that is subtracted, because a class states the maximum that parts age by. Branches beyond
+    OUTLIER_SIGMAS standard deviations have changed, whatever the temperature, and do not count.
     """
-    told = information > 0
-    value, noise = projected[told] / information[told], 1 / information[told]
+    informative = information > 0
+    value, noise = projected[informative] / information[informative], 1 / information[informative]
     middle = float(np.median(value))
-    supposed = own_square = own_per_kelvin**2
+    prior_square = own_square = own_per_kelvin**2
     for _ in range(ROUNDS):
         spread = noise + own_square
         alike = np.where((value - middle) ** 2 <= OUTLIER_SIGMAS**2 * spread, 1 / spread, 0.0)
         middle = float(np.average(value, weights=alike))
         precise = alike**2 / 2
-        seen = float(np.average((value - middle) ** 2 - noise, weights=precise))
+        observed = float(np.average((value - middle) ** 2 - noise, weights=precise))
         misstated = float(np.average(noise, weights=precise))
         certain = 1 / (1 / float(precise.sum()) + misstated**2)
-        prior = max(supposed, own_square) ** -2
+        prior = max(prior_square, own_square) ** -2
         both = certain + prior
-        own_square = _positive_mean((certain * seen + prior * supposed) / both, both**-0.5)
+        own_square = _positive_mean((certain * observed + prior * prior_square) / both, both**-0.5)
     return MeasuredValue(middle, float(alike.sum()) ** -0.5), float(np.sqrt(own_square))
 
 
-def _both(one: MeasuredValue, other: MeasuredValue) -> MeasuredValue:
-    """Return the mean of two independent estimates, weighted by what they are uncertain by."""
-    weights = one.uncertainty**-2, other.uncertainty**-2
+def _both(first: MeasuredValue, second: MeasuredValue) -> MeasuredValue:
+    """Return the mean of two independent estimates, weighted by their inverse variances."""
+    weights = first.uncertainty**-2, second.uncertainty**-2
     total = sum(weights)
-    value = (weights[0] * one.value + weights[1] * other.value) / total
+    value = (weights[0] * first.value + weights[1] * second.value) / total
     return MeasuredValue(value, total**-0.5)
 
 
 def _positive_mean(mean: float, deviation: float) -> float:
-    """Return the mean of what is normally distributed and known to be positive (Johnson, Kotz &
-    Balakrishnan 1994, 13.10): a variance that noise seems to have more than explained is still one.
+    """Return the mean of a normally distributed quantity that is known to be positive.
+
+    A variance that noise seems to explain entirely is still positive (Johnson, Kotz & Balakrishnan
+    1994, 13.10). The form with erfcx is precise far below zero.
     """
     below = -mean / deviation / np.sqrt(2)
     return float(mean + deviation * np.sqrt(2 / np.pi) / erfcx(below))

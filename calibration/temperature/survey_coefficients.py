@@ -1,7 +1,7 @@
-"""Temperature coefficients, as far as the change of temperature during a survey tells them.
+"""Temperature coefficients, as far as the change of temperature during a survey shows them.
 
-A gain that is common to the board, one of each column beside it, and one of each branch: products
-feel the first as an error of their scale, the others as errors of their own. Only mean squares are
+There is a gain common to the board, one of each column beside it, and one of each branch. Products
+see the first as an error of their scale, the others as errors of their own. Only mean squares are
 found of the last two.
 """
 
@@ -15,48 +15,49 @@ from calibration.arrays import Floats
 from calibration.statistics import MeasuredValue
 
 CLASS_PER_KELVIN = 500e-6
-"""Standard deviation of what is supposed of the common coefficient before anything is measured:
-film resistors of any class.
-"""
+"""Prior standard deviation of the common coefficient: film resistors of any class."""
 CLASS_BRANCH_PER_KELVIN, CLASS_COLUMN_PER_KELVIN = 50e-6, 10e-6
-"""How thick film resistors of one lot, and amplifiers with their feedback resistors, keep track."""
+"""Tracking of thick film resistors of one lot, and of amplifiers with their feedback resistors."""
 CLASS_SHARE = 0.5
-"""Of the common coefficient: how resistors of one lot keep track if it is larger than usual."""
+"""Tracking of resistors of one lot over their common coefficient, if that is larger than usual."""
 CHANGE_KELVIN = 2.0**-7 / 6**0.5
 """Standard uncertainty of a change of temperature by a digital sensor with a resolution of 1/128 K
-(the class of TMP117). What the sensor is off by otherwise cancels.
+(the class of TMP117). Other errors of the sensor cancel.
 """
 
 
 MIN_PER_KELVIN = 1e-6
-"""No board is more constant."""
+"""Minimum prior standard deviation of the common coefficient."""
 MIN_CHANGE_RATIO = 10.0
-"""Times CHANGE_KELVIN: what a sensor must move by to tell what a kelvin does."""
+"""Over CHANGE_KELVIN: minimum change of the sensor that shows an effect of temperature."""
 
 
 @dataclass(frozen=True)
 class Warming:
-    """Temperature during a survey, and what it does."""
+    """The temperature during a survey, and its effect."""
 
     kelvin: float
     """Mean."""
     kelvin_per_second: MeasuredValue
     wander: float
-    """K²/s: mean of the squared changes between readings of the sensor, over the time between: how
-    fast the temperature's variance grows.
+    """K²/s: growth rate of the temperature's variance, the mean of squared changes between readings
+    of the sensor over the time between.
     """
     gain_per_kelvin: MeasuredValue
     """Relative, of all columns together."""
     column_square: MeasuredValue
-    """1/K²: mean square of what the coefficients of the columns' amplifiers and ADCs are off that.
+    """1/K²: mean square of the deviation of the columns' coefficients, of amplifiers and ADCs, from
+    that.
     """
     branch_square: MeasuredValue
     """1/K²: the same of the branches."""
 
 
 def wander(seconds: Floats, kelvin: Floats) -> float:
-    """Return how fast the variance of the temperature grows, K²/s, from readings of the sensor
-    (readings,) at ascending times; a random walk is supposed, and a reading's own error taken off.
+    """Return the growth rate of the temperature's variance, K²/s.
+
+    It comes from readings of the sensor (readings,) at ascending times. A random walk is assumed,
+    and the error of a reading is subtracted.
     """
     passed, changes = np.diff(seconds), np.diff(kelvin)
     apart = passed > 0
@@ -67,10 +68,11 @@ def wander(seconds: Floats, kelvin: Floats) -> float:
 
 
 def prior_deviation(drift: float, span_kelvin: float) -> float:
-    """Return the standard deviation of what is supposed of the common coefficient, from what a
-    board was seen to drift by (relative, peak to peak) while its sensor moved by `span_kelvin`.
+    """Return the prior standard deviation of the common coefficient.
 
-    CLASS_PER_KELVIN at most, and where the sensor hardly moved.
+    `drift` is the observed drift of a board, relative and peak to peak, while its sensor moved by
+    `span_kelvin`. The result is at most CLASS_PER_KELVIN, and equals it where the sensor hardly
+    moved.
     """
     if span_kelvin < MIN_CHANGE_RATIO * CHANGE_KELVIN:
         return CLASS_PER_KELVIN
@@ -83,13 +85,13 @@ def common_coefficient(
     change_kelvin: MeasuredValue,
     prior_per_kelvin: float = CLASS_PER_KELVIN,
 ) -> MeasuredValue:
-    """Return the coefficient by which a gain has changed, as a logarithm uncertain by `noise`.
+    """Return the coefficient by which a gain has changed.
 
-    Least squares with what is supposed before, 0 ± `prior_per_kelvin`: all that is known where
-    the temperature has not changed.
+    `log_ratio` is the logarithm of the change, uncertain by `noise`. Least squares with the prior 0
+    ± `prior_per_kelvin`, which alone is left where the temperature has not changed.
     """
     change, error = change_kelvin.value, change_kelvin.uncertainty
-    size = prior_per_kelvin  # what an error of the temperature is multiplied by: found in turn
+    size = prior_per_kelvin  # factor of an error of the temperature, iterated
     value = uncertainty = 0.0
     for _ in range(3):
         square = noise**2 + (size * error) ** 2
@@ -102,23 +104,23 @@ def common_coefficient(
 def square_coefficient(
     changes: Floats, noise: Floats, change_kelvin: MeasuredValue, prior_per_kelvin: float
 ) -> MeasuredValue:
-    """Return the mean square of coefficients (n,) by which values have changed, each uncertain by
-    `noise` (n,), 1/K².
+    """Return the mean square of coefficients (n,), 1/K², from relative changes of values.
 
-    The mean of what the changes say and of what is supposed, a square as uncertain as it is large,
-    weighted by their uncertainties: where the temperature has hardly changed, the latter is left.
+    Each of `changes` (n,) is uncertain by `noise` (n,). The result is the mean of the observed
+    square and of its prior, which is as uncertain as it is large, weighted by their uncertainties.
+    Where the temperature has hardly changed, only the prior is left.
     """
-    supposed = prior_per_kelvin**2
+    prior_square = prior_per_kelvin**2
     error = change_kelvin.uncertainty**2
     square = change_kelvin.value**2 + error
-    seen = float((changes**2 - noise**2).mean()) / square
+    observed = float((changes**2 - noise**2).mean()) / square
     of_noise = float((noise**2).mean()) / square
-    # The error of the change of temperature is common to all.
+    # The error of the change of temperature is common to all coefficients.
     common = 4 * (error / square) * (1 - error / square / 2)
-    value = supposed
+    value = prior_square
     for _ in range(3):
-        size = max(value, supposed)
+        size = max(value, prior_square)
         variance = 2 / len(changes) * (size + of_noise) ** 2 + common * size**2
-        information = 1 / variance + 1 / supposed**2
-        value = (seen / variance + 1 / supposed) / information
+        information = 1 / variance + 1 / prior_square**2
+        value = (observed / variance + 1 / prior_square) / information
     return MeasuredValue(value, information**-0.5)
