@@ -1,5 +1,6 @@
 """What the pages name is there, and the code in them runs."""
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
@@ -18,6 +19,7 @@ NAMED = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w./-]*[\w/]")
 LINKED = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
 TEST = re.compile(r"(?<![\w/])test_\w+\.py")
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```\s*?$", re.MULTILINE | re.DOTALL)
+SHOWN = re.compile(r"\s*^```text\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 CONTENTS = re.compile(r"^```{toctree}\n.*?^```", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
 INDENTED_CODE = re.compile(r"^ {4}(?:from [\w.]+ import |import \w)", re.MULTILINE)
@@ -86,6 +88,10 @@ class Block(NamedTuple):
     """Behind the word python: `slow`, `no-run`."""
     code: str
     """With as many empty lines in front as make its line numbers those of the page."""
+    shown: str | None
+    """What its last line, an expression, is shown as by the text block that follows at once; `…`
+    stands for anything.
+    """
 
 
 def python_blocks(page: Path) -> list[Block]:
@@ -95,7 +101,9 @@ def python_blocks(page: Path) -> list[Block]:
         language, *marks = fence[1].split() or [""]
         if language.startswith("py"):
             above = text.count("\n", 0, fence.start(2))
-            blocks.append(Block(frozenset(marks), "\n" * above + fence[2]))
+            shown = SHOWN.match(text, fence.end())
+            code = "\n" * above + fence[2]
+            blocks.append(Block(frozenset(marks), code, shown[1] if shown else None))
     return blocks
 
 
@@ -109,7 +117,20 @@ def run_page(page: Path, *, slow: bool) -> None:
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in python_blocks(page):
         if "no-run" not in block.marks and (slow or "slow" not in block.marks):
-            exec(compile(block.code, str(page), "exec"), namespace)
+            run_block(block, page, namespace)
+
+
+def run_block(block: Block, page: Path, namespace: dict[str, object]) -> None:
+    if block.shown is None:
+        exec(compile(block.code, str(page), "exec"), namespace)
+        return
+    tree = ast.parse(block.code)
+    last = tree.body.pop()
+    assert isinstance(last, ast.Expr)
+    exec(compile(tree, str(page), "exec"), namespace)
+    value = eval(compile(ast.Expression(last.value), str(page), "eval"), namespace)
+    expected = ".*".join(map(re.escape, block.shown.split("…")))
+    assert re.fullmatch(expected, repr(value)), f"{page}: {value!r} is shown as {block.shown}"
 
 
 @pytest.mark.parametrize("page", pages_with(), ids=called)
