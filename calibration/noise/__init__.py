@@ -1,4 +1,4 @@
-"""Calibration, step 4: a survey of the noise of readings, by cause.
+"""Step 5: a survey of the noise of readings, by cause.
 
 Read `survey.py` first: it runs the survey and holds its result. In its order follow `readings.py`
 (what is read, under which patterns), `mains.py` (pickup), `series.py` (from readings to mean

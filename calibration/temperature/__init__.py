@@ -1,4 +1,4 @@
-"""The effect of temperature and age on measured branches.
+"""Step 6: the effect of temperature and age on measured branches.
 
 Read `branch_coefficients.py` first: it joins characterizations at several temperatures and moves
 branch values to another moment. `survey_coefficients.py` finds the coefficients that one noise
