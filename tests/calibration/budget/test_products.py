@@ -172,3 +172,23 @@ def test_codes_are_rounded_to_the_nearest_step_and_the_columns_carry_all_that_is
     lower = products_at(narrow, branches, now, now)
     assert set(lower.driven_lower.tolist()) == {1.0, 2.0}
     np.testing.assert_allclose(lower.row_volts * lower.driven_lower[:, None], INPUTS)
+
+
+def test_products_of_a_part_of_the_board_are_those_of_its_rows_and_columns_alone():
+    board = switched_on(small(), 1)
+    branches = characterize(board)
+    weights = np.random.default_rng(1).uniform(-1, 1, (5, 2))
+    matrix = program(board, branches, choose_targets(weights, branches))
+    now = Moment(100.0, 296.15)
+    products = products_of(
+        matrix, branches, converters_of(8, 8), survey_of(), INPUTS[:, :5], [now, now]
+    )
+    assert products.products_amperes.shape == (len(INPUTS), 2)
+    assert products.rounding_volts.shape == products.row_bend_volts.shape == (len(INPUTS), 5)
+    for values in (products.transfer_siemens, products.squared_siemens):
+        assert values.shape == (5, 4)
+    for values in (products.column_siemens, products.transfer_uncertainty_siemens):
+        assert values.shape == (4,)
+    for values in (products.column_bend_amperes, products.tied_siemens):
+        assert values.shape == (len(INPUTS), 4)
+    assert products.transfer_readings == 16
