@@ -24,6 +24,10 @@ measurement leaves open, above all the sense resistance, which looks like a colu
 """
 MIN_RATIO_SIGMA = 1e-9
 """Smallest relative standard uncertainty of a ratio, however good the fit appears."""
+MIN_FREEDOM = 8
+"""Degrees of freedom below which the residuals' scatter says little of the noise: it may be nearly
+zero by chance, and is zero where the unknowns are as many as the elements.
+"""
 STEP_OHMS = 1e-3
 ROUNDS = 3
 MIN_ELEMENT_SHARE = 0.05
@@ -66,7 +70,8 @@ def identify_wire(
     drift = calibration.drift_covariance[:rows, :rows]
     weight = np.zeros(used.shape)
     weight[used] = 1 / _variance(calibration, pattern, measured, used)
-    weight /= np.median(weight[used])
+    stated = float(1 / np.median(weight[used]))
+    weight *= stated
     gains = np.eye(rows)[:, None, :] * np.ones((1, used.shape[1], 1))
     gains = _without_columns(gains, weight)
 
@@ -85,7 +90,9 @@ def identify_wire(
             [(misfit(ohms + shift) - residual) / STEP_OHMS for shift in STEP_OHMS * np.eye(4)],
             axis=1,
         )
-        ohms, covariance = _least_squares(-slopes, residual - slopes @ ohms, gains, drift, freedom)
+        ohms, covariance = _least_squares(
+            -slopes, residual - slopes @ ohms, gains, drift, freedom, stated
+        )
         ohms = np.maximum(ohms, 0.0)
     spread = np.sqrt(np.diag(covariance))
     return WireEstimate(Wire(*ohms.tolist()), Wire(*spread.tolist()))
@@ -122,20 +129,24 @@ def _without_columns(values: Floats, weight: Floats) -> Floats:
 
 
 def _least_squares(
-    slopes: Floats, y: Floats, gains: Floats, drift: Floats, freedom: int
+    slopes: Floats, y: Floats, gains: Floats, drift: Floats, freedom: int, stated: float
 ) -> tuple[Floats, Floats]:
     """Return R (4,) and its covariance, for y (elements,) = `slopes` R + `gains` ρ + ε.
 
     Column means are removed from `slopes` (elements, 4), `gains` (elements, rows) and y. `drift`
     (rows, rows) is the covariance of ρ without its white part; `freedom` are the degrees of freedom
-    of y. Unknowns are solved for in units of their prior. y is first reduced to its components
-    along them, so that each σ costs no more than matrices of the rows.
+    of y. `stated` is the stated variance of an element of y: a lower bound of the noise where too
+    few degrees of freedom are left to tell it by. Unknowns are solved for in units of their prior.
+    y is first reduced to its components along them, so that each σ costs no more than matrices of
+    the rows.
     """
     unknowns = np.concatenate([slopes, gains], axis=1)
     basis, triangle = np.linalg.qr(unknowns)
     along = basis.T @ y
     left = float(y @ y - along @ along)
-    noise = np.sqrt(max(left / max(1, freedom - len(along) + 1), MIN_RATIO_SIGMA**2))
+    left_freedom = freedom - len(along) + 1
+    least = stated if left_freedom < MIN_FREEDOM else MIN_RATIO_SIGMA**2
+    noise = np.sqrt(max(left / max(1, left_freedom), least))
     variances, directions = np.linalg.eigh(drift)
     rhs = np.concatenate([along / noise, np.zeros(len(triangle.T))])
 

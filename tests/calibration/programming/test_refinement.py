@@ -146,6 +146,18 @@ def test_a_part_of_the_board_is_used_and_the_rest_stays_open(rows, outputs, seed
     assert rms(true_error(small(), 1, programmed)) < 2.0**-13
 
 
+@pytest.mark.parametrize(("rows", "outputs"), [(1, 1), (2, 1), (5, 1), (3, 2), (8, 1)])
+def test_wires_of_a_small_part_are_known_as_well_as_is_said(rows, outputs):
+    """Elements are few there, down to fewer than the unknowns, and leave no scatter to judge by."""
+    true = small().wire
+    for seed in range(8):
+        _, programmed = run(weights_of(seed, rows, outputs), calibration=calibrated())
+        found = programmed.wire
+        for name in ("row_ohms", "column_ohms", "source_ohms", "sense_ohms"):
+            off = getattr(found.wire, name) - getattr(true, name)
+            assert abs(off) < 5 * getattr(found.uncertainty, name), (seed, name)
+
+
 def test_one_weight():
     for weight in (1.0, -1.0, 1e-9, 1e9):
         board, programmed = run(np.array([[weight]]), calibration=calibrated())
