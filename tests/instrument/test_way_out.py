@@ -117,7 +117,7 @@ def test_a_board_that_another_session_holds_is_refused_or_taken_over(served, res
             for disturb in (one.rest, lambda: one.column_currents(ZERO)):
                 with pytest.raises(BoardChanged, match="it has taken it over"):
                     disturb()
-            one._link._drop_wire()
+            one._link._drop_stream()
             one.seconds()  # on a new connection, which claims nothing
             other.column_currents(ZERO)
             assert not one.close()  # not made safe: left to the other
