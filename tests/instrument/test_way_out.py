@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -43,8 +44,10 @@ def test_no_damaged_byte_leaves_outputs_on_without_a_watchdog(served, resource, 
     wanted = proved = 0
     with CrossbarBoard.open(resource, timeout_seconds=0.1) as board:
         for _ in range(TRIES):
-            board.column_currents(ZERO)
-            assert served.crossbar.outputs_on
+            while not served.crossbar.outputs_on:
+                # A slow machine may carry out the last off-message after the host has gone on.
+                with suppress(BoardChanged):
+                    board.column_currents(ZERO)
             wanted += 1
             try:
                 board.safe()
