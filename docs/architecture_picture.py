@@ -15,8 +15,9 @@ INK, PAPER, FILL, EDGE = "#1f2933", "#ffffff", "#e8f0f7", "#5b7b99"
 
 
 def floors(root: Path = ROOT) -> list[list[list[str]]]:
-    """Return the contracts of type layers, top floor first: a list of floors, each a list of rooms
-    that do not know one another.
+    """Return the contracts of type layers: lists of floors, the top floor first.
+
+    A floor is a list of rooms that do not know one another.
     """
     with (root / "pyproject.toml").open("rb") as file:
         contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]

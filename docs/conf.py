@@ -61,5 +61,5 @@ def _take_as_plain(
 
 
 def setup(app: Any) -> None:
-    """Hook the docstrings' form in."""
+    """Register the hook that reads the docstrings' form."""
     app.connect("autodoc-process-docstring", _take_as_plain)

@@ -17,7 +17,7 @@ def ohms_of(wire: Wire) -> tuple[float, float, float, float]:
 
 
 def conductances(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """The values (rows, columns) of a board, each finite and >= 0; ValueError naming `name`."""
+    """Return the values (rows, columns) of a board, finite and >= 0; or ValueError with `name`."""
     G = real_matrix(name, values)
     if not G.size:
         raise ValueError(f"{name} must not be empty, but its shape is {G.shape}")
@@ -27,7 +27,7 @@ def conductances(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def same_shape(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The values, finite and of the board's shape; ValueError naming `name`."""
+    """Return the values, finite and of the board's shape; or ValueError with `name`."""
     matrix = real_matrix(name, values)
     if matrix.shape != shape:
         raise ValueError(
@@ -37,7 +37,7 @@ def same_shape(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[
 
 
 def real_matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """The values as a contiguous float64 matrix, all finite; ValueError naming `name`."""
+    """Return the values as a contiguous, finite float64 matrix; or ValueError with `name`."""
     try:
         array = np.asarray(values)
     except ValueError as error:

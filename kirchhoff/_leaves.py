@@ -42,7 +42,7 @@ def _add_product(C: Array, A: Array, B: Array, sign: float) -> None:
 
 @callee
 def _factor(A: Array) -> None:
-    """A = (unit lower) (upper) in place in every lane, without pivots."""
+    """Factor A = (unit lower) (upper) in place in every lane, without pivots."""
     for k in range(len(A)):
         for i in range(k + 1, len(A)):
             _divide(A[i, k], A[k, k])
@@ -138,7 +138,7 @@ def _crosspoints(g: Array, left_ohms: Array, below_ohms: Array) -> Array:
 
 
 def _by_leaf(values: Array) -> Array:
-    """values (rows, columns) as (TILE * TILE, leaves).
+    """Return values (rows, columns) as (TILE * TILE, leaves).
 
     The place within a leaf is ordered by the last bit of the column, the last of the row, the next
     of the column and so on, so that tiles to be joined are always half the list apart.

@@ -96,7 +96,7 @@ def _column_voltages(W: Array, injected: Array, factors: Array, ohms: Ohms) -> N
 
 @callee
 def _column_sums(sums: Array, A: Array, B: Array) -> None:
-    """sums: those over the rows of A B, element by element."""
+    """Set `sums` to the sums over the rows of A B, element by element."""
     sums[:] = 0.0
     for i in range(len(A)):
         for j in range(A.shape[1]):
@@ -105,7 +105,10 @@ def _column_sums(sums: Array, A: Array, B: Array) -> None:
 
 @callee
 def _largest(values: Array) -> float:
-    """The largest absolute value. Numba's own maximum takes long to compile, as its sum does."""
+    """Return the largest absolute value.
+
+    Numba's own maximum takes long to compile, as its sum does.
+    """
     most = 0.0
     for value in values:
         most = max(most, abs(value))
@@ -122,7 +125,7 @@ def _sum(values: Array) -> float:
 
 @callee
 def _largest_current(G: Array, U: Array) -> float:
-    """The largest column's sum of |G U|."""
+    """Return the largest column's sum of |G U|."""
     sums = np.zeros(G.shape[1])
     for i in range(len(G)):
         for j in range(G.shape[1]):
@@ -200,7 +203,7 @@ def solve_dipole(
     reach: Array,
     board: Ladders,
 ) -> int:
-    """What 1 A does that is fed into the row node at `place` and taken from its column node.
+    """Solve for 1 A that is fed into the row node at `place` and taken from its column node.
 
     Gives the currents into the rows' drivers, to_rows (rows,), those out of the columns' grounds,
     from_columns (columns,), and the voltages drops (rows, columns) from row node to column node.
@@ -231,7 +234,7 @@ def solve_dipole(
 
 @kernel
 def ladders(G: Array, ohms: Ohms) -> Ladders:
-    """What `solve` needs to know of the board G and its wire."""
+    """Return what `solve` needs to know of the board G and its wire."""
     row_ohms, column_ohms, source_ohms, sense_ohms = ohms
     row_factors = _row_factors(G, row_ohms, source_ohms)
     return G, row_factors, _column_factors(G, column_ohms, sense_ohms), ohms

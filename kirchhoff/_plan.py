@@ -47,7 +47,7 @@ class Board:
 
 
 def filled(G: Array, ohms: Ohms) -> Board:
-    """The board G in whole leaves."""
+    """Return the board G in whole leaves."""
     row_ohms, column_ohms, source_ohms, sense_ohms = ohms
     rows, columns = G.shape
     down, across = -(-rows // TILE), -(-columns // TILE)
@@ -71,7 +71,7 @@ def plan(rows: int, columns: int) -> Tree:
     above = down * TILE - rows
 
     def halved(i0: int, i1: int, j0: int, j1: int) -> Tree:
-        """The leaves [i0, i1) x [j0, j1)."""
+        """Return the tree of the leaves [i0, i1) x [j0, j1)."""
         right, top = int(j1 < across), int(i0 > 0)
         h = i1 * TILE - max(i0 * TILE, above)
         w = min(j1 * TILE, columns) - j0 * TILE

@@ -17,7 +17,7 @@ Seam = tuple[Index, Index, Index, Index, Index, Index]
 
 
 def _ports(start: Sequence[int], count: Sequence[int]) -> Index:
-    """The ports start[0], start[0] + 1, ... (count[0] of them), then those from start[1], ..."""
+    """Return ports start[0], start[0] + 1, ... (count[0] of them), then those from start[1], ..."""
     sides = zip(start, count, strict=True)
     return np.concatenate([np.arange(s, s + n, dtype=np.int64) for s, n in sides])
 

@@ -69,7 +69,7 @@ def add_product(C: Array, A: Array, B: Array, sign: float, upper: bool) -> None:
 
 @callee
 def _factor(A: Array) -> None:
-    """A = (unit lower) (upper) in place, without pivots; the diagonal holds reciprocals."""
+    """Factor A = (unit lower) (upper) in place, no pivots; the diagonal holds reciprocals."""
     s = len(A)
     for i in range(s):
         row = A[i]
@@ -84,7 +84,7 @@ def _factor(A: Array) -> None:
 
 @callee
 def _subtract_rows(row: Array, factors: Array, B: Array, first: int, last: int) -> None:
-    """row -= factors[first:last] B[first:last]."""
+    """Subtract factors[first:last] B[first:last] from `row`."""
     k = first
     while k + 3 < last:
         f0, f1, f2, f3 = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
@@ -167,7 +167,7 @@ def _join(X: Array, Y: Array, seam: Seam) -> Array:
 
 
 def transfer(G: Array, ohms: Ohms) -> Array:
-    """The transfer matrix (rows, columns) of the board G, in siemens."""
+    """Return the transfer matrix (rows, columns) of the board G, in siemens."""
     rows, columns = G.shape
     board = filled(G, ohms)
     leaf = leaves(board.siemens, board.left_ohms, board.below_ohms)

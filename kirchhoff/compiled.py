@@ -103,6 +103,7 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba is not typed
 
     @property
     def cache_path(self) -> str:
+        """Return the folder of the cache, as numba asks for it."""
         return str(cache_folder())
 
     def load_overload(self, signature: Any, target: Any) -> Any:
@@ -171,7 +172,7 @@ def note_in_cache(path: Path) -> None:
 
 @cache
 def versions() -> tuple[str, ...]:
-    """What machine code depends on beside its source and the processor."""
+    """Return what machine code depends on beside its source and the processor."""
     return (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
 
 

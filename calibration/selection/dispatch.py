@@ -56,8 +56,10 @@ def nearest_kernel(branches: int) -> Callable[[Cells, Answer], None]:
 def set_free(
     cells: FreeCells, spread: Spread | None, tolerance: Floats | None, switch_states: int
 ) -> Answer:
-    """Set the free switches: to the nearest sum, to one within the tolerance (cells,), or, where
-    the branches' spread is given, to the least expected square error.
+    """Set the free switches of every cell.
+
+    The goal is the nearest sum, a sum within the tolerance (cells,), or, where the branches' spread
+    is given, the minimum expected square error.
     """
     count = len(cells.target)
     best = Answer(cells.state.copy(), np.full(count, np.inf), np.zeros(count, np.int8))

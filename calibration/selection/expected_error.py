@@ -238,9 +238,9 @@ def best_states(
     judge: bool,
     answer: Answer,
 ) -> None:
-    """Set the free switches of every cell: to the nearest sum or, to `judge`, to the least expected
-    square error within the tolerance (cells,).
+    """Set the free switches of every cell, to the nearest sum or as `judge` asks.
 
+    With `judge`, the goal is the minimum expected square error within the tolerance (cells,).
     A subset better than the nearest sum's expected square error E has a residual below √E: those
     within it, up to CANDIDATES, are all judged.
     """

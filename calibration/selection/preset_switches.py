@@ -1,5 +1,6 @@
-"""Fewer switches to search: the others are set so that the searched ones have the middle of their
-range left to do.
+"""Fewer switches to search, where a cell has too many.
+
+The others are set so that the searched switches have the middle of their range left to do.
 """
 
 from typing import NamedTuple
@@ -76,13 +77,13 @@ class TwoSums(NamedTuple):
 
 
 def preset_for_two_sums(sums: TwoSums, usable: Bools, most: int) -> tuple[Bools, Bools]:
-    """Return which switches to search, at most `most` of each cell, and which of the others are on,
-    both (cells, branches).
+    """Return which switches to search, and which of the others are on.
 
-    The searched switches are taken evenly over the usable ones in order of magnitude, as many of
-    either sign of the first sum as there are of it. The rest is set from the largest down. With r
-    and r' what is left to do of the two sums, less the middle of the searched switches' range, and
-    S and S' the sums of all magnitudes, a switch is on where that makes (r/S)² + (r'/S')² smaller.
+    Both are (cells, branches); at most `most` switches of a cell are searched. The searched
+    switches are taken evenly over the usable ones in order of magnitude, as many of either sign of
+    the first sum as there are of it. The rest is set from the largest down. With r and r' what is
+    left to do of the two sums, less the middle of the searched switches' range, and S and S' the
+    sums of all magnitudes, a switch is on where that makes (r/S)² + (r'/S')² smaller.
     """
     negative, magnitude = sums.first < 0.0, np.abs(sums.first)
     count = usable.sum(axis=1)

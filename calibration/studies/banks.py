@@ -44,8 +44,9 @@ class Bank:
 def resistors(
     nominal: Callable[[int], Floats], tolerance: float
 ) -> Callable[[np.random.Generator, int, int], Floats]:
-    """Return what draws conductances 1 / (nominal · (1 ± tolerance)), uniform, in units of the
-    largest nominal one.
+    """Return a function that draws conductances 1 / (nominal · (1 ± tolerance)).
+
+    The tolerance is uniform; the unit is the largest nominal conductance.
     """
 
     def draw(generator: np.random.Generator, instances: int, n: int) -> Floats:

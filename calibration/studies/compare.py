@@ -33,9 +33,7 @@ def reached_bits(bits: Floats, share: float) -> Columns:
 
 
 def seen_share(name: str, seen: Floats) -> Columns:
-    """Return the share of instances, seen (instances,) of 0 and 1, in which something was seen;
-    None where there are none.
-    """
+    """Return the share of ones in `seen` (instances,) of 0 and 1; None without instances."""
     if not seen.size:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     low, high = share_interval(int(seen.sum()), seen.size)
@@ -43,7 +41,7 @@ def seen_share(name: str, seen: Floats) -> Columns:
 
 
 def _measured(name: str, value: float, low: float, high: float) -> Columns:
-    """An end of the interval that cannot be told is None."""
+    """Return a measured value and its interval, whose ends are None where they are unknown."""
     return {
         name: value,
         f"{name}_low": low if np.isfinite(low) else None,
@@ -52,8 +50,9 @@ def _measured(name: str, value: float, low: float, high: float) -> Columns:
 
 
 def held(rows: Sequence[Row], name: str) -> Columns:
-    """Return the rows, and how many of their intervals hold the prediction: 95 % of them should,
-    were the prediction exact.
+    """Return the number of rows, and of intervals that hold the prediction.
+
+    95 % of the intervals should hold an exact prediction.
     """
     predicted = column(rows, f"predicted_{name}")
     low = np.nan_to_num(column(rows, f"{name}_low"), nan=-np.inf)
@@ -74,8 +73,9 @@ def mean_excess(rows: Sequence[Row], name: str) -> Columns:
 
 
 def reaching(rows: Sequence[Row], x: str, name: str, wanted: float, result: str) -> Columns:
-    """Return where along x a measured and the predicted curve pass `wanted`, as `result`; its
-    interval is where the ends of the measured intervals do.
+    """Return where along x the measured and the predicted curve pass `wanted`, as `result`.
+
+    The interval is where the ends of the measured intervals pass it.
     """
     at = column(rows, x)
     places = [

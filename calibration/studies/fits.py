@@ -54,8 +54,9 @@ def straight_line(x: ArrayLike, y: ArrayLike) -> Line:
 
 
 def mean_margin(values: ArrayLike) -> tuple[float, float | None]:
-    """Return the mean of values (points,) and half the width of its confidence interval, by
-    Student's t; no width for a single one.
+    """Return the mean of values (points,) and half the width of its confidence interval.
+
+    The interval is that of Student's t; a single value has none (None).
     """
     values = np.asarray(values, dtype=np.float64)
     if values.size < 2:
@@ -77,12 +78,11 @@ def share_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def quantile_interval(values: ArrayLike, level: float) -> tuple[float, float]:
-    """Return the confidence interval of the quantile at `level` of what `values` (trials,) are a
-    sample of.
+    """Return the confidence interval of the quantile at `level` of a population.
 
-    Its ends are two of the values: how many of them lie below the quantile is binomial, whatever
-    the distribution (David and Nagaraja, Order Statistics, 2003, 7.1). An end is ∓inf where there
-    are too few values to tell.
+    `values` (trials,) are a sample of it. The ends are two of the values: how many of them lie
+    below the quantile is binomial, whatever the distribution (David and Nagaraja, Order Statistics,
+    2003, 7.1). An end is ∓inf where there are too few values to tell.
     """
     ordered = np.sort(np.asarray(values, dtype=np.float64))
     padded = np.concatenate([[-np.inf], ordered, [np.inf]])
@@ -96,12 +96,12 @@ def quantile_interval(values: ArrayLike, level: float) -> tuple[float, float]:
 def quantile_gain_interval(
     values: ArrayLike, others: ArrayLike, level: float, generator: np.random.Generator
 ) -> tuple[float, float]:
-    """Return the confidence interval of how much higher the quantile at `level` of one population
-    is than that of another, of which `values` and `others` (trials,) are pairwise samples.
+    """Return the confidence interval of the difference of two populations' quantiles at `level`.
 
-    By resampling the pairs (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, 13.3):
-    what chance does to both alike cancels, which two intervals side by side cannot use.
-    Infinite where `quantile_interval` is, for either sample.
+    `values` and `others` (trials,) are pairwise samples of the two; the difference is that of the
+    first from the second. By resampling the pairs (Efron and Tibshirani, An Introduction to the
+    Bootstrap, 1993, 13.3): what chance does to both alike cancels, which two intervals side by side
+    cannot use. Infinite where `quantile_interval` is, for either sample.
     """
     first, second = np.asarray(values, np.float64), np.asarray(others, np.float64)
     if not np.isfinite([quantile_interval(one, level) for one in (first, second)]).all():

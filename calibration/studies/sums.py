@@ -89,8 +89,9 @@ def sums_by_size(weights: Floats) -> list[Floats]:
 
 @kernel
 def nearest_error_of_size(weights: Floats, size: int, target: float) -> float:
-    """Return the distance from `target` to the nearest sum of exactly `size` of the `weights`
-    (n,), 0 ≤ size ≤ n.
+    """Return the distance from `target` to the nearest sum of exactly `size` weights.
+
+    `weights` are (n,), 0 ≤ size ≤ n.
 
     Horowitz and Sahni's two lists once for each way to share the size between them: the lists of
     all ways together are no longer than those of all subsets.
@@ -133,7 +134,7 @@ def worst_error(first: Floats, second: Floats, low: float, high: float) -> float
 
 @callee
 def _gap_error(below: float, above: float, low: float, high: float) -> float:
-    """The worst target of [low, high] between two neighbouring sums."""
+    """Return the error of the worst target of [low, high] between two neighbouring sums."""
     middle = min(max(0.5 * (below + above), low), high)
     return float(max(min(middle - below, above - middle), 0.0))
 
@@ -178,7 +179,7 @@ def _block(
 
 @callee
 def _widest(smallest: Floats, largest: Floats) -> tuple[float, float]:
-    """The largest sum in the bins and the widest step from one bin's to the next one's."""
+    """Return the largest sum in the bins, and the widest step from one bin to the next."""
     seen = largest[0]
     gap = 0.0
     for i in range(1, smallest.size):

@@ -147,7 +147,7 @@ def _odd_step(entries: Ints, i: int, far: np.int64) -> np.int64:
 
 @uncounted
 def closest_blocks(merged: Ints, step: Ints, next_step: Ints, where: Ints, far: Ints) -> None:
-    """The smallest odd step of each lane, the block of 8 rows it starts in, the next best block's.
+    """Find the smallest odd step of each lane, its block of 8 rows, and the next best block's.
 
     merged: a multiple of 8 rows, and one more that is not smaller. All others are (lanes,).
     far: beyond all steps.
@@ -196,7 +196,7 @@ def trace_back(left: Ints, levels: Ints, totals: Ints, at: Ints, chosen: Bools) 
 
 @kernel
 def nearest_abreast(cells: Cells, answer: Answer) -> None:
-    """The nearest sum of every cell."""
+    """Find the nearest sum of every cell."""
     count, n = cells.branch.shape
     half = half_of(n)
     rows = 1 << (half - 1)

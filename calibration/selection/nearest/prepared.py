@@ -48,7 +48,7 @@ class Halves(NamedTuple):
     scale: Floats  # (groups, lanes), rounded sum per fixed-point unit
 
     def part(self, cells: slice) -> "Halves":
-        """The groups of some cells, whole ones."""
+        """Return the groups of some cells, which must be whole groups."""
         groups = slice(cells.start // LANES, -(-cells.stop // LANES))
         return Halves(
             self.first[groups],
@@ -69,6 +69,7 @@ def halves_bytes(cells: int, branches: int) -> int:
 
 
 def empty_halves(cells: int, branches: int) -> Halves:
+    """Return halves with room for so many cells, their contents not yet set."""
     groups = -(-cells // LANES)
     shape = groups, 1 << (half_of(branches) - 1), LANES
     integer = np.int32 if branches <= MOST_IN_32_BITS else np.int64
@@ -179,7 +180,7 @@ def _look_up(
     mask: Ints,
     found: Bools,
 ) -> None:
-    """The masks of the subsets whose sums are given, in all lanes at once.
+    """Find the masks of the subsets whose sums are given, in all lanes at once.
 
     half: sums and masks (rows, lanes). All others are (lanes,). at: scratch. found: cleared where
     neither the sum nor its difference from the total is in the lower half (rounded in the middle).
@@ -204,7 +205,7 @@ def _look_up(
 
 @kernel
 def nearest_prepared(cells: Cells, halves: Halves, answer: Answer, settled: Bools) -> None:
-    """The nearest sum of the cells that `settled` (cells,) tells."""
+    """Find the nearest sum of every cell; `settled` (cells,) is set where it is found."""
     count, n = cells.branch.shape
     groups, rows, _ = halves.first.shape
     half = half_of(n)

@@ -32,6 +32,7 @@ class Cells(NamedTuple):
     usable: Bools  # (cells, branches)
 
     def part(self, some: slice | Bools) -> "Cells":
+        """Return some of the cells."""
         return Cells(self.branch[some], self.target[some], self.usable[some])
 
 
@@ -43,6 +44,7 @@ class Answer(NamedTuple):
     status: NDArray[np.int8]  # (cells,)
 
     def part(self, some: slice | Bools) -> "Answer":
+        """Return the answer of some of the cells."""
         return Answer(self.pattern[some], self.achieved[some], self.status[some])
 
 
@@ -111,6 +113,7 @@ def fixed_point(cells: Cells, c: int, weights: Ints) -> tuple[int, tuple[float, 
 
 @uncounted
 def complemented(branch: float, weight: int) -> bool:
+    """Return whether a branch is negative, so that its weight stands for the open switch."""
     return branch < 0.0 and weight > 0
 
 
@@ -186,7 +189,7 @@ def _trace_back(total: int, weights: Ints, levels: Ints, chosen: Bools) -> None:
 
 @callee
 def _nearest_pair(first: Ints, second: Ints, target: int) -> tuple[int, int]:
-    """The entries of two ascending lists whose sum is nearest the target."""
+    """Return the entries of two ascending lists whose sum is nearest to the target."""
     i = best_i = 0
     j = best_j = second.size - 1
     best = 1 << 62
@@ -205,7 +208,7 @@ def _nearest_pair(first: Ints, second: Ints, target: int) -> tuple[int, int]:
 
 @kernel
 def nearest_one_by_one(cells: Cells, answer: Answer) -> None:
-    """The nearest sum of every cell: for many branches, where one cell fills the cache."""
+    """Find the nearest sum of every cell: for many branches, where one cell fills the cache."""
     n = cells.branch.shape[1]
     half = n // 2
     weights = np.empty(n, np.int64)

@@ -126,7 +126,7 @@ def _packed(main: int, drop: int, rider: float) -> int:
 
 @uncounted
 def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits:
-    """What a pair's words must not exceed to be inside the window, perhaps and surely.
+    """Return the limits of a pair's words to be inside the window, perhaps and surely.
 
     slack: what rounding changes a packed sum by at most. A pair of rider r scores 2^31 - |2 r + 1|,
     and an upper word's difference is off by one at most.
@@ -147,7 +147,7 @@ def _limits(packed: _Packed, slack: int, outward: bool, within: float) -> Limits
 def _settle(
     words: Words, start: int, key: int, next_key: int, limits: Limits, outward: bool
 ) -> tuple[int, bool, int, int]:
-    """What becomes of a cell, and the sum a and the remainder target - b of its best pair.
+    """Return what becomes of a cell, and the sum a and remainder target - b of its best pair.
 
     start: the first entry of the best pair's block, of the cell's lane. UNSETTLED where rounding
     could change the answer, or where none is found. Returns also whether the best pair is inside
@@ -256,10 +256,10 @@ def _find_pairs(
     left: Ints,
     outcome: Ints,
 ) -> None:
-    """Find what becomes of the cells searched (outcome, for as many as there are), and their best
-    pairs.
+    """Find the outcome of the cells searched, and their best pairs.
 
-    asked: as `search_abreast` is, of these cells. left: (2, lanes), the sums of both halves.
+    outcome: for as many cells as there are. asked: as `search_abreast` is, of these cells. left:
+    (2, lanes), the sums of both halves.
     """
     outward, within = asked
     chosen = np.empty(group.packed.shape[0], np.bool_)

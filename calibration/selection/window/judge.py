@@ -69,7 +69,7 @@ def _residuals(exact: Exact, weights: tuple[Ints, Floats], chosen: Bools) -> tup
 
 @uncounted
 def _best_sure(words: Words, blocks: Ints32, lane: int, limits: Limits) -> int:
-    """The best score of a pair that is surely inside the window, NO_KEY where there is none."""
+    """Return the best score of a pair that is surely inside the window; NO_KEY if there is none."""
     best = NO_KEY
     for start in range(0, words.upper.size - 2 * BLOCK, BLOCK):
         if blocks[start // ROWS + lane] <= max(best, TWO_KINDS):
@@ -95,7 +95,7 @@ def judge(
     wanted: tuple[Exact, float],
     chosen: Bools,
 ) -> tuple[int, int, int]:
-    """What becomes of a cell, and the sum a and the remainder target - b of its best pair.
+    """Return what becomes of a cell, and the sum a and remainder target - b of its best pair.
 
     where: the best key of each block, and the cell's lane. sure: the best key of a pair that is
     surely inside the window, NO_KEY where that is not known, which it must be to go outward.

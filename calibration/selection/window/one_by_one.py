@@ -38,6 +38,7 @@ class SecondCriterion(NamedTuple):
     window: Floats  # (cells,)
 
     def part(self, some: slice | Bools) -> "SecondCriterion":
+        """Return the criterion of some of the cells."""
         return SecondCriterion(self.weight[some], self.target[some], self.window[some])
 
 
@@ -61,7 +62,7 @@ def _second_sums(weights: Floats, sums: Floats) -> None:
 def _nearest_in_window(
     sums: tuple[Ints, Ints], seconds: tuple[Floats, Floats], edges: tuple[int, int], wanted: float
 ) -> tuple[int, int]:
-    """The pair of nearest second sum among those whose sum lies between the edges, or (-1, -1).
+    """Return the pair of nearest second sum, of those with a sum between the edges; or (-1, -1).
 
     sums: two ascending lists; seconds: their entries' second sums. As the entry of the first
     list grows, the run of matching entries in the second list moves down.
@@ -108,7 +109,7 @@ def second_weights(
 def window_reach(
     cells: Cells, c: int, window: float, scale: tuple[float, float], status: int
 ) -> int:
-    """The window around the clipped target, fixed point; negative where it misses the range.
+    """Return the window around the clipped target, fixed point; negative if it misses the range.
 
     What the target lies beyond the reachable range is taken off the window.
     """

@@ -85,7 +85,7 @@ def _first_not_below(side: tuple[Ints, int], lane: int, bound: int) -> int:
 def _nearest_total(
     plus: tuple[Ints, int], minus: tuple[Ints, int], lane: int, wanted: tuple[int, int], reach: int
 ) -> tuple[int, int, int]:
-    """The sums a, b of the sides with a - b nearest wanted[1] and a + b within reach of wanted[0].
+    """Find sums a, b of the sides with a - b nearest wanted[1], a + b within reach of wanted[0].
 
     The minus side is complemented: b is the sum of what is switched off. Returns what becomes of
     the cell, a and b.

@@ -48,6 +48,7 @@ class Best(NamedTuple):
 
 @njit(nogil=True, inline="always")
 def block_keys(blocks: Ints32, start: int) -> Ints32:
+    """Return the keys of the block of rows that begins at `start`."""
     at = start // ROWS
     return blocks[at : at + LANES]
 
@@ -64,8 +65,11 @@ class Limits(NamedTuple):
 
 @njit(nogil=True, inline="always")
 def pair_key(words: Words, i: int, j: int, least: int, outward: bool) -> int:
-    """The key of entries i and, later, j: the score, or to go outward the negative difference of
-    the main sums; NO_KEY where the score is too low."""
+    """Return the key of entries i and, later, j.
+
+    The key is the score or, to go outward, the negative difference of the main sums; NO_KEY where
+    the score is too low.
+    """
     score = int(abs(np.int32(words.lower[j] - words.lower[i])))
     key = int(words.upper[i]) - int(words.upper[j]) if outward else score
     return key if score >= least else NO_KEY

@@ -48,8 +48,9 @@ class Parts:
 
 @dataclass(frozen=True)
 class Lot:
-    """The chance in some pairs, apart from their nominal values: candidates that are judged by the
-    same lot differ by their nominal values alone. Arrays (pairs, 2·branches).
+    """The chance in some pairs, apart from their nominal values; arrays (pairs, 2·branches).
+
+    Candidates that are judged by the same lot differ by their nominal values alone.
     """
 
     factor: Floats

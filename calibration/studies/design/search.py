@@ -91,8 +91,9 @@ def rules_of_thumb(parts: Parts) -> dict[str, Floats]:
 
 
 def default_effort(branches: int) -> tuple[int, int]:
-    """Return candidates of the search and pairs of the expectation that take about as long at
-    every number of branches: under a minute on one core.
+    """Return how many candidates to search, and by how many pairs to judge the best.
+
+    They take about as long at every number of branches: under a minute on one core.
     """
     fewer = COST_OF_A_BRANCH ** (MOST_BRANCHES - branches)
     return (

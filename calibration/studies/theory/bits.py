@@ -68,8 +68,9 @@ def bits_study(instances: int, most: int) -> Study:
 
 
 def measure(seed: int, chunk: Chunk) -> Samples:
-    """Return bits of each instance of a chunk: `pair`, and `every` where there are not too many
-    sums.
+    """Return the bits of each instance of a chunk.
+
+    Their names are `pair`, and `every` where there are not too many sums.
     """
     bank = _BY_KEY[chunk.case]
     generator = chunk.generator(seed)

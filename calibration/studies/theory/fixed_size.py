@@ -1,5 +1,6 @@
-"""Exactly half of the switches closed, or any number of them: what fixing the size of a subset
-costs, and where it costs nothing.
+"""What fixing the size of a subset costs, and where it costs nothing.
+
+Exactly half of the switches are closed, or any number of them.
 
 The C(n, k) sums of one size k crowd around k·ḡ. Of equal nominal resistors no other size comes near
 them; of dispersed ones all sizes overlap, and a target that any of them may meet has more sums
@@ -93,8 +94,9 @@ def fixed_size_study(instances: int, most: int) -> Study:
 
 
 def measure(seed: int, chunk: Chunk) -> Samples:
-    """Return for each bank of a chunk the bits of each search, and what they are predicted from:
-    targets and moments, as parts of the full scale.
+    """Return the bits of each search for each bank of a chunk, and what predicts them.
+
+    The prediction takes targets and moments, as parts of the full scale.
     """
     bank = _BY_KEY[chunk.case]
     generator = chunk.generator(seed)
@@ -120,7 +122,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
 
 
 def _reach(weights: Floats) -> Floats:
-    """The least and the largest sum of half of the weights, (instances, 2)."""
+    """Return the minimum and the maximum sum of half of the weights, (instances, 2)."""
     ordered = np.sort(weights, axis=1)
     half = weights.shape[1] // 2
     return np.stack([ordered[:, :half].sum(axis=1), ordered[:, -half:].sum(axis=1)], axis=1)
@@ -151,11 +153,10 @@ def _errors(weights: Floats, aimed: Floats, anywhere: Floats) -> Floats:
 
 
 def expected_of_size(n: int, size: int, moments: Moments, target: Floats, error: float) -> Floats:
-    """Return how many sums of exactly `size` of n weights are expected within `error` of each
-    target (instances,).
+    """Return the expected number of sums of exactly `size` of n weights near each target.
 
-    Drawn without replacement, they have the mean k·ḡ and the variance k(n − k)/(n − 1)·s²; taken
-    as normal.
+    Near is within `error`; targets are (instances,). Drawn without replacement, they have the mean
+    k·ḡ and the variance k(n − k)/(n − 1)·s²; taken as normal.
     """
     spread = moments.deviation * np.sqrt(size * (n - size) / (n - 1))
     # On this side the normal curve keeps its digits, however far the target is out.

@@ -1,5 +1,6 @@
-"""The phase transition of number partitioning: whether n random numbers of b bits can be split into
-two halves of equal sums.
+"""The phase transition of number partitioning.
+
+The question is whether n random numbers of b bits can be split into two halves of equal sums.
 
 An instance of it is a bank that shall meet half of its own sum, exactly, in integers. Below
 κ = b/n = 1 it nearly always can, above hardly ever.
@@ -83,8 +84,10 @@ def perfect(numbers: Floats) -> Floats:
 
 
 def expected_perfect(n: int, bits: float) -> float:
-    """Return how many perfect partitions are expected of n numbers uniform on 1 … 2^bits whose
-    total is even, a partition and its mirror image counting once; of an odd total it is twice that.
+    """Return the expected number of perfect partitions of n numbers with an even total.
+
+    The numbers are uniform on 1 … 2^bits. A partition and its mirror image count once. Of an odd
+    total the number is twice that.
 
     The signed sum Σ ± x is about normal, of variance n⟨x²⟩, on every other integer: 0 has the
     probability 2 / √(2πn⟨x²⟩), and so has each of ± 1.
@@ -95,16 +98,19 @@ def expected_perfect(n: int, bits: float) -> float:
 
 
 def perfect_probability(expected: float) -> float:
-    """Return the probability of a perfect partition where so many are `expected` of an even total:
-    as many lists have an odd one.
+    """Return the probability of a perfect partition where `expected` are expected.
+
+    `expected` is that of an even total; as many lists have an odd one.
     """
     even, odd = at_least_one(np.array([expected, 2 * expected]))
     return float(even + odd) / 2
 
 
 def critical_kappa(n: int) -> float:
-    """Return κ_c(n) = 1 − log2(πn/6) / (2n) (Mertens 1998): there, one of the 2^n assignments of
-    signs is expected to be perfect where the total is even, which is half a partition.
+    """Return the critical ratio κ_c(n) = 1 − log2(πn/6) / (2n) (Mertens 1998).
+
+    There, one of the 2^n assignments of signs is expected to be perfect where the total is even,
+    which is half a partition.
     """
     return 1 - log2(pi * n / 6) / (2 * n)
 

@@ -33,10 +33,10 @@ def at_least_one(expected: Floats | float) -> Floats:
 
 
 def uniform_random(n: int, error: float) -> float:
-    """Return the predicted share of banks of n weights, uniform on [−1, 1], that come within
-    `error` of a random target of [−½, ½].
+    """Return the predicted share of banks of n weights that come near a random target.
 
-    μ is normal of variance n/12 from bank to bank, V nearly n/12 in each.
+    Weights are uniform on [−1, 1], the target is of [−½, ½], near is within `error`. μ is normal of
+    variance n/12 from bank to bank, V nearly n/12 in each.
     """
     deviation = np.sqrt(n / 12)
     away = _TARGET[:, None] / deviation - _DRAW
@@ -46,12 +46,12 @@ def uniform_random(n: int, error: float) -> float:
 
 
 def uniform_every(n: int, error: float) -> float:
-    """Return the predicted share of banks of n weights, uniform on [−1, 1], that come within
-    `error` of every target of [−½, ½].
+    """Return the predicted share of banks of n weights that come near every target.
 
-    With ρ the density of the sums, the first target is met with probability 1 − exp(−2ερ), and
-    ∫ρ exp(−2ερ)dz sums are expected to have no other one within 2ε above them; that there is none
-    such is Poisson's exp of minus that.
+    Weights are uniform on [−1, 1], targets are of [−½, ½], near is within `error`. With ρ the
+    density of the sums, the first target is met with probability 1 − exp(−2ερ), and ∫ρ exp(−2ερ)dz
+    sums are expected to have no other one within 2ε above them; that there is none such is
+    Poisson's exp of minus that.
     """
     deviation = np.sqrt(n / 12)
     target = np.concatenate([-_TARGET[::-1], _TARGET])
@@ -62,8 +62,9 @@ def uniform_every(n: int, error: float) -> float:
 
 
 def bits_reached(share_within: Callable[[float], float], share: float) -> float:
-    """Return the bits log2(1 / (2·error)) at which `share_within`(error), which falls with the
-    bits, has come down to `share`.
+    """Return the bits log2(1 / (2·error)) at which `share_within`(error) is `share`.
+
+    The share falls as the bits rise.
     """
     return float(
         brentq(lambda bits: share_within(0.5 * 2.0**-bits) - share, -_MOST_BITS, _MOST_BITS)

@@ -1,5 +1,6 @@
-"""What one weight costs when a network is made by pruning a random one: the nearest of n random
-weights against the best subset of them.
+"""What one weight costs when a network is made by pruning a random one.
+
+The nearest of n random weights is compared with the best subset of them.
 
 Malach et al. keep one random weight near each weight that is wanted, Pensia et al. and Orseau et
 al. keep a subset whose sum is near it. The error falls as 1/n with the one, as 2^-n but for powers
@@ -50,8 +51,10 @@ WANTED_BITS = 9.0
 
 
 def pruning_study(instances: int, most: int) -> Study:
-    """Return the study of `instances` target weights, each made by a subset of n = 4 … `most` ≤ 24
-    random weights and by the nearest of up to 65,536.
+    """Return the study of `instances` target weights.
+
+    Each is made by a subset of n = 4 … `most` ≤ 24 random weights, and by the nearest of up to
+    65,536.
     """
     return Study(
         name=NAME,
