@@ -126,12 +126,14 @@ def test_with_all_effects_errors_are_what_is_stated():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_95_percent_intervals_cover_the_wires_of_200_boards():
-    """Sense and source are hardly told from gains on a board as small as this: what is supposed of
+@pytest.mark.timeout(1800)
+def test_95_percent_intervals_cover_the_wires_of_400_boards():
+    """Chance alone moves a share of 95 % of 400 boards by 1.1 % (one standard deviation).
+
+    Sense and source are hardly told from gains on a board as small as this: what is supposed of
     them before has a say, and nothing below zero is used, so that their intervals cover more.
     """
-    covered = np.mean([np.abs(scores(EVERYTHING, seed)) < 1.96 for seed in range(200)], axis=0)
+    covered = np.mean([np.abs(scores(EVERYTHING, seed)) < 1.96 for seed in range(400)], axis=0)
     row, column, source, sense = covered
     assert 0.93 <= row <= 0.97
     assert 0.93 <= column <= 0.97
