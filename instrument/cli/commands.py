@@ -13,6 +13,8 @@ from instrument.cli.budget import budget
 from instrument.cli.demo import demo
 from instrument.cli.design import design
 from instrument.cli.run import run
+from instrument.cli.runs import runs
+from instrument.cli.show import show
 from instrument.cli.sim import sim
 from instrument.cli.study import study
 from instrument.cli.warm_up import warm_up
@@ -38,6 +40,8 @@ app.command()(demo)
 app.command()(sim)
 app.command()(run)
 app.command()(budget)
+app.command()(runs)
+app.command()(show)
 app.command()(design)
 app.command()(warm_up)
 app.add_typer(study, name="study")

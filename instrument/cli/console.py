@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     """Print a result document: as JSON and nothing else, or as a table."""
-    console = _stdout()
+    console = stdout_console()
     if as_json:
         console.out(json.dumps(document, indent=2), highlight=False)
     else:
@@ -31,7 +31,7 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
 
 def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     """Print the budget of a result document: as JSON and nothing else, or as a table."""
-    console = _stdout()
+    console = stdout_console()
     if as_json:
         console.out(json.dumps(budget, indent=2), highlight=False)
         return
@@ -51,7 +51,7 @@ def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     console.print(table)
 
 
-def _stdout() -> Console:
+def stdout_console() -> Console:
     """Return the console of results, which prints names of files and boards unchanged."""
     console = Console(markup=False, emoji=False)
     # Some terminals claim a width of 0 (COLUMNS=0 in containers): nothing would be printed.

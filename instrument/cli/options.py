@@ -25,6 +25,19 @@ class SpecScope(StrEnum):
 
 MAX_SEED = 2**63 - 1
 
+RUNS_FOLDER = Path("ohmsum-results")
+"""Where `instrument.runs` keeps runs; that module loads more than --help needs."""
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="The folder of a run, or its id, or as much of the id's beginning as no other has.",
+    ),
+]
+RunsFolder = Annotated[
+    Path, typer.Option("--in", metavar="FOLDER", help="Folder in which ids are looked for.")
+]
+
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")
 ]

@@ -13,7 +13,7 @@ from instrument.files.arrays import (
     random_matrix,
     random_stream,
 )
-from instrument.files.guarded import arrays_of, as_usage_error, read_bytes, sha256_of
+from instrument.files.guarded import arrays_of, as_usage_error, read_bytes, sha256_of, text_in
 from instrument.files.packed import Arrays, pack, pack_all, unpack
 from instrument.files.writing import write_arrays, write_json, write_text
 
@@ -31,6 +31,7 @@ __all__ = [
     "random_stream",
     "read_bytes",
     "sha256_of",
+    "text_in",
     "unpack",
     "write_arrays",
     "write_json",

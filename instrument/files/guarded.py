@@ -144,6 +144,22 @@ def arrays_of(data: bytes, max_bytes: int) -> dict[str, NDArray[Any]]:
         }
 
 
+def text_in(path: Path, name: str, max_bytes: int) -> str:
+    """Return one text of a .npz file, of at most `max_bytes`, without reading the other arrays.
+
+    Raises errors that `as_usage_error` turns into one.
+    """
+    with (
+        open(path, "rb", opener=_without_waiting) as file,
+        zipfile.ZipFile(file) as archive,
+        archive.open(f"{name}.npy") as member,
+    ):
+        data = member.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"{name} is larger than {max_bytes:,} bytes")
+    return str(array_of(data))
+
+
 def sha256_of(path: Path) -> str | None:
     """Return the SHA-256 of a file; None of a pipe, which gives its bytes only once.
 

@@ -4,8 +4,9 @@
 again. Read first: document.py, then validation.py and budget.py for their sections.
 """
 
-from instrument.results.budget import RESULT_FILE, load_budget
+from instrument.results.budget import load_budget
 from instrument.results.document import Specification, result_document, unforeseen_of
+from instrument.run_files import RESULT_FILE
 
 __all__ = [
     "RESULT_FILE",

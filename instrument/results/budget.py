@@ -11,15 +11,8 @@ from calibration.budget import Budget
 from calibration.statistics import as_bits
 from instrument.errors import UsageError
 from instrument.files import as_usage_error, read_bytes
+from instrument.run_files import MAX_RESULT_BYTES, RESULT_FILE
 from instrument.runs import CLAIM_FILE, RESULTS
-
-RESULT_FILE = "result.json"
-
-
-MAX_RESULT_BYTES = 256 << 20
-"""Largest result file that is read again, bytes: one that lists every crosspoint of a large board
-is smaller.
-"""
 
 
 def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The command line in this process or in its own, and simulated boards to look at afterwards."""
 
+import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,17 +12,22 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from instrument import kernels
+from instrument import kernels, open_bench
 from instrument.cli import main
 from instrument.config import bench_toml
+from instrument.validation.over_hours import wait_until
 from simulator.bench import SimulatedBench, serve_bench
 from simulator.command_set import BoardSession
 from simulator.preset import load_preset
 from simulator.steps import Steps
+from tests.support.fault_plans import plan_of
 
 ROOT = Path(__file__).parents[2]
 START = [sys.executable, "-c", "from instrument.cli import main; main()"]
@@ -136,6 +143,81 @@ def served(tmp_path: Path) -> Iterator[SimulatedBench]:
     with serve_bench(load_preset("8x4"), 1, ("socket", "serial")) as simulated:
         (tmp_path / "bench.toml").write_text(bench_toml(simulated.resources["board"]["socket"]))
         yield simulated
+
+
+@pytest.fixture(scope="session")
+def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with runs of one board over two hours: tests read it, and copy what they change.
+
+    `a`, `b` and `c` are runs of board B000001, an hour apart, whose branch 2 at row 3, column 5
+    drifts by −0.1 % an hour. `b` wanted more bits than there are; `c` has another matrix, and a
+    short aperture. `other` is `c` of another board, B000002, with a calibration that it was given.
+    `cut` is a run that was cut short after its calibration.
+    """
+    folder = tmp_path_factory.mktemp("kept")
+    rng = np.random.default_rng(1)
+    for name in ("W", "V"):
+        np.save(folder / f"{name}.npy", rng.uniform(-1, 1, (8, 4)))
+    drifting = plan_of(
+        {"kind": "drifting", "row": 3, "column": 5, "branch": 2, "ppm_per_hour": -1000.0}
+    )
+    results = folder / "ohmsum-results"
+    with serve_bench(load_preset("8x4"), 1, ("socket",), faults=drifting) as simulated:
+        bench, quick = folder / "bench.toml", folder / "quick.toml"
+        bench.write_text(bench_toml(simulated.resources["board"]["socket"]))
+        quick.write_text(bench.read_text() + "nplc = 0.1\n")
+        for hours, name, path, matrix, status, *more in (
+            (0, "a", bench, "W.npy", 0),
+            (1, "b", bench, "W.npy", 1, "--spec-bits", "30", "--note", "again"),
+            (2, "c", quick, "V.npy", 0),
+        ):
+            with open_bench(path) as opened:
+                wait_until(opened.board, 3600.0 * hours)
+            command = ("run", "--bench", path.name, "--matrix", matrix)
+            assert run_in(folder, *command, "--out", results / name, *more) == status
+    _change_documents(
+        Path(shutil.copytree(results / "c", results / "other")),
+        timedelta(minutes=1),
+        id="29990101T000000Z-0a0a0a0a",
+        board={"serial": "B000002"},
+    )
+    (results / "other" / "calibration.npz").unlink()
+    (results / "cut").mkdir()
+    for file in ("calibration.npz", "run.json"):
+        shutil.copy(results / "c" / file, results / "cut")
+    _change_documents(results / "cut", timedelta(hours=1), id="29990101T000000Z-0c0c0c0c")
+    return results
+
+
+def _change_documents(folder: Path, later: timedelta, **changes: Any) -> None:
+    """Change keys of the documents in a run's folder, and the date of its start."""
+    for path in folder.glob("*.json"):
+        document = json.loads(path.read_text("utf-8"))
+        for section in (document, document.get("run", {})):
+            for key in changes.keys() & section.keys():
+                value = changes[key]
+                section[key] = section[key] | value if isinstance(value, dict) else value
+            if "started" in section:
+                moment = datetime.fromisoformat(section["started"]) + later
+                section["started"] = moment.isoformat()
+        path.write_text(json.dumps(document), "utf-8")
+
+
+def run_in(folder: Path, *arguments: object) -> int:
+    """Run the command line in this process, in a folder; return its exit status."""
+    endings = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        patched.setattr(sys, "argv", ["ohmsum", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leave:
+            main()
+    for number, handler in endings.items():
+        signal.signal(number, handler)
+    assert isinstance(leave.value.code, int)
+    return leave.value.code
 
 
 @pytest.fixture

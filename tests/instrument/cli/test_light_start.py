@@ -24,6 +24,8 @@ except SystemExit as leave:
         ("demo",),
         ("sim",),
         ("run",),
+        ("runs",),
+        ("show",),
         ("design",),
         ("study",),
         ("study", "bits"),

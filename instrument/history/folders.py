@@ -1,0 +1,204 @@
+"""Folders of runs: read, looked through, found by id.
+
+There is no index: what has been done is what the folders say. A folder may be moved, copied or
+deleted, and nothing has to be told of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from instrument.errors import UsageError
+from instrument.files import as_usage_error, text_in
+from instrument.history.documents import Claim, Result, read_claim, read_result
+from instrument.run_files import CALIBRATION_FILE, RESULT_FILE
+from instrument.runs import CLAIM_FILE, RESULTS
+
+MAX_ABOUT_BYTES = 1 << 20
+DESIGN = "ohmsum design"
+"""A command that keeps its files in the same way, and is no run."""
+MAX_NAMED = 3
+"""Things that a message names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run as its folder tells it."""
+
+    path: Path
+    claim: Claim
+    result: Result | None
+    """None while the run is under way, and after it was cut short."""
+    board_type: str | None
+    board_serial: str | None
+    """None where nothing in the folder names the board yet."""
+
+    @property
+    def bits(self) -> float | None:
+        """Bits of its products; None where none were validated."""
+        if self.result is None or self.result.validation is None:
+            return None
+        return self.result.validation.bits
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether it met its specification; None while it has no result."""
+        return None if self.result is None else self.result.ok
+
+    def finished_result(self) -> Result:
+        """Return the result.
+
+        Raises UsageError, which says what there is, where the run has none.
+        """
+        if self.result is None:
+            kept = [file.name for file in files_of(self.path) if file.name != CLAIM_FILE]
+            raise UsageError(
+                f"{self.path}: this run has no {RESULT_FILE}: it was cut short, or is under way "
+                f"(in its folder: {named(kept) or 'nothing else'}); `ohmsum runs` lists those that "
+                "have one"
+            )
+        return self.result
+
+
+@dataclass(frozen=True)
+class Found:
+    """The runs of a folder, the newest last, and what was passed over."""
+
+    runs: tuple[KeptRun, ...]
+    skipped: tuple[str, ...]
+    """A line for each folder that is no run, or is damaged: its name, and why."""
+
+
+def read_run(folder: Path) -> KeptRun:
+    """Return the run that a folder holds.
+
+    Raises UsageError, which names the file, where it holds none or a damaged one.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; `ohmsum runs` lists the runs that are kept")
+    if not (folder / CLAIM_FILE).exists():
+        raise UsageError(
+            f"{folder}: no run: there is no {CLAIM_FILE} in it; `ohmsum runs {folder}` looks for "
+            "runs inside"
+        )
+    claim = read_claim(folder)
+    if claim.command.startswith(DESIGN):
+        raise UsageError(f"{folder}: of `{DESIGN}`, which runs no board")
+    result = read_result(folder) if (folder / RESULT_FILE).exists() else None
+    if result is not None:
+        return KeptRun(folder, claim, result, result.board.preset, result.board.serial)
+    return KeptRun(folder, claim, None, *_board_of_calibration(folder / CALIBRATION_FILE))
+
+
+def runs_in(folder: Path) -> Found:
+    """Return the runs in a folder of runs, ordered by their start; a run's own folder gives it.
+
+    Raises UsageError where there is no such folder, or it cannot be read.
+    """
+    runs, skipped = [], []
+    for path in _folders(folder):
+        try:
+            runs.append(read_run(path))
+        except UsageError as error:
+            skipped.append(_why_skipped(path, error))
+    runs.sort(key=lambda run: (run.claim.started, run.claim.id))
+    return Found(tuple(runs), tuple(skipped))
+
+
+def find_run(name: str, results: Path = RESULTS) -> KeptRun:
+    """Return a run by its folder, or by its id or the beginning of it among the runs of `results`.
+
+    Raises UsageError where nothing is so called, or more than one run is.
+    """
+    if Path(name).is_dir():
+        return read_run(Path(name))
+    if Path(name).exists():
+        raise UsageError(
+            f"{name}: a run is named by its folder or its id, and this is a file; `ohmsum runs` "
+            "lists both"
+        )
+    claims = list(_claims_in(results)) if results.is_dir() else []
+    whole = [path for path, claim in claims if name in (claim.id, path.name)]
+    matching = whole or [path for path, claim in claims if name and claim.id.startswith(name)]
+    if not matching:
+        raise UsageError(
+            f"{name}: no such folder, and no run in {results} has this id; `ohmsum runs` lists "
+            "them, --in names another folder of runs"
+        )
+    if len(matching) > 1:
+        folders = named([str(path) for path in matching])
+        raise UsageError(
+            f"{name}: the id of {len(matching)} runs: {folders}; name its folder instead"
+            if whole
+            else f"{name}: the ids of {len(matching)} runs begin so: {folders}; give more of it"
+        )
+    return read_run(matching[0])
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """A file in a run's folder."""
+
+    name: str
+    bytes: int
+
+
+def files_of(folder: Path) -> list[KeptFile]:
+    """Return the files in a run's folder by name.
+
+    Raises UsageError where the folder cannot be read.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.is_file())
+        return [KeptFile(path.name, path.stat().st_size) for path in paths]
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror or error})") from error
+
+
+def named(names: list[str]) -> str:
+    """Return names with commas between them; the last ones are counted where there are many."""
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders that may hold runs: a run's own folder itself, or those inside."""
+    if not folder.is_dir():
+        if folder.exists():
+            raise UsageError(f"{folder}: is no folder; name the folder that holds the runs")
+        raise UsageError(
+            f"{folder}: no such folder; runs are kept in {RESULTS}/ where `ohmsum run` was "
+            "started: go there, or name the folder"
+        )
+    if (folder / CLAIM_FILE).exists():
+        return [folder]
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read ({error.strerror or error})") from error
+
+
+def _claims_in(folder: Path) -> Iterator[tuple[Path, Claim]]:
+    for path in _folders(folder):
+        with suppress(UsageError):  # what is damaged has no id
+            yield path, read_claim(path)
+
+
+def _why_skipped(path: Path, error: UsageError) -> str:
+    if not (path / CLAIM_FILE).exists():
+        return f"{path}: skipped: no run, there is no {CLAIM_FILE} in it"
+    return f"{error}: skipped"
+
+
+def _board_of_calibration(path: Path) -> tuple[str | None, str | None]:
+    """Return type and serial number of the board that a calibration names; None without one."""
+    try:
+        with as_usage_error(path, "not a calibration file"):
+            board = json.loads(text_in(path, "about", MAX_ABOUT_BYTES))["board"]
+            return str(board["type"]), str(board["serial"])
+    except UsageError:
+        return None, None
