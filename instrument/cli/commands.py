@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from instrument.cli.budget import budget
+from instrument.cli.compare import compare
 from instrument.cli.demo import demo
 from instrument.cli.design import design
 from instrument.cli.run import run
@@ -42,6 +43,7 @@ app.command()(run)
 app.command()(budget)
 app.command()(runs)
 app.command()(show)
+app.command()(compare)
 app.command()(design)
 app.command()(warm_up)
 app.add_typer(study, name="study")

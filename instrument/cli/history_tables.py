@@ -64,6 +64,41 @@ def print_figures(figures: dict[str, Any], *, as_json: bool) -> None:
     console.print(f"Again:  {figures['command']}", soft_wrap=True)
 
 
+def print_comparison(document: dict[str, Any], *, as_json: bool) -> None:
+    """Print two runs side by side: as JSON and nothing else, or as tables."""
+    if as_json:
+        print_json(document)
+        return
+    console = stdout_console()
+    document = printable_values(document)
+    for name, run in zip("AB", document["runs"], strict=True):
+        text = f"{name}: {run['id']}, {local_time(run['started'])}, {_board(run)}, {run['folder']}"
+        console.print(text, soft_wrap=True)
+    if document["settings"]:
+        table = plain_table("setting", "A", "B")
+        for row in document["settings"]:
+            table.add_row(row["setting"], _value(row["a"]), _value(row["b"]))
+        console.print(table)
+    else:
+        console.print("No setting differs.")
+    table = plain_table("bits", *_COMPARED)
+    for row in document["bits"]:
+        table.add_row(row["bits"], bits(row["a"]), bits(row["b"]), _signed(row["difference"]))
+    console.print(table)
+    if document["budget"]:
+        table = plain_table("cause", *_COMPARED)
+        for row in document["budget"]:
+            table.add_row(
+                row["cause"],
+                f"{row['a']:.2e}",
+                f"{row['b']:.2e}",
+                f"{row['difference']:+.1e}",
+            )
+        console.print(table)
+    for sentence in document["words"]:
+        console.print(sentence, soft_wrap=True)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as JSON and nothing else."""
     stdout_console().out(json.dumps(document, indent=2), highlight=False)
@@ -83,7 +118,8 @@ def plain_table(first: str, *others: str) -> Table:
     return table
 
 
-_NUMBERS = "bits", "kB", "relative error"
+_COMPARED = "in A", "in B", "difference"
+_NUMBERS = *_COMPARED, "bits", "kB", "relative error"
 _WHOLE = "started", *_NUMBERS
 """Columns whose cells stay on one line."""
 
@@ -91,6 +127,16 @@ _WHOLE = "started", *_NUMBERS
 def bits(value: float | None) -> str:
     """Write bits with two decimals."""
     return UNSTATED if value is None else f"{value:.2f}"
+
+
+def _signed(value: float | None) -> str:
+    return UNSTATED if value is None else f"{value:+.2f}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return " × ".join(map(str, value))
+    return UNSTATED if value is None else str(value)
 
 
 def local_time(text: str) -> str:

@@ -37,6 +37,12 @@ RunName = Annotated[
 RunsFolder = Annotated[
     Path, typer.Option("--in", metavar="FOLDER", help="Folder in which ids are looked for.")
 ]
+Picture = Annotated[
+    Path | None,
+    typer.Option(
+        "--picture", metavar="FILE.svg", help="New file that a picture is drawn into, as SVG."
+    ),
+]
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from instrument.errors import FileNotWritten
+from instrument.errors import FileNotWritten, UsageError
 
 
 def write_whole(path: Path, writer: Callable[[BinaryIO], object]) -> None:
@@ -59,8 +59,40 @@ def write_text(path: Path, text: str) -> None:
 
     Raises FileNotWritten where that fails.
     """
+    write_bytes(path, _encoded(text))
+
+
+def write_new(path: Path, data: bytes | str) -> None:
+    """Write bytes, or text as UTF-8, as a whole file under a name that nothing has yet.
+
+    Raises UsageError, which names the file, where the name is taken; FileNotWritten where writing
+    fails: nothing has the name then.
+    """
+    require_new(path)
+    try:
+        # Whoever creates the name owns it: of two commands that begin at once one is refused.
+        path.open("xb").close()
+    except FileExistsError:
+        require_new(path)
+    except OSError as error:
+        raise FileNotWritten(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        write_bytes(path, _encoded(data) if isinstance(data, str) else data)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def require_new(path: Path) -> None:
+    """Raise UsageError, which names the path, where something is there already."""
+    if os.path.lexists(path):
+        raise UsageError(f"{path}: is there already, and is not replaced: name another one")
+
+
+def _encoded(text: str) -> bytes:
     # A file's name may hold bytes that are no text: they are escaped, and end no run.
-    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+    return text.encode("utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -26,6 +26,7 @@ except SystemExit as leave:
         ("run",),
         ("runs",),
         ("show",),
+        ("compare",),
         ("design",),
         ("study",),
         ("study", "bits"),

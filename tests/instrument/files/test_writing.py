@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from instrument.errors import FileNotWritten
-from instrument.files.writing import write_arrays, write_json, write_text, write_whole
+from instrument.errors import FileNotWritten, UsageError
+from instrument.files.writing import write_arrays, write_json, write_new, write_text, write_whole
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 
@@ -136,3 +136,22 @@ def test_a_disk_that_is_really_full(tiny_disk):
         write_whole(path, lambda file: file.write(bytes(200_000)))
     assert path.read_text() == "what was there"
     assert names(tiny_disk) == ["kept.bin"]
+
+
+def test_a_new_file_replaces_nothing(tmp_path):
+    path = tmp_path / "new.txt"
+    write_new(path, "π")
+    assert path.read_text("utf-8") == "π"
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for taken in (path, tmp_path, tmp_path / "link"):
+        with pytest.raises(UsageError, match=f"^{taken}: is there already"):
+            write_new(taken, b"other")
+    assert path.read_text("utf-8") == "π"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "new.txt"]
+
+
+@posix_only
+def test_a_new_file_that_cannot_be_written_leaves_its_name_free(tmp_path):
+    with largest_file(2), pytest.raises(FileNotWritten, match=r"new\.txt: cannot be written"):
+        write_new(tmp_path / "new.txt", "text")
+    assert list(tmp_path.iterdir()) == []
