@@ -18,6 +18,7 @@ from instrument.cli.runs import runs
 from instrument.cli.show import show
 from instrument.cli.sim import sim
 from instrument.cli.study import study
+from instrument.cli.trend import trend
 from instrument.cli.warm_up import warm_up
 
 app = typer.Typer(
@@ -44,6 +45,7 @@ app.command()(budget)
 app.command()(runs)
 app.command()(show)
 app.command()(compare)
+app.command()(trend)
 app.command()(design)
 app.command()(warm_up)
 app.add_typer(study, name="study")

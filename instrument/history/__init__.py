@@ -2,25 +2,33 @@
 
 A run is a folder; there is no index beside the folders that could disagree with them. `runs_in`
 reads the runs of a folder, `find_run` one of them. Read first: documents.py (what is read of a
-run) and folders.py, then listing.py, figures.py and comparison.py.
+run) and folders.py, then listing.py, figures.py, comparison.py and trend.py.
 """
 
 from instrument.history.comparison import Cause, Comparison, compare_runs
-from instrument.history.drawn import draw_comparison
+from instrument.history.drawn import draw_comparison, draw_trend
 from instrument.history.figures import figures_of
 from instrument.history.folders import Found, KeptRun, find_run, read_run, runs_in
 from instrument.history.listing import Wanted, moment_of, runs_document
+from instrument.history.trend import Trend, follow_board
+from instrument.history.trend_records import CalibrationPoint, Changes, MovedBranch
 
 __all__ = [
+    "CalibrationPoint",
     "Cause",
+    "Changes",
     "Comparison",
     "Found",
     "KeptRun",
+    "MovedBranch",
+    "Trend",
     "Wanted",
     "compare_runs",
     "draw_comparison",
+    "draw_trend",
     "figures_of",
     "find_run",
+    "follow_board",
     "moment_of",
     "read_run",
     "runs_document",

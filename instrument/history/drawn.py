@@ -7,6 +7,7 @@ from pathlib import Path
 from instrument.errors import UsageError
 from instrument.files import require_new, write_new
 from instrument.history.comparison import Comparison
+from instrument.history.trend import Trend
 
 ENDING = ".svg"
 
@@ -33,3 +34,15 @@ def draw_comparison(comparison: Comparison, path: Path) -> None:
     from instrument.history.pictures import waterfalls
 
     write_new(path, waterfalls(comparison))
+
+
+def draw_trend(trend: Trend, path: Path) -> None:
+    """Draw a board over its runs into a new file.
+
+    Raises UsageError where the path is no new one that ends in .svg, FileNotWritten where writing
+    fails.
+    """
+    check_picture_path(path)
+    from instrument.history.trend_pictures import over_runs
+
+    write_new(path, over_runs(trend))

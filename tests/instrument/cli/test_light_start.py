@@ -27,6 +27,7 @@ except SystemExit as leave:
         ("runs",),
         ("show",),
         ("compare",),
+        ("trend",),
         ("design",),
         ("study",),
         ("study", "bits"),
