@@ -3,11 +3,12 @@
 A driver turns calls with arrays in SI units into messages of docs/board-protocol.md, keeps the
 board's watchdog fed, and raises an InstrumentError that names the resource where anything fails.
 Read `crossbar_board.py` first (the board's driver); below it are `host_session.py` (ownership,
-outputs, watchdog, way out), `scpi.py` (dialect), `link.py` (exchanges and their recovery) and
-`byte_streams.py` (sockets and serial ports).
+outputs, watchdog, way out), `recovery.py` (which faults end nothing), `scpi.py` (dialect),
+`link.py` (whole exchanges) and `byte_streams.py` (sockets and serial ports).
 """
 
-from drivers.crossbar_board import CrossbarBoard, SpentSeconds
+from drivers.board_time import SpentSeconds
+from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import (
     BoardChanged,
     BoardInUse,
@@ -18,6 +19,7 @@ from drivers.errors import (
     LinkLost,
     LinkTimeout,
     OutputsUnproved,
+    PowerCycled,
     SettingDiffers,
     WatchdogExpired,
     WrongInstrument,
@@ -36,6 +38,7 @@ __all__ = [
     "LinkLost",
     "LinkTimeout",
     "OutputsUnproved",
+    "PowerCycled",
     "SettingDiffers",
     "SpentSeconds",
     "WatchdogExpired",

@@ -6,10 +6,10 @@ the range of its amplifier is NaN in every array.
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,17 +17,24 @@ from numpy.typing import ArrayLike, NDArray
 from drivers import scpi
 from drivers.arguments import finite, whole, within_limit
 from drivers.board_description import read_description
+from drivers.board_memory import Settings
 from drivers.board_state import BoardState, is_printed
+from drivers.board_time import SpentSeconds
 from drivers.errors import (
     CommandRefused,
-    InstrumentError,
+    LinkGarbled,
+    LinkLost,
+    LinkTimeout,
+    PowerCycled,
     SettingDiffers,
+    WatchdogExpired,
     WrongInstrument,
 )
 from drivers.exchange_sizes import allowed_seconds, exchange_parts
 from drivers.host_session import HostSession
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
+from drivers.recovery import Kind
 
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
@@ -37,26 +44,7 @@ _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
 _MAX_READING_RANGES = 1.05 * (1 + 1e-6)
 _POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
-_SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
-
-
-class SpentSeconds(NamedTuple):
-    """The time a board has spent since power-on, s, by purpose."""
-
-    settling: float
-    """Waiting for currents to settle after a switch or a row voltage changed, s."""
-    integrating: float
-    """Apertures, s."""
-    talking: float
-    """Messages, at the nominal rate of the interface, s; not part of the board's clock."""
-
-    def since(self, earlier: "SpentSeconds") -> "SpentSeconds":
-        """Return the time spent since `earlier`."""
-        return SpentSeconds(*(now - then for now, then in zip(self, earlier, strict=True)))
-
-    def plus(self, other: "SpentSeconds") -> "SpentSeconds":
-        """Return the sum of two times, purpose by purpose."""
-        return SpentSeconds(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+_DELAY_AFTER_POWER_ON_SECONDS = 1e-3
 
 
 class CrossbarBoard:
@@ -71,21 +59,35 @@ class CrossbarBoard:
     that needs the outputs switches them on; `rest` switches them off. Every measurement asks back
     the settings that it depends on, in its own message.
 
-    Every method raises LinkTimeout, LinkLost or LinkGarbled for a fault of the wire, CommandRefused
-    where the board refuses, BoardChanged, WatchdogExpired or InterlockOpen where the board is not
-    as this host set it, and ValueError for a bad argument, before anything is sent.
+    A fault of the wire, a failure of the board's power and an expired watchdog end nothing: the
+    board is brought back to what this host had set, and the exchange is repeated (`recovery`
+    counts). Only where that is in vain, every method raises LinkTimeout, LinkLost, LinkGarbled,
+    PowerCycled or WatchdogExpired. Every method raises CommandRefused where the board refuses,
+    BoardChanged, InterlockOpen or WrongInstrument where the board is not as this host set it or not
+    the same, and ValueError for a bad argument, before anything is sent.
     """
 
-    def __init__(self, link: Link, identity: scpi.Identity, watchdog_seconds: float) -> None:
+    def __init__(
+        self,
+        link: Link,
+        identity: scpi.Identity,
+        watchdog_seconds: float,
+        *,
+        retries: int,
+        reconnect_seconds: float,
+    ) -> None:
         """Read the board's description; CrossbarBoard.open checks first that a board answers."""
         self._link = link
-        self._session = HostSession(link, watchdog_seconds)
-        self._texts = self._session.texts
+        self._session = HostSession(
+            link, watchdog_seconds, retries=retries, reconnect_seconds=reconnect_seconds
+        )
+        self._run = self._session.recovery.run
+        self._memory = self._session.memory
         self._closed = False
         self.identity = identity
         self.type = identity.model.removeprefix(_MODEL_START)
         self.protocol = self._session.protocol
-        description = read_description(self._session)
+        description = self._run(":SYST:BOAR:SHAP?", lambda _: read_description(self._session))
         self.dac_bits, self.adc_bits = description.dac_bits, description.adc_bits
         self.rows, self.columns = description.rows, description.columns
         self.branches = description.branches
@@ -93,8 +95,13 @@ class CrossbarBoard:
         self.row_volts_limit = description.row_volts_limit
         self.ranges_amperes = description.ranges_amperes
         self.line_hertz = description.line_hertz
-        self._hold_settings(self._texts(_SETTINGS, 3))
-        self._all_open_crc = pattern_crc(np.zeros(self._shape, np.bool_))
+        self._memory.power_on = Settings(
+            float(self.ranges_amperes[-1]), 1 / self.line_hertz, _DELAY_AFTER_POWER_ON_SECONDS
+        )
+        self._memory.settings = self._run(
+            ":CURR:RANG?", lambda _: self._settings_of(self._session.settings_texts())
+        )
+        self._all_open = pack_pattern(np.zeros(self._shape, np.bool_))
 
     @classmethod
     def open(
@@ -103,6 +110,8 @@ class CrossbarBoard:
         *,
         timeout_seconds: float = 5.0,
         watchdog_seconds: float = 60.0,
+        retries: int = 3,
+        reconnect_seconds: float = 30.0,
         take_over: bool = False,
         trace: Trace | None = None,
         check: Callable[[], None] = lambda: None,
@@ -111,25 +120,39 @@ class CrossbarBoard:
 
         `timeout_seconds` is the time the board has for an answer, beyond the board time of what it
         is asked. `watchdog_seconds`, more than 0 and at most 3600, is the silence of this host
-        after which the board opens everything. `check` is called before every exchange that does
-        not feed the watchdog; an exception that it raises ends the exchange.
+        after which the board opens everything. An exchange that a fault of the wire, of the power
+        or of the watchdog has ended is repeated up to `retries` times, and the board is sought for
+        `reconnect_seconds` after each fault; with 0 retries the first fault is raised. `check` is
+        called before every exchange that does not feed the watchdog, and during a recovery; an
+        exception that it raises ends both.
 
-        Raises BoardInUse where another host works with the board, which is left as it is;
-        `take_over` switches its outputs off instead. Raises WrongInstrument where another
-        instrument answers *IDN?, and ValueError for a watchdog beyond its limits.
+        Raises LinkLost where nobody answers, BoardInUse where another host works with the board,
+        which is left as it is; `take_over` switches its outputs off instead. Raises WrongInstrument
+        where another instrument answers *IDN?, and ValueError for a watchdog, retries or seconds
+        beyond their limits.
         """
         if not 0 < watchdog_seconds <= _MAX_WATCHDOG_SECONDS:
             raise ValueError(f"a watchdog takes up to 3600 s, more than 0, not {watchdog_seconds}")
+        if not (retries >= 0 and 0 <= reconnect_seconds < math.inf):
+            raise ValueError(
+                f"{retries} retries within {reconnect_seconds} s: neither can be below 0"
+            )
         link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
-            identity = scpi.identity(link)
-            kind = identity.model.removeprefix(_MODEL_START)
-            if identity.manufacturer != _MANUFACTURER or kind in ("", identity.model):
-                said = f"{identity.manufacturer},{identity.model}"
-                wanted = f"{_MANUFACTURER},{_MODEL_START}<type>"
-                raise WrongInstrument(resource, said, wanted)
-            scpi.checked_write(link, "*CLS")
-            board = cls(link, identity, watchdog_seconds)
+            identity = _recognized(link, again=retries > 0)
+
+            def recognize(said: str) -> None:
+                if scpi.identity_in(link, said) != identity:
+                    raise WrongInstrument(resource, said, str(identity))
+
+            link.recognize = recognize
+            board = cls(
+                link,
+                identity,
+                watchdog_seconds,
+                retries=retries,
+                reconnect_seconds=reconnect_seconds,
+            )
             board._session.claim(take_over=take_over)
             return board
         except BaseException:
@@ -155,7 +178,30 @@ class CrossbarBoard:
     @property
     def held_crc(self) -> int | None:
         """CRC-32 of the pattern that this host has set on the board; None if it is unknown."""
-        return self._session.held_crc
+        return self._memory.held_crc
+
+    @property
+    def range_amperes(self) -> float:
+        """The range in force, A."""
+        return self._memory.settings.range_amperes
+
+    @property
+    def aperture_seconds(self) -> float:
+        """The integration time in force, s."""
+        return self._memory.settings.aperture_seconds
+
+    @property
+    def delay_seconds(self) -> float:
+        """The settling delay in force, s."""
+        return self._memory.settings.delay_seconds
+
+    @property
+    def recovery(self) -> Mapping[str, int]:
+        """Number of recoveries since the board was opened, by kind.
+
+        Kinds: timeout, lost, garbled, power_on, watchdog; one that did not occur is not there.
+        """
+        return dict(sorted(self._session.recovery.counts.items()))
 
     @property
     def bytes_moved(self) -> int:
@@ -186,35 +232,64 @@ class CrossbarBoard:
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{header} cannot be {value}")
             units.append(f"{header} {float(value)!r}")
-        with self._link.lock:
-            self._session.hold()
-            try:
-                texts = self._texts(";".join([*units, _SETTINGS]), 3)
-            except CommandRefused:
-                self._hold_settings(self._texts(_SETTINGS, 3))
-                raise
-            self._hold_settings(texts)
-            if range_amperes is not None:
-                below = self.ranges_amperes[self.ranges_amperes < self.range_amperes]
-                if (range_amperes > self.range_amperes * (1 + 1e-6)) or (
-                    len(below) and range_amperes <= below[-1]
-                ):
-                    raise SettingDiffers.of(
-                        self._link.resource, "range (A)", texts[0], range_amperes
-                    )
-            for name, text, value in (
-                ("aperture (s)", texts[1], aperture_seconds),
-                ("settling delay (s)", texts[2], delay_seconds),
+        asked = dict(zip(Settings._fields, wanted.values(), strict=True))
+        command = units[0] if units else ":CURR:RANG?"
+        self._run(command, lambda kind: self._configure(units, asked, unless_set=kind is not None))
+
+    def _configure(
+        self, units: list[str], asked: Mapping[str, float | None], *, unless_set: bool
+    ) -> None:
+        """Set what is asked for and read it back; with `unless_set`, look first if it is set."""
+        was_armed = self._session.armed
+        self._session.hold()
+        if unless_set:
+            texts = self._session.settings_texts()
+            if self._difference(texts, asked) is None:
+                self._memory.settings = self._settings_of(texts)
+                return
+        try:
+            texts = self._session.settings_texts(*units)
+        except CommandRefused:
+            self._memory.settings = self._settings_of(self._session.settings_texts())
+            raise
+        held, settings = self._memory.settings, self._settings_of(texts)
+        left = [name for name in Settings._fields if asked[name] is None]
+        expected = BoardState(**{name: getattr(held, name) for name in left})
+        state = BoardState(**{name: getattr(settings, name) for name in left})
+        if was_armed and state.differences(expected):
+            raise self._session.explained(state, expected)
+        self._memory.settings = settings
+        if (differs := self._difference(texts, asked)) is not None:
+            raise differs
+
+    def _difference(
+        self, texts: list[str], asked: Mapping[str, float | None]
+    ) -> SettingDiffers | None:
+        """Return the error for a setting that is told otherwise than it was asked for, or None.
+
+        The range is the smallest that is not below the one that was asked for.
+        """
+        settings, amperes = self._settings_of(texts), asked["range_amperes"]
+        if amperes is not None:
+            below = self.ranges_amperes[self.ranges_amperes < settings.range_amperes]
+            if amperes > settings.range_amperes * (1 + 1e-6) or (
+                len(below) and amperes <= below[-1]
             ):
-                if value is not None and not is_printed(value, text):
-                    raise SettingDiffers.of(self._link.resource, name, text, value)
+                return SettingDiffers.of(self._link.resource, "range (A)", texts[0], amperes)
+        for words, text, value in (
+            ("aperture (s)", texts[1], asked["aperture_seconds"]),
+            ("settling delay (s)", texts[2], asked["delay_seconds"]),
+        ):
+            if value is not None and not is_printed(value, text):
+                return SettingDiffers.of(self._link.resource, words, text, value)
+        return None
 
     def rest(self) -> None:
         """Switch the outputs off while the host computes, if they are on.
 
         Switches and settings stay. The next measurement switches the outputs on again.
         """
-        self._session.rest()
+        self._run(":OUTP OFF", lambda _: self._session.rest())
 
     def apply(self, pattern: NDArray[np.bool_]) -> None:
         """Set all switches from a pattern (rows, columns, branches), bool; True closes a switch.
@@ -227,38 +302,35 @@ class CrossbarBoard:
             raise ValueError(
                 f"a pattern is bool, {self._shape}; this one is {pattern.dtype}, {pattern.shape}"
             )
-        data, sent = pack_pattern(pattern), pattern_crc(pattern)
-        with self._link.lock:
+        block, crc = pack_pattern(pattern), pattern_crc(pattern)
+
+        def set_it(kind: Kind | None) -> None:
             self._session.hold()
-            self._session.held_crc = None
-            command = b":ROUT:PATT %s,%d;:ROUT:PATT:CRC?" % (scpi.encode_block(data), sent)
-            answers = self._session.ask(command, timeout_seconds=self._allow(0.0, len(data)))
-            held = scpi.integer(self._link, answers[0] if len(answers) == 1 else b"")
-            if held != sent:
-                raise InstrumentError(
-                    self._link.resource, f"holds a pattern of CRC {held}, {sent} was sent"
-                )
-            self._session.held_crc = sent
+            self._session.set_pattern(block, crc, unless_held=kind is not None)
+
+        self._run(":ROUT:PATT", set_it)
 
     def pattern(self) -> NDArray[np.bool_]:
         """Read back all switches: bool, (rows, columns, branches), True where one is closed.
 
         The pattern block is checked against the CRC-32 that the board computes of it.
         """
-        with self._link.lock:
-            answers = self._session.ask(
-                b":ROUT:PATT?;:ROUT:PATT:CRC?",
-                timeout_seconds=self._allow(0.0, math.prod(self._shape) // 8),
-            )
-            if len(answers) != 2 or not isinstance(answers[0], bytes):
-                raise self._link.garbled("no block in answer to :ROUT:PATT?")
-            try:
-                pattern = unpack_pattern(answers[0], self._shape)
-            except ValueError as error:
-                raise self._link.garbled(str(error)) from error
-            if scpi.integer(self._link, answers[1]) != pattern_crc(pattern):
-                raise self._link.garbled("a pattern that does not have its CRC")
-            return pattern
+        return self._run(":ROUT:PATT?", lambda _: self._read_pattern())
+
+    def _read_pattern(self) -> NDArray[np.bool_]:
+        answers = self._session.ask(
+            b":ROUT:PATT?;:ROUT:PATT:CRC?",
+            timeout_seconds=self._allow(0.0, math.prod(self._shape) // 8),
+        )
+        if len(answers) != 2 or not isinstance(answers[0], bytes):
+            raise self._link.garbled("no block in answer to :ROUT:PATT?")
+        try:
+            pattern = unpack_pattern(answers[0], self._shape)
+        except ValueError as error:
+            raise self._link.garbled(str(error)) from error
+        if scpi.integer(self._link, answers[1]) != pattern_crc(pattern):
+            raise self._link.garbled("a pattern that does not have its CRC")
+        return pattern
 
     def column_currents(self, row_volts: ArrayLike) -> NDArray[np.float64]:
         """Multiply: for each vector set the rows, wait the delay, read all columns once.
@@ -275,14 +347,27 @@ class CrossbarBoard:
         vector_seconds = self.delay_seconds + self.aperture_seconds
         with self._link.lock:
             for part in self._parts(len(data), vector_bytes, vector_seconds):
-                vectors = part.stop - part.start
-                amperes[part] = self._measure(
-                    b":MEAS:MVM? " + scpi.encode_block(data[part].tobytes()),
-                    vectors,
-                    self._allow(vectors * vector_seconds, vectors * vector_bytes),
-                    BoardState(pattern_crc=self.held_crc),
-                )
+                multiply = partial(self._multiply, data[part].tobytes(), part.stop - part.start)
+                amperes[part] = self._run(":MEAS:MVM?", multiply)
         return amperes
+
+    def _multiply(self, volts: bytes, vectors: int, kind: Kind | None) -> NDArray[np.float64]:
+        self._session.hold()
+        if self.held_crc is None:
+            # A pattern that this host has not set cannot be set again.
+            if kind == "power_on":
+                raise PowerCycled(self._link.resource)
+            if kind == "watchdog":
+                raise WatchdogExpired(self._link.resource, self._session.watchdog_seconds)
+        vector_bytes = 4 * (self.rows + self.columns)
+        vector_seconds = self.delay_seconds + self.aperture_seconds
+        return self._measure(
+            b":MEAS:MVM? " + scpi.encode_block(volts),
+            vectors,
+            vectors,
+            self._allow(vectors * vector_seconds, vectors * vector_bytes),
+            BoardState(pattern_crc=self.held_crc),
+        )
 
     def scan(
         self, rows: ArrayLike, branches: ArrayLike, row_volts: ArrayLike, readings: int = 1
@@ -308,37 +393,67 @@ class CrossbarBoard:
         point_seconds = self.delay_seconds + readings * self.aperture_seconds
         with self._link.lock:
             for part in self._parts(len(points), point_bytes, point_seconds):
-                count = part.stop - part.start
-                self._session.held_crc = None
-                # In one message: no other host can store its own points in between.
-                read = self._measure(
-                    b":ROUT:SCAN %s;:MEAS:SCAN? %d"
-                    % (scpi.encode_block(points[part].tobytes()), readings),
-                    count * readings,
-                    self._allow(count * point_seconds, count * point_bytes),
-                    BoardState(scan_points=count),
-                )
-                self._session.held_crc = self._all_open_crc
-                amperes[part] = read.reshape(count, readings, self.columns)
+                read = self._run(":MEAS:SCAN?", partial(self._scan, points[part], readings))
+                amperes[part] = read.reshape(-1, readings, self.columns)
         return amperes
 
+    def _scan(
+        self, points: NDArray[np.void], readings: int, _kind: Kind | None
+    ) -> NDArray[np.float64]:
+        count = len(points)
+        point_bytes = _POINT.itemsize + 4 * readings * self.columns
+        point_seconds = self.delay_seconds + readings * self.aperture_seconds
+        self._memory.hold_pattern(None)
+        # In one message: no other host can store its own points in between.
+        read = self._measure(
+            b":ROUT:SCAN %s;:MEAS:SCAN? %d" % (scpi.encode_block(points.tobytes()), readings),
+            count,
+            count * readings,
+            self._allow(count * point_seconds, count * point_bytes),
+            BoardState(scan_points=count),
+        )
+        self._memory.hold_pattern(self._all_open)
+        return read
+
     def seconds(self) -> float:
-        """Return the time on the board's own clock, s."""
-        return scpi.real(self._link, self._texts(":SYST:TIME?", 1)[0])
+        """Return the time on the board's own clock, s.
+
+        Over failures of the board's power it goes on by the host's clock.
+        """
+        return self._run(":SYST:TIME?", lambda _: self._read_seconds())
 
     def spent_seconds(self) -> SpentSeconds:
-        """Return the time the board has spent since power-on, s, by purpose."""
-        texts = self._texts(":SYST:TIME:SETT?;:SYST:TIME:INT?;:SYST:TIME:TALK?", 3)
-        return SpentSeconds(*(scpi.real(self._link, text) for text in texts))
+        """Return the time the board has spent since power-on, s, by purpose.
+
+        Over failures of the board's power it goes on; talk that was not asked for before is lost.
+        """
+        return self._run(":SYST:TIME:SETT?", lambda _: self._read_spent_seconds())
 
     def temperature_kelvin(self) -> float:
         """Return the reading of the board's temperature sensor, K."""
-        return scpi.real(self._link, self._texts(":SYST:TEMP?", 1)[0])
+        return self._run(":SYST:TEMP?", lambda _: self._read_number(":SYST:TEMP?"))
 
     def moment(self) -> tuple[float, float]:
         """Return the time on the board's clock, s, and its temperature sensor's reading, K."""
-        seconds, kelvin = self._texts(":SYST:TIME?;:SYST:TEMP?", 2)
-        return scpi.real(self._link, seconds), scpi.real(self._link, kelvin)
+        return self._run(":SYST:TIME?", lambda _: self._read_moment())
+
+    def _read_number(self, query: str) -> float:
+        return scpi.real(self._link, self._session.texts(query, 1)[0])
+
+    def _read_seconds(self) -> float:
+        return self._session.note_time(self._read_number(":SYST:TIME?"))
+
+    def _read_moment(self) -> tuple[float, float]:
+        seconds, kelvin = self._session.texts(":SYST:TIME?;:SYST:TEMP?", 2)
+        told_seconds, told_kelvin = scpi.real(self._link, seconds), scpi.real(self._link, kelvin)
+        return self._session.note_time(told_seconds), told_kelvin
+
+    def _read_spent_seconds(self) -> SpentSeconds:
+        texts = self._session.texts(":SYST:TIME:SETT?;:SYST:TIME:INT?;:SYST:TIME:TALK?", 3)
+        told = SpentSeconds(*(scpi.real(self._link, text) for text in texts))
+        if self._session.time.spent_ran_backwards(told):
+            self._read_seconds()  # whose clock began anew as well
+        return self._session.time.spent(told)
 
     def safe(self) -> None:
         """Switch the outputs off and open all switches, with proof.
@@ -349,7 +464,7 @@ class CrossbarBoard:
         LinkTimeout, LinkLost or LinkGarbled where the board cannot be reached and its outputs were
         off already.
         """
-        self._session.make_safe(self._all_open_crc)
+        self._session.make_safe(self._all_open)
 
     def close(self) -> bool:
         """Make the board safe and close the link; return whether the board was made safe.
@@ -360,18 +475,17 @@ class CrossbarBoard:
         if self._closed:
             return True
         self._closed = True
-        return self._session.close(self._all_open_crc)
+        return self._session.close(self._all_open)
 
     def _measure(
-        self, command: bytes, readings: int, timeout_seconds: float, expected: BoardState
+        self,
+        command: bytes,
+        points: int,
+        readings: int,
+        timeout_seconds: float,
+        expected: BoardState,
     ) -> NDArray[np.float64]:
         """Ask for currents (readings, columns), A; NaN where a reading overloaded."""
-        expected = replace(
-            expected,
-            range_amperes=self.range_amperes,
-            aperture_seconds=self.aperture_seconds,
-            delay_seconds=self.delay_seconds,
-        )
         data = self._session.measure(command, expected, timeout_seconds)
         if len(data) != 4 * readings * self.columns:
             raise self._link.garbled(
@@ -383,24 +497,44 @@ class CrossbarBoard:
         max_amperes = _MAX_READING_RANGES * self.ranges_amperes[-1]
         if not (overloaded | (np.abs(amperes) <= max_amperes)).all():
             raise self._link.garbled("currents that no range of the board can read")
+        self._session.time.note_readings(
+            points * self.delay_seconds, readings * self.aperture_seconds
+        )
         return amperes
 
     @property
     def _shape(self) -> tuple[int, int, int]:
         return self.rows, self.columns, self.branches
 
-    def _hold_settings(self, texts: list[str]) -> None:
-        """Take over the answers to _SETTINGS. Raises LinkGarbled for a range not in the catalog."""
-        amperes = scpi.positive(self._link, texts[0])
+    def _settings_of(self, texts: list[str]) -> Settings:
+        """Read how the settings are told. Raises LinkGarbled for a range not in the catalog."""
+        settings = self._session.settings_of(texts)
+        amperes = settings.range_amperes
         nearest = self.ranges_amperes[np.abs(self.ranges_amperes - amperes).argmin()]
         if not math.isclose(amperes, nearest, rel_tol=1e-5):
             raise self._link.garbled(f"a range that the board does not have: {texts[0][:80]!r}")
-        self.range_amperes = amperes
-        self.aperture_seconds = scpi.positive(self._link, texts[1])
-        self.delay_seconds = scpi.real(self._link, texts[2])
+        return settings
 
     def _allow(self, board_seconds: float, moved_bytes: int) -> float:
         return allowed_seconds(self._link.timeout_seconds, board_seconds, moved_bytes)
 
     def _parts(self, count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
         return exchange_parts(count, item_bytes, item_seconds, self._session.watchdog_seconds)
+
+
+def _recognized(link: Link, *, again: bool) -> scpi.Identity:
+    """Return the identity of a crossbar board; ask once more after a fault if `again` is set.
+
+    Nobody may wait long for a name that is not a board's. Raises WrongInstrument.
+    """
+    try:
+        identity = scpi.identity(link)
+    except (LinkTimeout, LinkLost, LinkGarbled):
+        if not again:
+            raise
+        identity = scpi.identity(link)
+    kind = identity.model.removeprefix(_MODEL_START)
+    if identity.manufacturer != _MANUFACTURER or kind in ("", identity.model):
+        said = f"{identity.manufacturer},{identity.model}"
+        raise WrongInstrument(link.resource, said, f"{_MANUFACTURER},{_MODEL_START}<type>")
+    return identity

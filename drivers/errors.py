@@ -84,6 +84,24 @@ class BoardChanged(InstrumentError):
         return cls(resource, "another host has changed the board: " + "; ".join(differences))
 
 
+class BoardTakenOver(BoardChanged):
+    """Another session of the board, which lives, has armed the watchdog."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(resource, "another host has changed the board: it has taken it over")
+
+
+class PowerCycled(InstrumentError):
+    """The board's power has failed and come back: what was set is gone, its clock began anew."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(
+            resource,
+            "the board's power has failed: its switches are open and its settings are those of "
+            "power-on",
+        )
+
+
 class WatchdogExpired(InstrumentError):
     """The board heard nothing from this host for its watchdog's interval, and opened everything."""
 

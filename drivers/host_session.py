@@ -1,50 +1,80 @@
 """A host's session with a crossbar board: ownership, outputs, watchdog, and the way out.
 
-It also turns what the board reports of itself (interlock, watchdog) into errors of their own.
+It also turns what the board reports of itself (interlock, watchdog, power) into errors of their
+own, and sets again what the board has lost.
 """
 
+import zlib
 from dataclasses import replace
+from typing import Literal
 
 from drivers import scpi
+from drivers.board_memory import BoardMemory, Settings
 from drivers.board_state import BoardState, is_printed, read_state, state_queries, watchdog_owner
+from drivers.board_time import BoardTime
 from drivers.errors import (
     BoardChanged,
     BoardInUse,
+    BoardTakenOver,
     CommandRefused,
     InstrumentError,
     InterlockOpen,
+    PowerCycled,
     SettingDiffers,
     WatchdogExpired,
 )
+from drivers.exchange_sizes import allowed_seconds
 from drivers.keep_alive import KeepAlive
 from drivers.link import Link
+from drivers.recovery import Kind, Recovery, kind_of
 from drivers.safe_state import make_safe
 
 _UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101, 102, 104
 _INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
+_POWER_ON_BIT = 1 << 7
+_SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
+_LOOK = f"*ESR?;:SYST:TIME?;:STAT:QUES:COND?;:OUTP?;:SYST:WATC?;{_SETTINGS}"
 # A busy host may miss one or two of them.
 _FEEDS_PER_INTERVAL = 4
-_TAKEN_OVER = "it has taken it over"
 
 
 class HostSession:
     """A host's session with the board on a link; CrossbarBoard sends its messages through it.
 
-    `protocol` is the version of docs/board-protocol.md that the board follows. `held_crc` is the
-    CRC-32 of the pattern that this host has set on the board, None if it is unknown.
+    `protocol` is the version of docs/board-protocol.md that the board follows, `memory` what this
+    host has set on the board, `time` the board's time, and `recovery` carries out exchanges.
     """
 
-    def __init__(self, link: Link, watchdog_seconds: float) -> None:
-        """Ask for the protocol's version; change nothing."""
+    def __init__(
+        self,
+        link: Link,
+        watchdog_seconds: float,
+        *,
+        retries: int = 0,
+        reconnect_seconds: float = 0.0,
+    ) -> None:
+        """Clear the session's errors and events and ask for the protocol's version."""
         self.link = link
         self.watchdog_seconds = watchdog_seconds
-        self.held_crc: int | None = None
+        self.memory = BoardMemory()
+        self.time = BoardTime()
+        self.recovery = Recovery(
+            link,
+            self._regain,
+            retries=retries,
+            reconnect_seconds=reconnect_seconds,
+            # A session that died without a word is nobody's once it has been silent for so long.
+            held_seconds=watchdog_seconds + link.timeout_seconds,
+        )
         self._printed_watchdog_seconds = watchdog_seconds
+        self._claimed = False
         self._armed = False
         self._driving = False  # as far as this host knows
         self._may_be_on = False
         self._keep_alive: KeepAlive | None = None
-        self.protocol = self._read_protocol()
+        # Errors of others, and the power-on bit of a session that lasts as long as the power.
+        self.recovery.run("*CLS", lambda _: scpi.checked_write(link, "*CLS"))
+        self.protocol = self.recovery.run("SYST:BOAR:PROT?", lambda _: self._read_protocol())
 
     # messages
 
@@ -61,11 +91,7 @@ class HostSession:
         )
         if refused is None:
             return answers
-        reported = self._reported(refused.numbers)
-        if reported is None:
-            raise refused
-        self._forget()
-        raise reported
+        raise self._reported(refused.numbers) or refused
 
     def texts(self, command: str, count: int) -> list[str]:
         """Send queries that `count` texts answer; return the texts. Raises as `ask` does."""
@@ -79,12 +105,13 @@ class HostSession:
         """Send a query with the outputs on; return the block of readings that answers it.
 
         The message switches the outputs on where they are off, and asks back the settings that the
-        readings depend on: those of this session, and those of `expected`. Raises BoardChanged,
-        InterlockOpen or WatchdogExpired where they differ.
+        readings depend on: those of this session, its settings, and those of `expected`. Raises
+        BoardChanged, InterlockOpen, WatchdogExpired or PowerCycled where they differ.
         """
         self.hold()
         expected = replace(
             expected,
+            **self.memory.settings._asdict(),
             outputs=True,
             watchdog_seconds=self._printed_watchdog_seconds,
             watchdog_owner="OWN" if self.protocol >= (1, 1) else None,
@@ -102,13 +129,10 @@ class HostSession:
                 f"{len(answers)} answers to {scpi.abbreviated(message)}"
             )
         if leading and not scpi.boolean(self.link, answers[0]):
-            self._forget()
-            raise InterlockOpen(self.link.resource)
+            raise self._given_up(InterlockOpen(self.link.resource))
         state = read_state(self.link, names, answers[len(answers) - len(names) :])
-        differences = state.differences(expected)
-        if differences or refused is not None:
-            self._forget()
-            raise self._explained(state, differences, refused)
+        if state.differences(expected) or refused is not None:
+            raise self.explained(state, expected, refused)
         self._driving = True
         data = answers[leading] if len(answers) == leading + 1 + len(names) else ""
         if not isinstance(data, bytes):
@@ -122,9 +146,9 @@ class HostSession:
 
         Raises BoardInUse where another host works with the board, unless `take_over` is set.
         """
-        (text,) = self.texts(":OUTP?", 1)
-        on = scpi.boolean(self.link, text)
-        if not take_over and (on or self._owner() == "OTH"):
+        on = self.recovery.run(":OUTP?", lambda _: self._first_look())
+        owner = self.recovery.run(":SYST:WATC:OWN?", lambda _: self._owner())
+        if not take_over and (on or owner == "OTH"):
             what = "its outputs are on" if on else "another session holds its watchdog"
             raise BoardInUse(
                 self.link.resource,
@@ -132,21 +156,58 @@ class HostSession:
                 "that died is ended by the board's watchdog), or take the board over: --take-over",
             )
         self._may_be_on = on
-        self._switch_off()
-        self._arm()
+        self.recovery.run(":OUTP OFF", lambda _: self._switch_off())
+        self.recovery.run(":SYST:WATC", lambda _: self._arm())
+        self._claimed = True
         fed = b":SYST:WATC:FEED?" if self.protocol >= (1, 1) else b":SYST:WATC?"
         self._keep_alive = KeepAlive(self.link, fed, self.watchdog_seconds / _FEEDS_PER_INTERVAL)
 
+    @property
+    def armed(self) -> bool:
+        """Whether this host has armed the watchdog, and nothing has happened to it since."""
+        return self._armed
+
     def hold(self) -> None:
-        """Arm the watchdog again where it may no longer be armed.
+        """Arm the watchdog again where it may no longer be armed, and set again what is lost.
 
         Raises BoardChanged where another host has taken the board over.
         """
-        if self._armed:
-            return
-        if self._owner() == "OTH":
-            raise BoardChanged.because(self.link.resource, _TAKEN_OVER)
-        self._arm()
+        if not self._armed:
+            if self._owner() == "OTH":
+                raise self._given_up(BoardTakenOver(self.link.resource))
+            self._arm()
+        if self.memory.lost:
+            self._set_again()
+
+    def settings_texts(self, *units: str) -> list[str]:
+        """Send message units that set range, aperture or delay; return how all three are told."""
+        return self.texts(";".join([*units, _SETTINGS]), 3)
+
+    def settings_of(self, texts: list[str]) -> Settings:
+        """Read the answers to queries of range, aperture and delay. Raises LinkGarbled."""
+        return Settings(
+            scpi.positive(self.link, texts[0]),
+            scpi.positive(self.link, texts[1]),
+            scpi.real(self.link, texts[2]),
+        )
+
+    def set_pattern(self, block: bytes, crc: int, *, unless_held: bool) -> None:
+        """Set all switches from a pattern block, whose CRC-32 the board tells afterwards.
+
+        With `unless_held`, the CRC of the pattern that the board holds is asked first. Raises
+        SettingDiffers where the board then holds another pattern.
+        """
+        self.memory.hold_pattern(None)
+        if not unless_held or self._read_crc() != crc:
+            command = b":ROUT:PATT %s,%d;:ROUT:PATT:CRC?" % (scpi.encode_block(block), crc)
+            seconds = allowed_seconds(self.link.timeout_seconds, 0.0, len(block))
+            answers = self.ask(command, timeout_seconds=seconds)
+            held = scpi.integer(self.link, answers[0] if len(answers) == 1 else b"")
+            if held != crc:
+                raise SettingDiffers(
+                    self.link.resource, f"holds a pattern of CRC {held}, {crc} was sent"
+                )
+        self.memory.hold_pattern(block)
 
     def rest(self) -> None:
         """Switch the outputs off, if they may be on; the next measurement switches on again."""
@@ -155,46 +216,47 @@ class HostSession:
                 self.hold()
                 self._switch_off()
 
-    def make_safe(self, all_open_crc: int) -> None:
+    def make_safe(self, all_open: bytes) -> None:
         """Make the board safe with drivers.safe_state.make_safe, which says what it raises."""
         with self.link.lock:
-            self.held_crc = None
+            self.memory.hold_pattern(None)
             make_safe(
                 self.link,
                 watchdog_seconds=self.watchdog_seconds,
-                all_open_crc=all_open_crc,
+                all_open_crc=zlib.crc32(all_open),
                 may_be_on=self._may_be_on,
             )
             self._driving = self._may_be_on = self._armed = False
             self.link.greeting = None
-            self.held_crc = all_open_crc
+            self.memory.hold_pattern(all_open)
 
-    def close(self, all_open_crc: int) -> bool:
+    def close(self, all_open: bytes) -> bool:
         """Make the board safe, unless another host has taken it over, and close the link.
 
         Returns whether the board was made safe.
         """
+        self.recovery.stop()
         try:
             if self._keep_alive is not None:
                 self._keep_alive.stop()
-            return self._leave(all_open_crc)
+            return self._leave(all_open)
         except InstrumentError:
             raise
         except BaseException:
             # Interrupted, for instance by Ctrl-C: the outputs may still be on.
-            self._leave(all_open_crc)
+            self._leave(all_open)
             raise
         finally:
             self.link.close()
 
-    def _leave(self, all_open_crc: int) -> bool:
+    def _leave(self, all_open: bytes) -> bool:
         with self.link.lock:
             try:
                 if self._is_taken_over():
                     return False
             except InstrumentError:
                 pass  # making the board safe meets the same fault, and tries again
-            self.make_safe(all_open_crc)
+            self.make_safe(all_open)
             return True
 
     def _is_taken_over(self) -> bool:
@@ -203,7 +265,19 @@ class HostSession:
             return self._owner() == "OTH"
         if self._may_be_on:
             return False
+        return self._read_outputs()
+
+    def _read_outputs(self) -> bool:
         return scpi.boolean(self.link, self.texts(":OUTP?", 1)[0])
+
+    def _first_look(self) -> bool:
+        """Note the board's time; return whether the outputs are on."""
+        on, seconds = self.texts(":OUTP?;:SYST:TIME?", 2)
+        self.note_time(scpi.real(self.link, seconds))
+        return scpi.boolean(self.link, on)
+
+    def _read_crc(self) -> int:
+        return scpi.integer(self.link, self.texts(":ROUT:PATT:CRC?", 1)[0])
 
     def _owner(self) -> str:
         """Return whose the watchdog is: NOB, OWN or OTH; NOB for a board of protocol 1.0."""
@@ -243,23 +317,136 @@ class HostSession:
             raise self.link.garbled(f"not a version: {text[:80]!r}")
         return int(numbers[0]), int(numbers[1])
 
-    # reports of the board
+    # what the board has lost
 
-    def _forget(self) -> None:
-        """Take no setting for granted any more: each is set again before it counts."""
-        self.held_crc = None
+    def _regain(self) -> Kind | None:
+        """Bring the board back to where this host had set it after a fault.
+
+        Returns why the board has lost what was set, None where it has not. Raises BoardChanged
+        where another host is at work.
+        """
+        if not self._claimed:
+            scpi.identity(self.link)
+            return None
+        # A reopened link must not take the board back from a host that has it by now.
+        self.link.greeting = None
         self._driving = self._armed = False
+        self._look()
+        lost = self.memory.lost
+        self.hold()
+        return lost
+
+    def _look(self) -> None:
+        """Look at the board after a fault, and note what it has lost."""
+        answers, refused = scpi.query_with_refusal(self.link, _LOOK)
+        texts = [answer for answer in answers if isinstance(answer, str)]
+        if not len(texts) == len(answers) == _LOOK.count("?"):
+            raise refused or self.link.garbled(f"{len(answers)} answers to {_LOOK}")
+        events, condition = (scpi.integer(self.link, text) for text in (texts[0], texts[2]))
+        seconds, watchdog = (scpi.real(self.link, text) for text in (texts[1], texts[4]))
+        on, settings = scpi.boolean(self.link, texts[3]), self.settings_of(texts[5:])
+        anew = self.time.lags(seconds) or not watchdog
+        if on:
+            events = 0  # power that came on leaves them off
+        if self._power_failed(seconds, events, settings, anew=anew):
+            self._lose_to_power(seconds)
+        elif self._may_be_on and (
+            condition & _WATCHDOG_BIT or (refused and _WATCHDOG_EXPIRED in refused.numbers)
+        ):
+            self._lose("watchdog")
+        if on and not self._may_be_on:
+            raise self._given_up(
+                BoardChanged.because(self.link.resource, "outputs are on, off was set")
+            )
+
+    def note_time(self, seconds: float) -> float:
+        """Return the board's time, of which the board tells `seconds` since its power-on.
+
+        Raises PowerCycled where its clock ran backwards.
+        """
+        if self._claimed and self.time.ran_backwards(seconds):
+            self._lose_to_power(seconds)
+            raise PowerCycled(self.link.resource)
+        return self.time.reported(seconds)
+
+    def _power_failed(self, seconds: float, events: int, settings: Settings, *, anew: bool) -> bool:
+        """Return whether the board's power has failed since this host set it.
+
+        Its clock ran backwards; or the session, where it lasts as long as the power, tells that the
+        power came on; or the settings are those of power-on, and `anew` says that this is not
+        another host's work.
+        """
+        if self.time.ran_backwards(seconds):
+            return True
+        if self.link.session_lasts and events & _POWER_ON_BIT:
+            return True
+        memory = self.memory
+        return (
+            anew and settings.is_close(memory.power_on) and not settings.is_close(memory.settings)
+        )
+
+    def _lose_to_power(self, seconds: float) -> None:
+        self.time.go_on(seconds)
+        self._lose("power_on")
+
+    def _lose(self, why: Literal["power_on", "watchdog"]) -> None:
+        """Note that the board has opened its switches, and perhaps lost its settings."""
+        if self.memory.lost != "power_on":
+            self.memory.lost = why
+        self._driving = self._armed = self._may_be_on = False
         # A reopened link must not take the board back from the host that has it by now.
         self.link.greeting = None
 
-    def _explained(
-        self, state: BoardState, differences: list[str], refused: CommandRefused | None
+    def _set_again(self) -> None:
+        """Set the settings and the pattern that this host had set before the board lost them."""
+        memory, wanted = self.memory, self.memory.settings
+        if memory.lost == "power_on":
+            settings = self.settings_of(
+                self.settings_texts(
+                    f":CURR:RANG {wanted.range_amperes!r}",
+                    f":CURR:APER {wanted.aperture_seconds!r}",
+                    f":TRIG:DEL {wanted.delay_seconds!r}",
+                )
+            )
+            if not settings.is_close(wanted):
+                raise SettingDiffers(
+                    self.link.resource, f"holds {settings}, {wanted} was set again"
+                )
+        block = memory.pattern
+        if block is not None:
+            try:
+                self.set_pattern(block, zlib.crc32(block), unless_held=True)
+            finally:
+                if memory.lost:
+                    memory.hold_pattern(block)  # still to be set again
+        memory.lost = None
+
+    # reports of the board
+
+    def _given_up(self, error: InstrumentError) -> InstrumentError:
+        """Take no setting for granted any more: each is set again before it counts."""
+        self.memory.forget()
+        self._driving = self._armed = False
+        self.link.greeting = None
+        return error
+
+    def explained(  # noqa: PLR0911  (one return for each cause, in the order of their weight)
+        self, state: BoardState, expected: BoardState, refused: CommandRefused | None = None
     ) -> InstrumentError:
         """Return the error that says why the board is not as it was set."""
+        names = state.names()
+        texts = self.texts(
+            f"*ESR?;:SYST:TIME?;:STAT:QUES:COND?;:STAT:QUES?;{_SETTINGS};{state_queries(names)}",
+            7 + len(names),
+        )
+        events, condition, event = (scpi.integer(self.link, texts[at]) for at in (0, 2, 3))
+        seconds, settings = scpi.real(self.link, texts[1]), self.settings_of(texts[4:7])
+        if self._power_failed(seconds, events, settings, anew=self.time.lags(seconds)):
+            self._lose_to_power(seconds)
+            return PowerCycled(self.link.resource)
         numbers = set() if refused is None else refused.numbers
         if state.outputs is False:
-            condition, event = self.texts(":STAT:QUES:COND?;:STAT:QUES?", 2)
-            bits = scpi.integer(self.link, condition) | scpi.integer(self.link, event)
+            bits = condition | event
             if bits & _INTERLOCK_BIT:
                 numbers.add(_INTERLOCK_OPEN)
             if bits & _WATCHDOG_BIT:
@@ -267,16 +454,23 @@ class HostSession:
         reported = self._reported(numbers)
         if reported is not None:
             return reported
+        if refused is not None and kind_of(refused):
+            return refused  # the message was damaged: what was set still counts
+        second = read_state(self.link, names, list(texts[7:]))
+        if refused is None and not second.differences(expected):
+            return self.link.garbled("an answer that the board does not confirm")
         if state.watchdog_owner == "OTH":
-            return BoardChanged.because(self.link.resource, _TAKEN_OVER)
+            return self._given_up(BoardTakenOver(self.link.resource))
         if refused is not None and _OUTPUTS_OFF not in numbers:
-            return refused
-        return BoardChanged.because(self.link.resource, *differences)
+            return self._given_up(refused)
+        changed = BoardChanged.because(self.link.resource, *state.differences(expected))
+        return self._given_up(changed)
 
     def _reported(self, numbers: set[int]) -> InstrumentError | None:
         """Return the error for a report of the board among these numbers, None without one."""
         if _INTERLOCK_OPEN in numbers:
-            return InterlockOpen(self.link.resource)
+            return self._given_up(InterlockOpen(self.link.resource))
         if _WATCHDOG_EXPIRED in numbers:
+            self._lose("watchdog")
             return WatchdogExpired(self.link.resource, self.watchdog_seconds)
         return None

@@ -16,7 +16,13 @@ from types import TracebackType
 from typing import Literal, Self
 
 from drivers.byte_streams import ByteStream, open_stream
-from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
+from drivers.errors import (
+    InstrumentError,
+    LinkGarbled,
+    LinkLost,
+    LinkTimeout,
+    WrongInstrument,
+)
 from drivers.response import read_response
 
 Trace = Callable[[Literal["sent", "received"], float, bytes], None]
@@ -35,9 +41,12 @@ class Link:
 
     Hold `lock` to make several exchanges one. `exchanges`, `bytes_sent` and `bytes_received` count,
     recovery included. `trace` is called with the direction, the time of time.monotonic() in seconds
-    and the bytes of every message. `greeting`, unless it is None, is a message without a query. It
-    is sent ahead of all others after every recovery, so that it is the first message of a new
-    session.
+    and the bytes of every message.
+
+    `recognize`, unless it is None, is called with the answer to *IDN? after the resource was opened
+    again, before anything else is sent; it raises WrongInstrument where another instrument answers.
+    `greeting`, unless it is None, is a message without a query. It is sent ahead of all others
+    after every recovery, so that it is the first message that a new session obeys.
     """
 
     def __init__(
@@ -61,6 +70,7 @@ class Link:
         self.bytes_received = 0
         self.exchanges = 0
         self.greeting: bytes | None = None
+        self.recognize: Callable[[str], None] | None = None
         # Held for one exchange; `lock` may be held for as long as its holder computes.
         self._exchanging = threading.Lock()
         self._trace = trace
@@ -70,8 +80,10 @@ class Link:
         self._unsent_bytes = 0
         self._nonce = 1 + secrets.randbelow(255)
         self._stream: ByteStream | None = open_stream(resource, time.monotonic() + timeout_seconds)
+        self.session_lasts = not self._stream.new_session_when_reopened
+        self._recognized = True  # whoever opens the link asks who answers
         # A serial port may still carry answers to a program that has ended.
-        self._dirty = not self._stream.new_session_when_reopened
+        self._dirty = self.session_lasts
 
     def __enter__(self) -> Self:
         return self
@@ -121,6 +133,15 @@ class Link:
         The instrument may first have to finish an exchange that was cut short.
         """
         return max(time.monotonic(), self._busy_until) + self.timeout_seconds
+
+    @property
+    def closed(self) -> bool:
+        """Whether the link was closed for good."""
+        return self._closed
+
+    def check(self) -> None:
+        """Raise what ends every exchange, if there is such a thing by now (see __init__)."""
+        self._check()
 
     def feed(self, message: bytes, *, timeout_seconds: float) -> None:
         """Send a query between two exchanges, whoever holds `lock`; do nothing during an exchange.
@@ -190,12 +211,33 @@ class Link:
             self._drop_stream()
         if self._stream is None:
             self._stream = open_stream(self.resource, deadline)
+            self._recognized = False
         if not self._stream.new_session_when_reopened:
             self._resynchronize(self._stream, deadline)
         self._unsent_bytes = 0
+        if not self._recognized and self.recognize is not None:
+            self._ask_identity(self._stream, self.recognize, deadline)
         if self.greeting is not None:
             self._send(self._stream, self.greeting + b"\n", deadline)
         return self._stream, deadline
+
+    def _ask_identity(
+        self, stream: ByteStream, recognize: Callable[[str], None], deadline: float
+    ) -> None:
+        """Ask who answers on a stream that was opened again. Raises WrongInstrument."""
+        for last in (False, True):
+            self._send(stream, b"*IDN?\n", deadline)
+            answer = self._receive_response(stream, deadline)
+            try:
+                recognize(";".join(element for element in answer if isinstance(element, str)))
+            except WrongInstrument:
+                # A byte of the first answer may have been damaged.
+                if last:
+                    self._drop_stream()
+                    raise
+            else:
+                self._recognized = True
+                return
 
     def _resynchronize(self, stream: ByteStream, deadline: float) -> None:
         """Query a number that no earlier query asked for, and drop all bytes that come before it.

@@ -3,7 +3,14 @@
 import time
 
 from drivers import scpi
-from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout, OutputsUnproved
+from drivers.errors import (
+    InstrumentError,
+    LinkGarbled,
+    LinkLost,
+    LinkTimeout,
+    OutputsUnproved,
+    WrongInstrument,
+)
 from drivers.link import Link
 
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.02, 0.5
@@ -35,7 +42,7 @@ def make_safe(link: Link, *, watchdog_seconds: float, all_open_crc: int, may_be_
             # The watchdog was disarmed on a proof that no longer holds: arm it again.
             link.write(f":SYST:WATC {watchdog_seconds!r}")
             failed = InstrumentError(link.resource, "the board says that they are on")
-        except (LinkTimeout, LinkLost, LinkGarbled) as error:
+        except (LinkTimeout, LinkLost, LinkGarbled, WrongInstrument) as error:
             failed = error
         if tries > 1 and time.monotonic() + pause > deadline:
             if may_be_on:

@@ -29,7 +29,11 @@ class Identity:
 
 def identity(link: Link) -> Identity:
     """Ask *IDN?. Raises LinkGarbled if the answer is not four fields, LinkTimeout, LinkLost."""
-    answer = link.query("*IDN?")
+    return identity_in(link, link.query("*IDN?"))
+
+
+def identity_in(link: Link, answer: str) -> Identity:
+    """Read the answer to *IDN?. Raises LinkGarbled if it is not four fields."""
     fields = [field.strip() for field in answer.split(",")]
     if len(fields) != 4 or not (fields[0] and fields[1]) or len(answer) > 256:
         raise link.garbled(f"not an identity: {answer[:_MAX_SHOWN_CHARACTERS]!r}")

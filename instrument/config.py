@@ -39,6 +39,10 @@ class BoardConfig(_Section):
     """
     watchdog_seconds: float = Field(default=60.0, ge=1, le=3600)
     """Silence of the host after which the board opens everything by itself."""
+    retries: int = Field(default=3, ge=0, le=1000)
+    """Times that an exchange is repeated after a fault of the wire, the power or the watchdog."""
+    reconnect_seconds: float = Field(default=30.0, ge=0, le=86400)
+    """Time for which the board is sought after each such fault."""
 
     @field_validator("settle_seconds", mode="before")
     @classmethod

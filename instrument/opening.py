@@ -58,6 +58,8 @@ def open_bench(
             settings.resource,
             timeout_seconds=settings.timeout_seconds,
             watchdog_seconds=settings.watchdog_seconds,
+            retries=settings.retries,
+            reconnect_seconds=settings.reconnect_seconds,
             take_over=take_over,
             check=interruption.check,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,6 +61,10 @@ class Run(Record):
     """Why the calibration no longer held when it was used all the same; None if it held."""
     spent: SpentSeconds
     """How the board spent its time from opening the bench to the last product of its inputs."""
+    recovery: Mapping[str, int] = field(default_factory=dict)
+    """Number of faults of the wire, the power and the watchdog since the bench was opened after
+    which the run went on, by kind.
+    """
 
 
 @dataclass(frozen=True)
@@ -172,11 +176,13 @@ def run_pipeline(
         ),
         calibration_expired=expired,
         spent=spent,
+        recovery=bench.board.recovery,
     )
     if not checks.scope.hours:
         return run
     so_far(run)
-    return replace(run, checks=check_hours(program, inputs, checks, step, keep))
+    checks = check_hours(program, inputs, checks, step, keep)
+    return replace(run, checks=checks, recovery=bench.board.recovery)
 
 
 def _check_products(matrix: Floats, inputs: Floats) -> None:

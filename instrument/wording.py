@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 SPACE, THIN = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
 """Spaces before a unit, and between thousands."""
@@ -103,3 +104,8 @@ def duration(seconds: float) -> str:
         return f"{whole // 60}{SPACE}min {whole % 60}{SPACE}s"
     minutes = round(seconds / 60)
     return f"{minutes // 60}{SPACE}h {minutes % 60}{SPACE}min"
+
+
+def recoveries(counts: Mapping[str, int]) -> str:
+    """Write how often each kind of fault ended nothing, as in 2 × timeout, 1 × power on."""
+    return ", ".join(f"{count} × {kind.replace('_', ' ')}" for kind, count in counts.items())

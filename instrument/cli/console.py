@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from instrument.printable import printable_values
+from instrument.wording import recoveries
 
 MAX_OUTPUTS_SHOWN = 3
 MIN_CONSOLE_WIDTH = 40
@@ -142,6 +143,8 @@ def _table(document: dict[str, Any]) -> Table:
         from instrument.budget import unforeseen_in_words  # late: only such a run needs it
 
         table.add_row("NOT FORESEEN", unforeseen_in_words(validation["unforeseen"]), style="red")
+    if document["recovery"]:
+        table.add_row("went on after", recoveries(document["recovery"]))
     spent = document["bench_seconds"]
     table.add_row(
         "time",

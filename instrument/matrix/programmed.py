@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,13 +18,12 @@ from calibration.errors import OverloadError
 from calibration.programming import Programmed, Watch, differences, reprogram, watch
 from calibration.records import Record
 from calibration.transfer import driven_lower, ranges_of_products
-from drivers import CrossbarBoard, WatchdogExpired, pattern_crc
+from drivers import CrossbarBoard, pattern_crc
 from instrument.arguments import input_vectors
 
 Measured = TypeVar("Measured")
 SETTING_TOLERANCE = 1e-3
 """Relative difference up to which two settings are the same: a board prints them rounded."""
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,17 +141,11 @@ class ProgrammedMatrix(Record):
     def _while_it_stands(self, measure: Callable[[], Measured]) -> Measured:
         """Return what `measure` returns while the matrix stands; other threads wait.
 
-        If the watchdog has expired, the matrix is set and measured once more. BoardChanged, which
-        means that another host is at work, is left to the caller.
+        BoardChanged, which means that another host is at work, is left to the caller.
         """
         with self.board.lock:
             self.stand()
-            try:
-                return measure()
-            except WatchdogExpired as error:
-                _log.warning("%s; the matrix is set again", error)
-                self.stand()
-                return measure()
+            return measure()
 
     @cached_property
     def _pattern_crc(self) -> int:

@@ -166,6 +166,7 @@ def render(
         unreachable=_weights(run, run.program.unreachable & ~run.program.lost),
         coarse=_weights(run, run.program.coarse),
         lost=_lost(run),
+        recoveries=wording.recoveries(run.recovery),
         fonts=READER_FONTS,
         pictures={
             name: "data:image/svg+xml;base64," + b64encode(svg.encode()).decode("ascii")

@@ -78,7 +78,8 @@ def result_document(
 ) -> dict[str, Any]:
     """Return the result of a run as one JSON document; `about` becomes its section `run`.
 
-    The same board and seed give the same document, except for `run`, `links` and `wall_seconds`.
+    The same board and seed give the same document, except for `run`, `links`, `wall_seconds`
+    and, where the wire failed, `recovery` and what was measured after it.
     """
     calibration = run.calibration
     document: dict[str, Any] = {
@@ -124,6 +125,7 @@ def result_document(
         "validation": validation_document(run.validation, run.checks) | _by_output(run),
         "budget": budget_document(run.budgets.whole, run.validation.relative_error),
         "bench_seconds": run.spent._asdict(),
+        "recovery": dict(run.recovery),
     }
     if classification is not None:
         document["classification"] = asdict(classification)

@@ -13,6 +13,7 @@ from simulator.servers.session import (
     ConnectionCut,
     Deliver,
     Instrument,
+    Send,
     converse,
     send_as_it_is,
 )
@@ -79,12 +80,12 @@ async def _serve(instrument: Instrument, master: int, deliver: Deliver) -> None:
             except BlockingIOError:
                 await _ready(master, loop.add_writer, loop.remove_writer)
 
-    while True:
-        try:
-            await converse(instrument, receive, send, deliver)
-            return
-        except ConnectionCut:
-            continue  # a serial line has no connection to lose: the session begins anew
+    async def deliver_or_drop(message: bytes, reply: bytes, send: Send) -> None:
+        # A serial line has no connection to lose: its session lasts as long as the power.
+        with suppress(ConnectionCut):
+            await deliver(message, reply, send)
+
+    await converse(instrument, receive, send, deliver_or_drop)
 
 
 async def _ready(

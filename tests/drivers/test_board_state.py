@@ -98,21 +98,33 @@ def test_the_driver_knows_which_pattern_the_board_holds(
         board.column_currents(ZERO)
 
 
-def test_a_watchdog_that_fired_says_so(board: CrossbarBoard, tiny: TinyBoard) -> None:
+@pytest.fixture(name="giving_up")
+def _giving_up(resource: str) -> Iterator[CrossbarBoard]:
+    """A board that repeats nothing."""
+    with CrossbarBoard.open(resource, timeout_seconds=2.0, retries=0) as board:
+        board.apply(np.ones((4, 3, 2), bool))
+        board.column_currents(ZERO)
+        yield board
+
+
+def test_a_watchdog_that_fired_says_so(giving_up: CrossbarBoard, tiny: TinyBoard) -> None:
     tiny.on, tiny.questionable = False, WATCHDOG_FIRED
     with pytest.raises(WatchdogExpired, match=r"60 s.*watchdog_seconds in bench\.toml"):
-        board.column_currents(ZERO)
+        giving_up.column_currents(ZERO)
+    assert not giving_up.recovery
 
 
 def test_a_watchdog_that_fired_says_so_to_any_question(
-    board: CrossbarBoard, tiny: TinyBoard
+    giving_up: CrossbarBoard, tiny: TinyBoard
 ) -> None:
     tiny.on, tiny.questionable, tiny.errors = False, WATCHDOG_FIRED, [102]
+    tiny.pattern[:] = False
     with pytest.raises(WatchdogExpired):
-        board.seconds()
-    assert board.held_crc is None
-    board.column_currents(ZERO)
+        giving_up.seconds()
+    assert giving_up.held_crc is None
+    giving_up.column_currents(ZERO)
     assert tiny.on
+    assert tiny.pattern.all()
 
 
 def test_an_interlock_that_opened_says_so(board: CrossbarBoard, tiny: TinyBoard) -> None:

@@ -107,8 +107,20 @@ def sound_scan(request):
         return request.param, board.scan(*POINTS), before
 
 
+RECOVERED = {
+    "reply_delayed": ("timeout", "timeout"),
+    "reply_torn": ("timeout", "timeout"),
+    "reply_garbled": ("garbled", "garbled"),
+    "reply_dropped": ("timeout", "timeout"),
+    "reply_duplicated": ("garbled", "garbled"),
+    "connection_reset": ("lost", "timeout"),
+    "power_cycle": ("power_on", "power_on"),
+}
+"""How a driver counts what it has gone on after, on a socket and on a serial port."""
+
+
 @pytest.mark.parametrize("kind", [*STRUCK, "power_cycle in the middle"])
-def test_a_scan_that_is_struck(kind, sound_scan):
+def test_a_scan_that_is_struck_ends_where_nothing_is_repeated(kind, sound_scan):
     wire, sound, before = sound_scan
     if kind in STRUCK:
         raised = STRUCK[kind][WIRES.index(wire)]
@@ -118,7 +130,7 @@ def test_a_scan_that_is_struck(kind, sound_scan):
         fault = fault_of("power_cycle", at_seconds=0.1)
     with (
         served(wire, fault) as bench,
-        CrossbarBoard.open(bench.resources["board"][wire]) as board,
+        CrossbarBoard.open(bench.resources["board"][wire], retries=0) as board,
     ):
         prepare(board)
         if raised is LinkTimeout:
@@ -126,12 +138,35 @@ def test_a_scan_that_is_struck(kind, sound_scan):
         with pytest.raises(raised):
             board.scan(*POINTS)
         assert bench.crossbar.faults.strikes[0].count == 1
+        assert not board.recovery
         board._link.timeout_seconds = 2.0
         patiently(board.safe)
         assert not bench.crossbar.outputs_on
         assert not bench.crossbar.pattern.any()
         prepare(board)
         np.testing.assert_allclose(board.scan(*POINTS), sound, rtol=1e-6, atol=1e-15)
+    assert not bench.crossbar.outputs_on
+
+
+@pytest.mark.parametrize("kind", [*STRUCK, "power_cycle in the middle"])
+def test_a_scan_that_is_struck_is_repeated(kind, sound_scan):
+    wire, sound, before = sound_scan
+    if kind in STRUCK:
+        fault = fault_of(kind, at_operation=before + 1)
+    else:
+        fault = fault_of("power_cycle", at_seconds=0.1)
+    with (
+        served(wire, fault) as bench,
+        CrossbarBoard.open(bench.resources["board"][wire]) as board,
+    ):
+        prepare(board)
+        board._link.timeout_seconds = HURRY_SECONDS  # the scan itself allows for more
+        np.testing.assert_allclose(board.scan(*POINTS), sound, rtol=1e-6, atol=1e-15)
+        assert bench.crossbar.faults.strikes[0].count == 1
+        assert board.recovery == {RECOVERED[kind.split()[0]][WIRES.index(wire)]: 1}
+        board._link.timeout_seconds = 2.0
+        settings = board.range_amperes, board.aperture_seconds, board.delay_seconds
+        assert settings == (1e-5, 0.01, 1e-3)
     assert not bench.crossbar.outputs_on
 
 
@@ -257,7 +292,7 @@ def test_no_plan_brings_a_wrong_number_or_an_end_of_patience(sound_answers, faul
         resource = bench.resources["board"]["socket"]
 
         def at_once():
-            return CrossbarBoard.open(resource, timeout_seconds=0.05)
+            return CrossbarBoard.open(resource, timeout_seconds=0.05, reconnect_seconds=1.0)
 
         board = patiently(at_once)
         for name, number in actions:
@@ -408,7 +443,8 @@ def test_power_that_fails_in_the_middle_of_a_run(
     (tmp_path / "plan.toml").write_text(plan)
     sim = start("sim", "--board", "8x4", "--json", "--faults", "plan.toml", "--truth", "t.npz")
     resource = json.loads(sim.stdout.readline())["resources"]["board"]["socket"]
-    outcome = ohmsum(*run, "bench.toml", "--out", "kept")
+    (tmp_path / "once.toml").write_text(bench_toml(resource) + "retries = 0\n")
+    outcome = ohmsum(*run, "once.toml", "--out", "kept")
     assert outcome.status == 3
     assert outcome.out == ""
     said = [line for line in outcome.err.splitlines() if line.startswith("ohmsum: ")]
@@ -431,6 +467,36 @@ def test_power_that_fails_in_the_middle_of_a_run(
     with np.load(tmp_path / "t.npz", allow_pickle=False) as truth:
         faults = json.loads(str(truth["about"]))["faults"]
     assert [fault["strikes"][0][1] for fault in faults] == struck[1:2]
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_run_goes_on_after_faults_and_tells_them(wire, ohmsum, tmp_path):
+    faults = [
+        {"kind": "power_cycle", "at_operation": 60},
+        {"kind": "power_cycle", "at_operation": 300},
+        {"kind": "reply_garbled", "at_operation": 100, "every_operations": 50},
+        {"kind": "connection_reset", "at_operation": 230},
+    ]
+    preset, run = load_preset("8x4"), ("run", "--matrix", "random", "--bench", "bench.toml")
+    documents = []
+    for plan in ([], faults):
+        with serve_bench(preset, 2, (wire,), faults=plan_of(*plan)) as simulated:
+            named = bench_toml(simulated.resources["board"][wire])
+            (tmp_path / "bench.toml").write_text(named + "timeout_seconds = 0.5\n")
+            outcome = ohmsum(*run, "--json", "--out", f"of {len(plan)} faults")
+        assert outcome.status == 0, outcome.err
+        documents.append(json.loads(outcome.out))
+        assert not simulated.crossbar.outputs_on
+    sound, struck = documents
+    assert sound["recovery"] == {}
+    counts = struck["recovery"]
+    assert counts.pop("garbled") >= 4
+    assert counts == {"power_on": 2} | ({"lost": 1} if wire == "socket" else {"timeout": 1})
+    assert abs(struck["validation"]["bits"] - sound["validation"]["bits"]) < 0.3
+    assert struck["bench_seconds"]["integrating"] >= sound["bench_seconds"]["integrating"]
+    for name, holds in (("of 0 faults", False), ("of 4 faults", True)):
+        report = (tmp_path / name / "report.html").read_text("utf-8")
+        assert ("2 × power on" in report) == holds
 
 
 @pytest.mark.parametrize(

@@ -262,8 +262,9 @@ def test_a_second_ctrl_c_does_not_cut_the_way_out_short(served, start, ended, is
     assert is_safe(served)
 
 
-def test_a_board_that_dies_during_a_run(start, ended, big_board, in_the_middle):
+def test_a_board_that_dies_during_a_run(start, ended, big_board, in_the_middle, tmp_path):
     resource, board = big_board
+    (tmp_path / "bench.toml").write_text(bench_toml(resource) + "reconnect_seconds = 0.5\n")
     run = run_of(start)
     in_the_middle(resource, run)
     board.kill()

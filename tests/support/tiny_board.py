@@ -30,6 +30,7 @@ class TinyBoard:
         self.rows, self.columns, self.branches = rows, columns, branches
         self.pattern: NDArray[np.bool_] = np.zeros((rows, columns, branches), np.bool_)
         self.errors: list[int] = []
+        self.events = 1 << 7
         self.on = False
         self.watchdog = 0.0
         self.interlock_closed = True
@@ -68,6 +69,7 @@ class TinyBoard:
                 answer = b"OHMSUM,CROSSBAR %s,B000001,1.0" % shape
             case b"*CLS":
                 self.errors.clear()
+                self.events = 0
             case b"SYST:ERR?":
                 number = self.errors.pop(0) if self.errors else 0
                 answer = f'{number},"{ERRORS.get(number, "No error")}"'.encode()
@@ -91,6 +93,8 @@ class TinyBoard:
                 self.watchdog = float(parameters)
             case b"SYST:WATC?":
                 answer = b"%g" % self.watchdog
+            case b"*ESR?":
+                answer, self.events = b"%d" % self.events, 0
             case b"STAT:QUES:COND?" | b"STAT:QUES?":
                 answer = b"%d" % self.questionable
             case b"OUTP:INT?":
