@@ -143,8 +143,8 @@ def _table(document: dict[str, Any]) -> Table:
         from instrument.budget import unforeseen_in_words  # late: only such a run needs it
 
         table.add_row("NOT FORESEEN", unforeseen_in_words(validation["unforeseen"]), style="red")
-    if document["recovery"]:
-        table.add_row("went on after", recoveries(document["recovery"]))
+    if counts := document.get("recovery"):  # results of earlier versions have none
+        table.add_row("went on after", recoveries(counts))
     spent = document["bench_seconds"]
     table.add_row(
         "time",
