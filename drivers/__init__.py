@@ -24,14 +24,17 @@ from drivers.errors import (
     WatchdogExpired,
     WrongInstrument,
 )
+from drivers.exchange_sizes import scan_parts, vector_parts
 from drivers.patterns import pattern_crc
 from drivers.resource_names import parse_resource
+from drivers.scpi import Identity
 
 __all__ = [
     "BoardChanged",
     "BoardInUse",
     "CommandRefused",
     "CrossbarBoard",
+    "Identity",
     "InstrumentError",
     "InterlockOpen",
     "LinkGarbled",
@@ -45,4 +48,6 @@ __all__ = [
     "WrongInstrument",
     "parse_resource",
     "pattern_crc",
+    "scan_parts",
+    "vector_parts",
 ]

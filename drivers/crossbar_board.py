@@ -6,7 +6,7 @@ the range of its amplifier is NaN in every array.
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -30,7 +30,7 @@ from drivers.errors import (
     WatchdogExpired,
     WrongInstrument,
 )
-from drivers.exchange_sizes import allowed_seconds, exchange_parts
+from drivers.exchange_sizes import POINT, allowed_seconds, scan_parts, vector_parts
 from drivers.host_session import HostSession
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
@@ -43,7 +43,6 @@ _MAX_READINGS = 10_000
 _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
 _MAX_READING_RANGES = 1.05 * (1 + 1e-6)
-_POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
 _DELAY_AFTER_POWER_ON_SECONDS = 1e-3
 
 
@@ -113,6 +112,7 @@ class CrossbarBoard:
         retries: int = 3,
         reconnect_seconds: float = 30.0,
         take_over: bool = False,
+        left_on: bool = False,
         trace: Trace | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Self:
@@ -126,10 +126,11 @@ class CrossbarBoard:
         called before every exchange that does not feed the watchdog, and during a recovery; an
         exception that it raises ends both.
 
-        Raises LinkLost where nobody answers, BoardInUse where another host works with the board,
-        which is left as it is; `take_over` switches its outputs off instead. Raises WrongInstrument
-        where another instrument answers *IDN?, and ValueError for a watchdog, retries or seconds
-        beyond their limits.
+        With `left_on`, outputs that are on do not mean another host, but an earlier process of this
+        one that has died. Raises LinkLost where nobody answers, BoardInUse where another host works
+        with the board, which is left as it is; `take_over` switches its outputs off instead. Raises
+        WrongInstrument where another instrument answers *IDN?, and ValueError for a watchdog,
+        retries or seconds beyond their limits.
         """
         if not 0 < watchdog_seconds <= _MAX_WATCHDOG_SECONDS:
             raise ValueError(f"a watchdog takes up to 3600 s, more than 0, not {watchdog_seconds}")
@@ -153,7 +154,7 @@ class CrossbarBoard:
                 retries=retries,
                 reconnect_seconds=reconnect_seconds,
             )
-            board._session.claim(take_over=take_over)
+            board._session.claim(take_over=take_over, left_on=left_on)
             return board
         except BaseException:
             link.close()
@@ -343,10 +344,8 @@ class CrossbarBoard:
             raise ValueError(f"row_volts has {volts.shape[1]} rows, the board has {self.rows}")
         data = within_limit(volts, np.arange(self.rows), self.row_volts_limit)
         amperes = np.empty((len(data), self.columns))
-        vector_bytes = 4 * (self.rows + self.columns)
-        vector_seconds = self.delay_seconds + self.aperture_seconds
         with self._link.lock:
-            for part in self._parts(len(data), vector_bytes, vector_seconds):
+            for part in vector_parts(len(data), self.rows, self.columns, **self._timing):
                 multiply = partial(self._multiply, data[part].tobytes(), part.stop - part.start)
                 amperes[part] = self._run(":MEAS:MVM?", multiply)
         return amperes
@@ -384,15 +383,13 @@ class CrossbarBoard:
         branches = whole("branches", branches, len(volts), -1, self.branches)
         if not 1 <= readings <= _MAX_READINGS:
             raise ValueError(f"a point takes 1 to 10000 readings, not {readings}")
-        points = np.empty(len(volts), _POINT)
+        points = np.empty(len(volts), POINT)
         points["row"], points["branch"] = rows + 1, branches + 1
         points["volts"] = within_limit(volts, rows, self.row_volts_limit)
 
         amperes = np.empty((len(points), readings, self.columns))
-        point_bytes = _POINT.itemsize + 4 * readings * self.columns
-        point_seconds = self.delay_seconds + readings * self.aperture_seconds
         with self._link.lock:
-            for part in self._parts(len(points), point_bytes, point_seconds):
+            for part in scan_parts(len(points), self.columns, readings=readings, **self._timing):
                 read = self._run(":MEAS:SCAN?", partial(self._scan, points[part], readings))
                 amperes[part] = read.reshape(-1, readings, self.columns)
         return amperes
@@ -401,7 +398,7 @@ class CrossbarBoard:
         self, points: NDArray[np.void], readings: int, _kind: Kind | None
     ) -> NDArray[np.float64]:
         count = len(points)
-        point_bytes = _POINT.itemsize + 4 * readings * self.columns
+        point_bytes = POINT.itemsize + 4 * readings * self.columns
         point_seconds = self.delay_seconds + readings * self.aperture_seconds
         self._memory.hold_pattern(None)
         # In one message: no other host can store its own points in between.
@@ -518,8 +515,14 @@ class CrossbarBoard:
     def _allow(self, board_seconds: float, moved_bytes: int) -> float:
         return allowed_seconds(self._link.timeout_seconds, board_seconds, moved_bytes)
 
-    def _parts(self, count: int, item_bytes: int, item_seconds: float) -> Iterator[slice]:
-        return exchange_parts(count, item_bytes, item_seconds, self._session.watchdog_seconds)
+    @property
+    def _timing(self) -> dict[str, float]:
+        """What the size of an exchange depends on, s."""
+        return {
+            "delay_seconds": self.delay_seconds,
+            "aperture_seconds": self.aperture_seconds,
+            "watchdog_seconds": self._session.watchdog_seconds,
+        }
 
 
 def _recognized(link: Link, *, again: bool) -> scpi.Identity:

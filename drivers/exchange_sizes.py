@@ -1,16 +1,53 @@
 """How much a driver asks for in one exchange, and how long it waits for the answer.
 
-Bounded exchanges let Ctrl-C be answered within seconds and keep slow wires usable.
+Bounded exchanges let Ctrl-C be answered within seconds, keep slow wires usable, and lose little
+where one is cut short.
 """
 
 from collections.abc import Iterator
 
+import numpy as np
+
 _MAX_EXCHANGE_BYTES = 2 << 20
-_MAX_EXCHANGE_SECONDS = 10.0
+# What an exchange that was cut short has measured is measured again.
+_MAX_EXCHANGE_SECONDS = 2.0
 _MAX_EXCHANGE_ITEMS = 65_535
 # Board time may be wall time, and a USB full-speed port moves about 0.5 MB/s.
 _TIME_MARGIN = 1.5
 _SLOW_WIRE_BYTES_PER_SECOND = 500_000.0
+
+
+POINT = np.dtype([("row", "<u2"), ("branch", "<u2"), ("volts", "<f4")])
+"""A point of a scan, as it is sent."""
+
+
+def scan_parts(
+    points: int,
+    columns: int,
+    *,
+    readings: int,
+    delay_seconds: float,
+    aperture_seconds: float,
+    watchdog_seconds: float,
+) -> Iterator[slice]:
+    """Yield the parts of a scan of `points`, each of which is one exchange."""
+    item_bytes = POINT.itemsize + 4 * readings * columns
+    item_seconds = delay_seconds + readings * aperture_seconds
+    return exchange_parts(points, item_bytes, item_seconds, watchdog_seconds)
+
+
+def vector_parts(
+    vectors: int,
+    rows: int,
+    columns: int,
+    *,
+    delay_seconds: float,
+    aperture_seconds: float,
+    watchdog_seconds: float,
+) -> Iterator[slice]:
+    """Yield the parts of a batch of vectors, each of which is one exchange."""
+    item_seconds = delay_seconds + aperture_seconds
+    return exchange_parts(vectors, 4 * (rows + columns), item_seconds, watchdog_seconds)
 
 
 def exchange_parts(

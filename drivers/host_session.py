@@ -141,14 +141,16 @@ class HostSession:
 
     # ownership, and the way out
 
-    def claim(self, *, take_over: bool) -> None:
+    def claim(self, *, take_over: bool, left_on: bool = False) -> None:
         """Arm the watchdog and begin to feed it.
 
-        Raises BoardInUse where another host works with the board, unless `take_over` is set.
+        With `left_on`, outputs that are on were left by an earlier process of this host, unless
+        another session holds the watchdog. Raises BoardInUse where another host works with the
+        board, unless `take_over` is set.
         """
         on = self.recovery.run(":OUTP?", lambda _: self._first_look())
         owner = self.recovery.run(":SYST:WATC:OWN?", lambda _: self._owner())
-        if not take_over and (on or owner == "OTH"):
+        if not take_over and (owner == "OTH" or (on and not left_on)):
             what = "its outputs are on" if on else "another session holds its watchdog"
             raise BoardInUse(
                 self.link.resource,

@@ -8,14 +8,13 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 
@@ -23,13 +22,11 @@ from calibration.arrays import Floats
 from calibration.branches import (
     USUAL_BITS,
     BranchCalibration,
-    RowsRead,
     characterize,
     choose_settle_time,
     is_calibrated_board,
 )
 from calibration.converters import (
-    Converters,
     CorrectedCrossbar,
     find_dac_bits,
     measure_converters,
@@ -41,8 +38,9 @@ from calibration.noise import survey_noise, usual_settings
 from calibration.programming import Targets, Tile, check_matrix, choose_targets, tiles_to_program
 from calibration.programming import program as program_pattern
 from calibration.temperature import KnownMoment, moved_to, with_earlier
-from drivers import CrossbarBoard, InstrumentError, SpentSeconds
+from drivers import InstrumentError, SpentSeconds
 from instrument.arguments import file_path, positive_number
+from instrument.board import Board
 from instrument.board_calibration import (
     BoardIdentity,
     Calibration,
@@ -64,8 +62,6 @@ from instrument.notebook import shown
 from instrument.provenance import ohmsum_version
 from instrument.summary import as_html, as_text
 
-Part: TypeAlias = Converters | RowsRead | BranchCalibration
-"""Result of one stage of a calibration, before the calibration is complete."""
 _log = logging.getLogger(__name__)
 
 
@@ -77,7 +73,7 @@ class Bench:
     when Python ends.
     """
 
-    board: CrossbarBoard
+    board: Board
     config: BenchConfig
     name: str
     """Name that the bench was opened by: a file, or sim:PRESET."""
@@ -85,6 +81,8 @@ class Bench:
     """Seconds that the board had spent before this bench was opened."""
     way_out: ExitStack
     """Callbacks that make the board safe and take down what was set up to reach it."""
+    clocks: Callable[[float], ClockReading] = ClockReading.now
+    """Returns what all clocks show, given the board's, seconds."""
 
     def __enter__(self) -> Self:
         return self
@@ -145,23 +143,18 @@ class Bench:
         """Return how the board spent its time since the bench was opened."""
         return self.board.spent_seconds().since(self.opened_at)
 
-    def calibrate(
-        self,
-        progress: Progress | None = None,
-        tell: Callable[[Part], None] = lambda _part: None,
-    ) -> Calibration:
+    def calibrate(self, progress: Progress | None = None) -> Calibration:
         """Measure the converters, every branch, the gains of the ranges and the noise.
 
         Branches are read with apertures of whole line cycles, which reject mains pickup, whatever
         aperture products use. `progress` is called with (done, total) and counts converters,
-        branches and ranges as one third each. `tell` receives each part of the calibration as soon
-        as it is measured.
+        branches and ranges as one third each.
         """
         with self._at_work(), shown("calibrate", progress) as watched:
-            return self._calibrate(watched, tell)
+            return self._calibrate(watched)
 
-    def _calibrate(self, progress: Progress, tell: Callable[[Part], None]) -> Calibration:
-        started, began = time.perf_counter(), self.board.seconds()
+    def _calibrate(self, progress: Progress) -> Calibration:
+        began = self.clocks(self.board.seconds())
         moved = self.board.bytes_moved
         # Read before it has settled, a sound board looks defective.
         settling = choose_settle_time(self.board, self.config.board.fixed_settle_seconds)
@@ -170,14 +163,12 @@ class Bench:
         third = partial(of_one_among, progress, count=3)
         dac_bits = find_dac_bits(self.board, self.board.dac_bits)
         converters = measure_converters(self.board, dac_bits=dac_bits, progress=third(0))
-        tell(converters)
         corrected = CorrectedCrossbar(self.board, converters)
         converters_done = self.board.seconds()
         aperture_seconds = self.board.aperture_seconds
         cycles = max(1, round(aperture_seconds * self.board.line_hertz))
         self.board.configure(aperture_seconds=cycles / self.board.line_hertz)
-        branches = characterize(corrected, progress=third(1), tell=tell)
-        tell(branches)
+        branches = characterize(corrected, progress=third(1))
         self.board.configure(aperture_seconds=aperture_seconds)
         branches_done = self.board.seconds()
         gains = measure_ranges(corrected, converters.columns, branches, progress=third(2))
@@ -192,7 +183,7 @@ class Bench:
         )
         noise = survey_noise(self.board, branches, settings, self.board.adc_bits)
         branches, coefficients = with_earlier(branches, [], noise.warming)
-        ended = ClockReading.now(self.board.seconds())
+        ended = self.clocks(self.board.seconds())
         return Calibration(
             board=self.identity,
             branches=branches,
@@ -202,11 +193,11 @@ class Bench:
             settling=settling,
             temperature=coefficients,
             nominal_ohms=self.board.nominal_ohms,
-            converter_seconds=converters_done - began + ranges_done - branches_done,
+            converter_seconds=converters_done - began.board_seconds + ranges_done - branches_done,
             bytes_moved=self.board.bytes_moved - moved,
-            bench_seconds=ended.board_seconds - began,
+            bench_seconds=ended.board_seconds - began.board_seconds,
             board_kelvin=self.board.temperature_kelvin(),
-            wall_seconds=time.perf_counter() - started,
+            wall_seconds=ended.host_seconds - began.host_seconds,
             made_at=ended.date,
             ended=ended,
             versions={"ohmsum": ohmsum_version(), "firmware": self.board.identity.firmware},
@@ -237,7 +228,7 @@ class Bench:
         """Return why a calibration no longer holds for this board; None while it holds."""
         _require_calibration(calibration)
         seconds, kelvin = self.board.moment()
-        return why_expired(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
+        return why_expired(calibration, self.clocks(seconds), kelvin, self.config.calibration)
 
     def program(
         self,
@@ -322,7 +313,7 @@ class Bench:
     def _require_valid(self, calibration: Calibration) -> None:
         """Raise UsageError where the calibration has expired."""
         seconds, kelvin = self.board.moment()
-        require_valid(calibration, ClockReading.now(seconds), kelvin, self.config.calibration)
+        require_valid(calibration, self.clocks(seconds), kelvin, self.config.calibration)
 
     def load_program(self, path: str | Path) -> TiledMatrix:
         """Read a programmed matrix of this board from a file and set it on the board again.

@@ -6,6 +6,7 @@ import atexit
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, get_args
@@ -15,18 +16,24 @@ from drivers import CrossbarBoard, InstrumentError, OutputsUnproved
 from instrument import interruption
 from instrument.arguments import one_of, whole_number
 from instrument.bench import Bench
+from instrument.bench_names import SIMULATED
 from instrument.board_limits import require_supported
 from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
+from instrument.journal import Journal, close_session, record_exchanges, replay_exchanges
 
-SIMULATED = "sim:"
 LinkKind = Literal["socket", "serial"]
 OUTPUTS_OFF = "the outputs are off"
 LEFT_TO_ANOTHER = "the board is left to the other host"
 
 
 def open_bench(
-    bench: str | Path, *, seed: int = 1, link: LinkKind = "socket", take_over: bool = False
+    bench: str | Path,
+    *,
+    seed: int = 1,
+    link: LinkKind = "socket",
+    take_over: bool = False,
+    journal: Journal | None = None,
 ) -> Bench:
     """Open the bench of a bench.toml, or `sim:PRESET`: a bench simulated in this process.
 
@@ -34,10 +41,12 @@ def open_bench(
     it by `close()`: however it ends, the outputs are off and every switch is open. A bench that is
     left open is closed when Python ends. `seed` and `link` are those of the simulated bench. A
     board that another host works with is refused, unless `take_over` is set, which switches its
-    outputs off.
+    outputs off. With a `journal` every exchange is kept in it; one that holds some already answers
+    these, and the board goes on behind them.
 
-    Raises UsageError where the file or an argument is wrong, InstrumentError where the board does
-    not answer as one, BoardInUse where another host works with it.
+    Raises UsageError where the file or an argument is wrong, or the journal is of another board;
+    InstrumentError where the board does not answer as one, BoardInUse where another host works with
+    it.
     """
     if not isinstance(bench, str | os.PathLike):
         raise UsageError(
@@ -47,6 +56,7 @@ def open_bench(
     seed = whole_number(seed, "seed", minimum=0)
     one_of(link, "link", get_args(LinkKind))
     way_out = ExitStack()
+    goes_on = journal is not None and journal.count > 0
     try:
         if name.startswith(SIMULATED):
             resource = way_out.enter_context(_simulated(name.removeprefix(SIMULATED), seed, link))
@@ -61,6 +71,7 @@ def open_bench(
             retries=settings.retries,
             reconnect_seconds=settings.reconnect_seconds,
             take_over=take_over,
+            left_on=goes_on,
             check=interruption.check,
         )
         way_out.push(_closing(board))
@@ -76,12 +87,39 @@ def open_bench(
             if settings.fixed_settle_seconds is None
             else settings.fixed_settle_seconds,
         )
-        opened = Bench(board, config, name, board.spent_seconds(), way_out)
+        if journal is None:
+            opened = Bench(board, config, name, board.spent_seconds(), way_out)
+        else:
+            simulated = name.startswith(SIMULATED)
+            recorded = record_exchanges(journal, board, config, simulated=simulated)
+            way_out.push(partial(_note_outcome, journal))
+            opened = Bench(
+                recorded, config, name, recorded.spent_seconds(), way_out, recorded.clocks
+            )
         atexit.register(opened.close_at_exit, os.getpid())
         return opened
     except BaseException as error:
         way_out.__exit__(type(error), error, error.__traceback__)
         raise
+
+
+def replay_bench(name: str, journal: Journal) -> Bench:
+    """Return a bench whose board answers from a journal alone: no hardware is touched.
+
+    `name` is that of the bench that was recorded. Raises UsageError where the journal cannot be
+    used.
+    """
+    board, config = replay_exchanges(journal)
+    return Bench(board, config, name, board.spent_seconds(), ExitStack(), board.clocks)
+
+
+def _note_outcome(
+    journal: Journal,
+    _kind: type[BaseException] | None,
+    error: BaseException | None,
+    _at: TracebackType | None,
+) -> None:
+    close_session(journal, error)
 
 
 def _closing(

@@ -23,7 +23,6 @@ from drivers import SpentSeconds
 from instrument.bench import Bench
 from instrument.board_calibration import BoardIdentity, Calibration, save_calibration
 from instrument.budget import Budgets, budgets_of
-from instrument.calibration_so_far import CalibrationSoFar
 from instrument.errors import UsageError
 from instrument.files import SQUARABLE
 from instrument.matrix import TiledMatrix, program_arrays, program_file
@@ -91,15 +90,14 @@ def run_pipeline(
     step: Step,
     options: PipelineOptions = PipelineOptions(),
     *,
-    parts: CalibrationSoFar | None = None,
-    so_far: Callable[[Run], None] = lambda _run: None,
+    so_far: Callable[[Run], object] = lambda _run: None,
 ) -> Run:
     """Calibrate, program, multiply and validate, and return what was measured.
 
     `weights` are (rows, outputs), `inputs` (vectors, rows). A calibration in the options replaces
     the first step. Each step's arrays are written to `folder` as soon as they are measured, so that
-    they outlive an error in a later step. `parts` receives the parts of a calibration as they are
-    measured; `so_far` receives the run before the hours begin that the scope may ask for.
+    they outlive an error in a later step. `so_far` receives the run before the hours begin that the
+    scope may ask for.
 
     Raises FileNotWritten where a file cannot be written, and MatrixError, UsageError, OverloadError
     and InstrumentError as the steps do.
@@ -110,14 +108,11 @@ def run_pipeline(
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
-    kept_parts = parts or CalibrationSoFar(folder)
     calibration, expired = options.calibration, None
     if calibration is None:
         with step("calibrate") as progress:
-            kept_parts.of(bench.identity)
-            calibration = replace(bench.calibrate(progress, kept_parts.tell), run=folder.id)
+            calibration = replace(bench.calibrate(progress), run=folder.id)
         save_calibration(calibration, folder.path / CALIBRATION_FILE)
-        kept_parts.whole()
     else:
         bench.require(calibration)
         expired = bench.why_expired(calibration)

@@ -10,11 +10,10 @@ import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from calibration.arrays import Floats
+if TYPE_CHECKING:
+    from calibration.arrays import Floats
 
 UNKNOWN = "unknown"
 LIBRARIES = "numpy", "scipy", "numba"
@@ -85,6 +84,8 @@ def operand(name: str, values: Floats, file_sha256: str | None) -> dict[str, Any
     The SHA-256 is that of its file, or of its values, as little-endian float64, rows first, where
     it comes from no file.
     """
+    import numpy as np  # late: a run notes where it comes from before anything heavy is loaded
+
     of_values = hashlib.sha256(np.ascontiguousarray(values, dtype="<f8").tobytes()).hexdigest()
     return {
         "name": name,

@@ -1,25 +1,33 @@
-"""Run folders: each run has one of its own, with an id that all of its files carry."""
+"""Run folders: each run has one of its own, with an id that all of its files carry.
+
+A run claims its folder as its first act, before heavy libraries are loaded: whatever ends it later,
+the folder says what was asked for, and the run can be gone on with.
+"""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from instrument.errors import FileNotWritten, UsageError
-from instrument.files import write_arrays, write_json
 from instrument.provenance import command_line, host_name, versions
+from instrument.run_files import GIVEN, JOURNAL_FILE
 
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
 """The first file of a run; whoever creates it owns the folder."""
+MAX_CLAIM_BYTES = 1 << 20
 MAX_FILES_NAMED = 3
 """Files that the message names, of a run that was cut short."""
 
@@ -36,12 +44,16 @@ class RunFolder:
     command: str
     host: str
     versions: Mapping[str, str | None]
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the command, and the working folder that its paths start from."""
 
     def keep(self, name: str, arrays: Mapping[str, Any]) -> None:
         """Write arrays to a .npz file of the run, with the run's id as `run`.
 
         Raises FileNotWritten where that fails.
         """
+        from instrument.files import write_arrays  # late: it loads numpy
+
         write_arrays(self.path / name, {"run": self.id, **arrays})
 
     def about(self) -> dict[str, Any]:
@@ -53,19 +65,48 @@ class RunFolder:
             "command": self.command,
             "host": self.host,
             "versions": dict(self.versions),
+            "asked": dict(self.asked),
         }
 
     def kept(self) -> list[str]:
-        """Return the names of the files kept in the folder so far."""
-        return sorted(path.name for path in self.path.iterdir() if path.name != CLAIM_FILE)
+        """Return the names of the files of what was measured so far."""
+        names = sorted(path.name for path in self.path.iterdir())
+        return [name for name in names if name not in (CLAIM_FILE, *GIVEN)]
+
+    def moved_to(self, path: Path) -> RunFolder:
+        """Return the folder of the same run at another place."""
+        return replace(self, path=path)
+
+    @contextmanager
+    def noting_errors(self) -> Iterator[None]:
+        """Note on an error that ends the run what was kept, and how to go on."""
+        try:
+            yield
+        except BaseException as error:
+            if kept := self.kept():
+                more = (
+                    f" and {len(kept) - MAX_FILES_NAMED} more"
+                    if len(kept) > MAX_FILES_NAMED
+                    else ""
+                )
+                names = ", ".join(kept[:MAX_FILES_NAMED]) + more
+                note = f"what was measured so far is in {self.path} ({names})"
+                if JOURNAL_FILE in kept:
+                    command = shlex.join(["ohmsum", "resume", str(self.path)])
+                    note += f"; `{command}` goes on"
+                error.add_note(note)
+            raise
 
 
 @contextmanager
-def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
+def claim_folder(
+    out: Path | None, name: str, asked: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[RunFolder]:
     """Claim a folder for a run: `out`, new or empty, or a new one in ohmsum-results.
 
     The name of a new folder is the UTC time and `name`. A folder that holds nothing but the claim
     in the end is removed. An error that ends the run later gets a note that says where the rest is.
+    `asked` are the command's options, as JSON holds them.
 
     Raises UsageError where the folder is in use, FileNotWritten where it cannot be made.
     """
@@ -79,24 +120,18 @@ def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
         command=command_line(),
         host=host_name(),
         versions=versions(),
+        asked={**asked, "directory": os.getcwd()} if asked else {},
     )
     claim = path / CLAIM_FILE
     try:
-        _create(claim)
+        _create(claim, folder.about())
         try:
-            write_json(claim, folder.about())
-            yield folder
-        except BaseException as error:
-            if kept := folder.kept():
-                more = (
-                    f" and {len(kept) - MAX_FILES_NAMED} more"
-                    if len(kept) > MAX_FILES_NAMED
-                    else ""
-                )
-                names = ", ".join(kept[:MAX_FILES_NAMED]) + more
-                error.add_note(f"what was measured so far is in {path} ({names})")
-            else:
-                claim.unlink(missing_ok=True)
+            with folder.noting_errors():
+                yield folder
+        except BaseException:
+            if not folder.kept():
+                for file in (CLAIM_FILE, *GIVEN):
+                    (path / file).unlink(missing_ok=True)
             raise
     except BaseException:
         # Only empty folders are removed.
@@ -104,6 +139,29 @@ def claim_folder(out: Path | None, name: str) -> Iterator[RunFolder]:
             for new_folder in made:
                 new_folder.rmdir()
         raise
+
+
+def reopen_folder(path: Path) -> RunFolder:
+    """Return the folder of a run that has begun earlier.
+
+    Raises UsageError where it is no run's.
+    """
+    claim = path / CLAIM_FILE
+    if not claim.is_file():
+        raise UsageError(f"{path}: not the folder of a run: it has no {CLAIM_FILE}")
+    from instrument.files import as_usage_error, read_bytes  # late: it loads numpy
+
+    with as_usage_error(claim, "not the first file of a run"):
+        about = json.loads(read_bytes(claim, MAX_CLAIM_BYTES))
+        return RunFolder(
+            path=path,
+            id=str(about["id"]),
+            started=datetime.fromisoformat(about["started"]),
+            command=str(about["command"]),
+            host=str(about["host"]),
+            versions={str(name): number for name, number in about["versions"].items()},
+            asked=dict(about.get("asked", {})),
+        )
 
 
 def iso(moment: datetime) -> str:
@@ -158,16 +216,22 @@ def _make(folder: Path) -> list[Path]:
     return missing
 
 
-def _create(claim: Path) -> None:
+def _create(claim: Path, about: Mapping[str, Any]) -> None:
     """Create the claim. Of two runs that begin at once, one creates it and the other is refused.
 
     Raises UsageError where it exists, FileNotWritten where it cannot be written.
     """
+    text = json.dumps(about, indent=2, allow_nan=False) + "\n"
     try:
-        os.close(os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        descriptor = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        with open(descriptor, "wb") as file:
+            file.write(text.encode("utf-8", errors="backslashreplace"))
+            file.flush()
+            os.fsync(descriptor)
     except FileExistsError:
         raise UsageError(f"{claim.parent}: another run begins there, and {_OWN_FOLDER}") from None
     except OSError as error:
+        claim.unlink(missing_ok=True)
         raise FileNotWritten(
             f"{claim}: cannot be written ({error.strerror or error}); nothing was measured"
         ) from error

@@ -2,14 +2,13 @@
 
 Read `settle_time.py` for step 1. For step 3 read `characterization.py` first: `characterize` runs
 the step and holds its result. In its order follow `preliminaries.py` (`probe_settling.py`, the
-reference), `plan.py` over `designs.py` (what to read), `passes.py` (the readings; `rows_read.py`
-hands them on), `polarity.py` (outliers and noise), `reference_drift.py` and `least_squares.py`.
-`fingerprint.py` recognizes a board by its branches.
+reference), `plan.py` over `designs.py` (what to read), `passes.py` (the readings), `polarity.py`
+(outliers and noise), `reference_drift.py` and `least_squares.py`. `fingerprint.py` recognizes a
+board by its branches.
 """
 
 from calibration.branches.characterization import BranchCalibration, BranchStatus, characterize
 from calibration.branches.fingerprint import is_calibrated_board
-from calibration.branches.rows_read import RowsRead
 from calibration.branches.settle_time import (
     USUAL_BITS,
     USUAL_SECONDS,
@@ -22,7 +21,6 @@ __all__ = [
     "USUAL_SECONDS",
     "BranchCalibration",
     "BranchStatus",
-    "RowsRead",
     "SettleTime",
     "characterize",
     "choose_settle_time",

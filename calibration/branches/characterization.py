@@ -21,7 +21,6 @@ board over the readings of the reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -35,7 +34,6 @@ from calibration.branches.plan import MAX_PASSES, Plan, candidates, predict, qui
 from calibration.branches.polarity import NoiseTally
 from calibration.branches.preliminaries import measure_preliminaries
 from calibration.branches.reference_drift import DriftTrack, Reference, track_drift
-from calibration.branches.rows_read import RowsRead, tell_nobody
 from calibration.crossbar import NO_BRANCH, Crossbar, Progress, measuring_volts, no_progress
 from calibration.records import Record
 
@@ -143,15 +141,13 @@ def characterize(
     *,
     wanted_bits: float = 18.0,
     progress: Progress = no_progress,
-    tell: Callable[[RowsRead], None] = tell_nobody,
 ) -> BranchCalibration:
     """Measure every branch of the board.
 
     The design is the quickest that is predicted to measure each working branch, and the sum of half
     of them, to 2^−`wanted_bits` of a crosspoint's nominal total conductance (standard uncertainty).
     Rows that are less certain than that are read again, up to 64 times in all. `progress` counts
-    rows; `tell` is given the readings as they come. The aperture is the board's; its delay is
-    restored in the end.
+    rows. The aperture is the board's; its delay is restored in the end.
 
     The covariance holds noise (type A, JCGM 100:2008, 4.2), the uncertainty of the drift that was
     removed, and the drift of branches apart from one another. A nonlinearity of the converters is
@@ -172,7 +168,7 @@ def characterize(
     shorted = None if plan.design.scannable else _find_shorts(board, volts)
     additive = (preliminaries.noise.range_fraction * plan.range_amperes) ** 2 / 2
     first_noise = np.full(board.columns, additive), preliminaries.noise.signal_fraction**2 / 2
-    reader = PassReader(board, plan, volts, preliminaries.reference, first_noise, shorted, tell)
+    reader = PassReader(board, plan, volts, preliminaries.reference, first_noise, shorted)
 
     shape = board.rows, board.columns
     passes: list[Pass] = []

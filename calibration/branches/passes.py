@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,6 @@ from calibration.arrays import Bools, Floats
 from calibration.branches.plan import Plan
 from calibration.branches.polarity import NoiseTally, judge_pairs
 from calibration.branches.reference_drift import Bracket, Reference
-from calibration.branches.rows_read import RowsRead, tell_nobody
 from calibration.crossbar import MAX_DELAY_SECONDS, NO_BRANCH, Crossbar, Progress
 
 REPEAT_DELAY_FACTOR, MIN_REPEAT_DELAY_SECONDS = 4.0, 1e-3
@@ -47,15 +45,12 @@ class PassReader:
         reference: Reference | None,
         noise: tuple[Floats, float],
         shorted: Bools | None,
-        tell: Callable[[RowsRead], None] = tell_nobody,
     ) -> None:
         """Take the noise and the switches to leave open.
 
         `noise` is the variance of a half difference, as judge_pairs takes it; `shorted` (rows,
-        columns, branches) are the switches to leave open, for designs that are no scan. `tell` is
-        given the readings of every pass as they come.
+        columns, branches) are the switches to leave open, for designs that are no scan.
         """
-        self._tell = tell
         self._board, self._plan, self._volts = board, plan, volts
         self._reference, self._noise, self._shorted = reference, noise, shorted
         self.bracket_seconds = plan.bracket_seconds
@@ -74,18 +69,6 @@ class PassReader:
             block, times = self._read_rows(chunk)
             blocks.append(block)
             seconds.append(times)
-            self._tell(
-                RowsRead(
-                    chunk,
-                    times,
-                    block,
-                    plan.design.groups,
-                    self._volts,
-                    board.range_amperes,
-                    board.delay_seconds,
-                    self.brackets[-1].kelvin,
-                )
-            )
             progress(first + len(chunk), len(rows))
         self.read_reference()
         plus, minus = np.moveaxis(np.concatenate(blocks), 2, 0)

@@ -13,8 +13,8 @@ from calibration.converters import Converters, RangeGains
 from calibration.noise import NoiseSurvey
 from calibration.records import Record
 from calibration.temperature import Coefficients, with_earlier
-from drivers import CrossbarBoard
 from instrument.arguments import file_path
+from instrument.board import Board
 from instrument.clocks import ClockReading
 from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
@@ -35,7 +35,7 @@ class BoardIdentity:
         return f"board {self.type} {self.serial} ({self.rows} × {self.columns} × {self.branches})"
 
 
-def identity_of(board: CrossbarBoard) -> BoardIdentity:
+def identity_of(board: Board) -> BoardIdentity:
     """Return the identity of a board."""
     return BoardIdentity(
         board.type, board.identity.serial, board.rows, board.columns, board.branches

@@ -13,6 +13,8 @@ from instrument.cli.budget import budget
 from instrument.cli.compare import compare
 from instrument.cli.demo import demo
 from instrument.cli.design import design
+from instrument.cli.replay import replay, report
+from instrument.cli.resume import resume
 from instrument.cli.run import run
 from instrument.cli.runs import runs
 from instrument.cli.show import show
@@ -41,6 +43,9 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.command()(resume)
+app.command()(replay)
+app.command()(report)
 app.command()(budget)
 app.command()(runs)
 app.command()(show)

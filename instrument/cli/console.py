@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from instrument.exit_status import OUT_OF_SPECIFICATION
 from instrument.printable import printable_values
 from instrument.wording import recoveries
 
@@ -28,6 +29,11 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
         document = printable_values(document)
         console.print(_table(document))
         console.print(f"Report: {document['run']['report']}", soft_wrap=True)
+
+
+def status_of(document: dict[str, Any]) -> int:
+    """Return the exit status of a result."""
+    return 0 if document["ok"] else OUT_OF_SPECIFICATION
 
 
 def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:

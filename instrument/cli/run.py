@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import typer
 
 from instrument.cli.options import (
+    MAX_HOURS,
     Json,
     LinkOption,
     LogFile,
@@ -19,6 +21,7 @@ from instrument.cli.options import (
     Title,
     Verbose,
 )
+from instrument.errors import UsageError
 
 
 def run(
@@ -117,26 +120,42 @@ def run(
     board in this process, or the bench.toml that `ohmsum sim` or you have written.
     """
     began = time.perf_counter()  # before the heavy imports: they are part of the wait
-    from instrument.cli.job import carry_out
+    from instrument.bench_names import folder_name
     from instrument.cli.logs import start_logging
-    from instrument.cli.plan import plan
-    from instrument.results import Specification
+    from instrument.runs import claim_folder
 
     start_logging(verbose=verbose, file=log)
-    job = plan(
-        bench,
-        matrix,
-        inputs,
-        calibration,
-        Specification(spec_bits, scope=spec_scope.value),
-        seed,
-        None if link is None else link.value,
-        thorough=thorough,
-        hours=hours,
-        allow_expired=allow_expired,
-        take_over=take_over,
-        earlier=earlier or (),
-        title=title,
-        note=note,
-    )
-    raise typer.Exit(carry_out(job, out=out, as_json=json, began=began))
+    if not math.isfinite(spec_bits):
+        raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
+    if not 0 <= hours <= MAX_HOURS:
+        raise UsageError(f"--hours: {hours:g} is not between 0 and {MAX_HOURS}")
+    options = {
+        "bench": bench,
+        "matrix": matrix,
+        "inputs": _text(inputs),
+        "calibration": _text(calibration),
+        "earlier": [str(path) for path in earlier or ()],
+        "allow_expired": allow_expired,
+        "take_over": take_over,
+        "spec_bits": spec_bits,
+        "spec_scope": spec_scope.value,
+        "thorough": thorough,
+        "hours": hours,
+        "seed": seed,
+        "link": None if link is None else link.value,
+        "title": title,
+        "note": note,
+    }
+    with claim_folder(out, folder_name("run", bench, seed), {"run": options}) as folder:
+        from instrument.cli.carry_out import carry_out
+        from instrument.cli.plan import RunOptions, plan
+
+        document = carry_out(plan(RunOptions.model_validate(options)), folder, began)
+    from instrument.cli.console import print_result, status_of
+
+    print_result(document, as_json=json)
+    raise typer.Exit(status_of(document))
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -19,6 +19,7 @@ from instrument.files.packed import Arrays, pack, pack_all, unpack
 from instrument.files.writing import (
     require_new,
     write_arrays,
+    write_bytes,
     write_json,
     write_new,
     write_text,
@@ -42,6 +43,7 @@ __all__ = [
     "text_in",
     "unpack",
     "write_arrays",
+    "write_bytes",
     "write_json",
     "write_new",
     "write_text",

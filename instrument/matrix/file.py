@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from calibration.converters import Converters, CorrectedCrossbar, RangeGains
 from calibration.programming import Programmed, Tile
-from drivers import CrossbarBoard
+from instrument.board import Board
 from instrument.board_calibration import BoardIdentity, digest_of, identity_of
 from instrument.errors import UsageError
 from instrument.files import (
@@ -93,7 +93,7 @@ def save_program(program: TiledMatrix, path: Path) -> None:
     write_arrays(path, program_arrays(program.tiles, (shape[0], shape[1])))
 
 
-def load_program(path: Path, board: CrossbarBoard) -> TiledMatrix:
+def load_program(path: Path, board: Board) -> TiledMatrix:
     """Read a matrix that this board was programmed with, without setting anything on the board.
 
     Raises UsageError, which names the file, where it holds no program, was altered, or is of
@@ -148,7 +148,7 @@ def _arrays_of_tile(part: ProgrammedTile) -> Arrays:
 
 
 def _tile_of(
-    members: Arrays, prefix: str, corrected: CorrectedCrossbar, board: CrossbarBoard
+    members: Arrays, prefix: str, corrected: CorrectedCrossbar, board: Board
 ) -> ProgrammedTile:
     names = {short: name for name, short in NAMES.items()}
     arrays = {}

@@ -18,8 +18,9 @@ from calibration.errors import OverloadError
 from calibration.programming import Programmed, Watch, differences, reprogram, watch
 from calibration.records import Record
 from calibration.transfer import driven_lower, ranges_of_products
-from drivers import CrossbarBoard, pattern_crc
+from drivers import pattern_crc
 from instrument.arguments import input_vectors
+from instrument.board import Board
 
 Measured = TypeVar("Measured")
 SETTING_TOLERANCE = 1e-3
@@ -30,7 +31,7 @@ SETTING_TOLERANCE = 1e-3
 class ProgrammedMatrix(Record):
     """Matrix that stands on the board by itself; `x @ matrix` reads every output once."""
 
-    board: CrossbarBoard
+    board: Board
     corrected: CorrectedCrossbar
     """The board, driven and read through the corrections of its converters."""
     weights: Floats

@@ -19,8 +19,8 @@ from calibration.arrays import Bools, Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.programming import WATCH_SECONDS, Tile, Watch
 from calibration.records import Record
-from drivers import CrossbarBoard
 from instrument.arguments import file_path, input_vectors
+from instrument.board import Board
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.summary import as_html, as_text
 
@@ -158,7 +158,7 @@ class TiledMatrix:
         save_program(self, file_path(path))
 
     @property
-    def board(self) -> CrossbarBoard:
+    def board(self) -> Board:
         """The board of all tiles."""
         return self.tiles[0].matrix.board
 

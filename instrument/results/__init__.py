@@ -5,12 +5,18 @@ again. Read first: document.py, then validation.py and budget.py for their secti
 """
 
 from instrument.results.budget import load_budget
-from instrument.results.document import Specification, result_document, unforeseen_of
+from instrument.results.document import (
+    Specification,
+    SpecificationScope,
+    result_document,
+    unforeseen_of,
+)
 from instrument.run_files import RESULT_FILE
 
 __all__ = [
     "RESULT_FILE",
     "Specification",
+    "SpecificationScope",
     "load_budget",
     "result_document",
     "unforeseen_of",

@@ -17,7 +17,8 @@ import numpy as np
 from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.programming import Watch
-from drivers import CrossbarBoard, SpentSeconds
+from drivers import SpentSeconds
+from instrument.board import Board
 from instrument.matrix import TiledMatrix
 from instrument.validation.products import Validation, compare, ratio, validate
 
@@ -132,7 +133,7 @@ def reprogram(
     return Reprogrammed(again, validate(again, inputs), spent)
 
 
-def wait_until(board: CrossbarBoard, seconds: float) -> None:
+def wait_until(board: Board, seconds: float) -> None:
     """Read with 0 V on the rows until the board's clock shows `seconds`; restore the aperture."""
     usual_seconds = board.aperture_seconds
     try:

@@ -1,0 +1,53 @@
+"""The job of a run that has begun earlier, from what its folder says."""
+
+from __future__ import annotations
+
+from contextlib import chdir
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from instrument.bench_names import SIMULATED
+from instrument.cli.demo import demo_job
+from instrument.cli.job import Job
+from instrument.cli.kept_job import load_job
+from instrument.cli.plan import RunOptions, plan
+from instrument.errors import UsageError
+from instrument.run_files import JOB_FILE
+from instrument.runs import CLAIM_FILE, RunFolder
+
+
+def job_of(folder: RunFolder) -> Job:
+    """Return the job of a run, from the copies in its folder.
+
+    A run that was ended before it had made these is planned anew, from its command line.
+
+    Raises UsageError where the folder holds no job that can be carried out.
+    """
+    if (folder.path / JOB_FILE).is_file():
+        return load_job(folder.path)
+    if not {"run", "demo"} & set(folder.asked):
+        raise UsageError(
+            f"{folder.path}: not the run of a matrix: nothing to go on with or to replay"
+        )
+    directory = Path(str(folder.asked.get("directory")))
+    try:
+        with chdir(directory):
+            if "run" in folder.asked:
+                job = plan(RunOptions.model_validate(folder.asked["run"]))
+                return replace(job, opened_as=_from(directory, job.bench))
+            return demo_job(folder.asked["demo"])
+    except (ValidationError, OSError, LookupError, TypeError) as error:
+        raise UsageError(
+            f"{folder.path / CLAIM_FILE}: its command cannot be carried out again ({error})"
+        ) from error
+
+
+def _from(directory: Path, bench: str) -> str:
+    """Return the name of a bench as it is from any working folder."""
+    simulated = bench.startswith(SIMULATED)
+    path = directory / bench.removeprefix(SIMULATED)
+    if not path.is_file():
+        return bench
+    return f"{SIMULATED}{path}" if simulated else str(path)

@@ -1,0 +1,60 @@
+"""`ohmsum resume`: go on with a run that was cut short."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from instrument.cli.options import Json, LogFile, RunPath, Verbose
+
+
+def resume(
+    folder: RunPath,
+    *,
+    bench: Annotated[
+        str | None,
+        typer.Option(
+            help="The bench.toml of the same board, if it is reached otherwise now "
+            "[default: the copy that the run has kept]"
+        ),
+    ] = None,
+    take_over: Annotated[
+        bool,
+        typer.Option("--take-over", help="Use a board that another host holds, as with `run`."),
+    ] = False,
+    verbose: Verbose = False,
+    log: LogFile = None,
+    json: Json = False,
+) -> None:
+    """Go on with a run that was cut short: by a fault, a signal, a kill or a power failure.
+
+    The run is computed again from its start, and everything that was measured is answered from its
+    journal; only what is not there is measured. At most the exchange that was under way is
+    repeated. The board is brought to where it stood, and the time that has passed meanwhile counts
+    as drift. The result is printed and kept as by the command that began the run.
+    """
+    began = time.perf_counter()
+    from instrument.cli.logs import start_logging
+    from instrument.run_files import JOURNAL_FILE
+    from instrument.runs import reopen_folder
+
+    start_logging(verbose=verbose, file=log)
+    run = reopen_folder(folder)
+    with run.noting_errors():
+        from dataclasses import replace
+
+        from instrument.cli.asked_again import job_of
+        from instrument.cli.carry_out import carry_out, go_on
+
+        job = replace(job_of(run), take_over=take_over)
+        if bench is not None:
+            job = replace(job, opened_as=bench)
+        # A run that was ended before its journal was begun has measured nothing.
+        has_begun = (folder / JOURNAL_FILE).is_file()
+        document = (go_on if has_begun else carry_out)(job, run, began)
+    from instrument.cli.console import print_result, status_of
+
+    print_result(document, as_json=json)
+    raise typer.Exit(status_of(document))
