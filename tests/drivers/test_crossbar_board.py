@@ -209,7 +209,7 @@ def test_a_pattern_of_another_size_is_garbled(
         board.pattern()
 
 
-@pytest.mark.parametrize("delay_seconds", [1e-3, 3.0, 10.0])
+@pytest.mark.parametrize("delay_seconds", [1e-3, 0.5, 3.0])
 def test_vectors_in_currents_out_however_they_are_split(
     board: CrossbarBoard, tiny: TinyBoard, delay_seconds: float
 ) -> None:
@@ -222,7 +222,7 @@ def test_vectors_in_currents_out_however_they_are_split(
     expected = volts @ (1e-6 * pattern.sum(axis=2))
     np.testing.assert_allclose(amperes, expected, rtol=1e-6, atol=1e-13)
     exchanges = tiny.log.count(b":MEAS:MVM?")
-    assert exchanges == {1e-3: 1, 3.0: 6, 10.0: 17}[delay_seconds]
+    assert exchanges == {1e-3: 1, 0.5: 6, 3.0: 17}[delay_seconds]
     assert board.column_currents(np.empty((0, 4))).shape == (0, 3)
 
 
@@ -260,7 +260,7 @@ def test_a_scan_goes_point_by_point(board: CrossbarBoard, tiny: TinyBoard) -> No
 
 def test_a_scan_is_split_by_time(board: CrossbarBoard, tiny: TinyBoard) -> None:
     whole = board.scan(np.arange(4), np.zeros(4, int), np.full(4, 0.5))
-    board.configure(delay_seconds=4.0)
+    board.configure(delay_seconds=0.9)
     np.testing.assert_array_equal(
         board.scan(np.arange(4), np.zeros(4, int), np.full(4, 0.5)), whole
     )

@@ -202,9 +202,9 @@ def test_signal_in_the_middle_of_calibration(
     how = "terminated" if terminated else "interrupted"
     last = outcome.err.splitlines()[-1]
     assert last.startswith(f"ohmsum: {how}; the outputs are off")
-    # It may have come before the converters were measured.
-    kept = "; what was measured so far is in kept (calibration-so-far.npz)"
-    assert last.endswith(kept) == (tmp_path / "kept" / "calibration-so-far.npz").exists()
+    kept = "; what was measured so far is in kept (journal.sqlite); `ohmsum resume kept` goes on"
+    # It may have come before the first reading was there.
+    assert last.endswith(kept) == (tmp_path / "kept" / "journal.sqlite").exists()
     assert "Traceback" not in outcome.err
     assert not (tmp_path / "kept" / "calibration.npz").exists()  # it was in the middle
     answers = ask(resource, "OUTP?;:ROUT:PATT:CRC?;:SYST:WATC?;:SYST:ERR?")
@@ -230,10 +230,12 @@ def test_signal_while_programming_keeps_the_calibration(
     assert outcome.status == 143
     assert is_safe(served)
     kept = sorted(path.name for path in (tmp_path / "kept").iterdir())
-    assert kept == ["calibration.npz", "run.json"]
+    assert set(kept) == {
+        *("bench.toml", "calibration.npz", "job.json", "job.npz", "journal.sqlite", "run.json")
+    }
     last = outcome.err.splitlines()[-1]
-    kept = "what was measured so far is in kept (calibration.npz)"
-    assert last == f"ohmsum: terminated; the outputs are off; {kept}"
+    kept = "what was measured so far is in kept (calibration.npz, journal.sqlite)"
+    assert last == f"ohmsum: terminated; the outputs are off; {kept}; `ohmsum resume kept` goes on"
     again = ended(
         start(
             *("run", "--bench", "bench.toml", "--matrix", "random", "--out", "again", "--json"),
