@@ -84,7 +84,7 @@ async def _accept(
     async with asyncio.TaskGroup() as group:
         while True:
             try:
-                connection, _ = await loop.sock_accept(listener)
+                connection = await _next_connection(loop, listener)
             except OSError as error:  # out of descriptors, or the client has left again
                 _logger.warning("accepting a connection: %s", error)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -96,6 +96,25 @@ async def _accept(
             session = group.create_task(_serve(instrument, connection, deliver))
             sessions[session] = connection
             session.add_done_callback(partial(_close, sessions))
+
+
+async def _next_connection(
+    loop: asyncio.AbstractEventLoop, listener: socket.socket
+) -> socket.socket:
+    """Return the next connection, which is never lost: not even where the server ends as it comes.
+
+    Raises OSError as accept() does.
+    """
+    accepting = asyncio.ensure_future(loop.sock_accept(listener))
+    try:
+        connection, _ = await asyncio.shield(accepting)
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)  # what has been accepted arrives in this turn of the loop
+        if accepting.done() and not accepting.exception():
+            accepting.result()[0].close()
+        accepting.cancel()
+        raise
+    return connection
 
 
 async def _serve(instrument: Instrument, connection: socket.socket, deliver: Deliver) -> None:

@@ -1,12 +1,13 @@
 """The TCP server over real sockets: every client gets its own answers, and none harms another."""
 
 import asyncio
+import gc
 import os
 import random
 import socket
 import struct
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -275,3 +276,25 @@ def test_port_in_use_is_an_error(background, instrument):
         pytest.raises(OSError, match=r"address|10048"),
     ):
         background.run(serve_tcp(instrument, port=taken.getsockname()[1]))
+
+
+def test_a_server_that_ends_as_a_host_connects_loses_no_connection(instrument):
+    """Accepted in the very turn of the loop that cancels the server; unclosed, it would warn."""
+
+    async def connect_and_end(turns):
+        server = await serve_tcp(instrument)
+        await asyncio.sleep(0)
+        host = socket.socket()
+        host.setblocking(False)
+        host.connect_ex(("127.0.0.1", server.port))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await server.close()
+        return host
+
+    for turns in range(6):
+        host = asyncio.run(connect_and_end(turns))
+        gc.collect()
+        host.settimeout(20)
+        with closing(host), suppress(ConnectionError):
+            assert host.recv(1) == b""
