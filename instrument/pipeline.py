@@ -26,6 +26,7 @@ from instrument.budget import Budgets, budgets_of
 from instrument.errors import UsageError
 from instrument.files import SQUARABLE
 from instrument.matrix import TiledMatrix, program_arrays, program_file
+from instrument.run_files import CALIBRATION_FILE, PRODUCTS_FILE
 from instrument.runs import RunFolder
 from instrument.validation import (
     Checks,
@@ -37,8 +38,6 @@ from instrument.validation import (
     compare,
     compare_tiles,
 )
-
-CALIBRATION_FILE, PRODUCTS_FILE = "calibration.npz", "products.npz"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

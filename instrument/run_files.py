@@ -13,6 +13,8 @@ is smaller.
 """
 CALIBRATION_FILE = "calibration.npz"
 """The calibration that the run measured."""
+GIVEN_CALIBRATION_FILE = "given-calibration.npz"
+"""Copy of the calibration that the run was given."""
 PRODUCTS_FILE = "products.npz"
 """The products of the job's inputs."""
 BENCH_FILE, PRESET_FILE = "bench.toml", "preset.toml"

@@ -7,7 +7,7 @@ Read `measure.py` first: it runs step 2 from first to last and holds its result.
 """
 
 from calibration.converters.corrected import CorrectedCrossbar
-from calibration.converters.curves import Curves, Largest
+from calibration.converters.curves import FIRST_DEGREE, Curves, Largest
 from calibration.converters.measure import ChannelStatus, Converters, measure_converters
 from calibration.converters.range_gains import CLASS_RATIO, RangeGains, measure_ranges
 from calibration.converters.resolution import (
@@ -20,6 +20,7 @@ from calibration.converters.resolution import (
 
 __all__ = [
     "CLASS_RATIO",
+    "FIRST_DEGREE",
     "USUAL_ADC_BITS",
     "USUAL_DAC_BITS",
     "ChannelStatus",

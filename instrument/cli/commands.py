@@ -13,6 +13,7 @@ from instrument.cli.budget import budget
 from instrument.cli.compare import compare
 from instrument.cli.demo import demo
 from instrument.cli.design import design
+from instrument.cli.export import export
 from instrument.cli.replay import replay, report
 from instrument.cli.resume import resume
 from instrument.cli.run import run
@@ -51,6 +52,7 @@ app.command()(runs)
 app.command()(show)
 app.command()(compare)
 app.command()(trend)
+app.command()(export)
 app.command()(design)
 app.command()(warm_up)
 app.add_typer(study, name="study")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from rich.table import Table
 
 from instrument.cli.console import stdout_console
 from instrument.printable import printable, printable_values
+from instrument.wording import recoveries
 
 UNSTATED = "–"
 BYTES_PER_KILOBYTE = 1000.0
@@ -97,6 +98,16 @@ def print_comparison(document: dict[str, Any], *, as_json: bool) -> None:
         console.print(table)
     for sentence in document["words"]:
         console.print(sentence, soft_wrap=True)
+
+
+def print_exported(run: str, files: Sequence[Path], *, as_json: bool) -> None:
+    """Print which files a run was exported to: as JSON and nothing else, or a line for each."""
+    if as_json:
+        print_json({"run": run, "files": [str(path) for path in files]})
+        return
+    console = stdout_console()
+    for path in files:
+        console.print(printable(str(path)), soft_wrap=True)
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -190,7 +201,7 @@ def _rows_of_figures(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     yield from _precision(figures)
     if figures["recovery"]:
-        yield "recovery", "; ".join(_counts(figures["recovery"]))
+        yield "went on after", recoveries(figures["recovery"])
     yield "versions", ", ".join(f"{name} {number}" for name, number in _versions(figures))
     yield "computer", figures["host"] or UNSTATED
 
@@ -245,13 +256,6 @@ def _versions(figures: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, number[:12] if name == "commit" else number
     if figures["firmware"]:
         yield "firmware", figures["firmware"]
-
-
-def _counts(recovery: dict[str, Any]) -> Iterator[str]:
-    """Yield what was recovered from, each with its count."""
-    for name, count in recovery.items():
-        number = len(count) if isinstance(count, list | dict) else count
-        yield f"{name.replace('_', ' ')} {number}"
 
 
 def _budget(figures: dict[str, Any]) -> Table:

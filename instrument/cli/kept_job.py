@@ -21,6 +21,7 @@ from instrument.pipeline import PipelineOptions
 from instrument.results import Specification
 from instrument.run_files import (
     BENCH_FILE,
+    GIVEN_CALIBRATION_FILE,
     JOB_FILE,
     OPERANDS_FILE,
     PRESET_FILE,
@@ -30,7 +31,6 @@ from instrument.validation import Scope
 
 FORMAT = "ohmsum job 1"
 MAX_JOB_BYTES, MAX_OPERANDS_BYTES = 1 << 20, 1 << 31
-_GIVEN_CALIBRATION = "given-calibration.npz"
 _GIVEN_EARLIER = "given-earlier-{}.npz"
 
 
@@ -99,7 +99,7 @@ def keep_job(job: Job, folder: RunFolder) -> None:
     operands = {"weights": job.weights, "inputs": job.inputs, "labels": job.labels}
     folder.keep(OPERANDS_FILE, {name: v for name, v in operands.items() if v is not None})
     if options.calibration is not None:
-        save_calibration(options.calibration, folder.path / _GIVEN_CALIBRATION)
+        save_calibration(options.calibration, folder.path / GIVEN_CALIBRATION_FILE)
     for number, earlier in enumerate(options.earlier, start=1):
         save_calibration(earlier, folder.path / _GIVEN_EARLIER.format(number))
     # Last: a folder with this file holds all that it speaks of.
@@ -127,7 +127,7 @@ def load_job(folder: Path) -> Job:
             for name in ("weights", "inputs")
         )
         labels = operands.get("labels")
-    calibration = load_calibration(folder / _GIVEN_CALIBRATION) if kept.calibration else None
+    calibration = load_calibration(folder / GIVEN_CALIBRATION_FILE) if kept.calibration else None
     earlier = (
         load_calibration(folder / _GIVEN_EARLIER.format(number))
         for number in range(1, kept.earlier + 1)

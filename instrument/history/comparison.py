@@ -99,7 +99,7 @@ def _settings(run: KeptRun, result: Result) -> dict[str, Any]:
     calibration = about.calibration
     document = {
         "command": claim.command,
-        "options": {name: claim.asked[name] for name in claim.asked if name != "directory"},
+        "options": _options(claim.asked),
         "bench": {"name": about.bench} | _bench_file(run),
         "matrix": None if about.matrix is None else about.matrix.model_dump(mode="json"),
         "inputs": None if about.inputs is None else about.inputs.model_dump(mode="json"),
@@ -115,6 +115,12 @@ def _settings(run: KeptRun, result: Result) -> dict[str, Any]:
         "host": claim.host,
     }
     return dict(_flat(document))
+
+
+def _options(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the command, whichever it is: they stand below its name."""
+    of_commands = (options for options in asked.values() if isinstance(options, Mapping))
+    return {name: value for options in of_commands for name, value in options.items()}
 
 
 def _bench_file(run: KeptRun) -> dict[str, Any]:

@@ -34,7 +34,9 @@ class Claim(_Section):
     host: str = ""
     versions: Versions = {}
     asked: dict[str, Any] = {}
-    """Options of the command; empty in runs that did not note them."""
+    """Options of the command below its name, and the folder that it was typed in; empty in runs
+    that did not note them.
+    """
 
 
 class Operand(_Section):
@@ -162,8 +164,8 @@ class Result(_Section):
     program: ProgramFigures | None = None
     validation: ValidationFigures | None = None
     budget: BudgetFigures | None = None
-    recovery: dict[str, Any] | None = None
-    """What was recovered from on the way, by its name."""
+    recovery: dict[str, int] = {}
+    """Faults of the wire and of the power that ended nothing: how many of each kind."""
     wall_seconds: float | None = None
 
 

@@ -7,6 +7,7 @@ deleted, and nothing has to be told of it.
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from pathlib import Path
 from instrument.errors import UsageError
 from instrument.files import as_usage_error, text_in
 from instrument.history.documents import Claim, Result, read_claim, read_result
-from instrument.run_files import CALIBRATION_FILE, RESULT_FILE
+from instrument.run_files import CALIBRATION_FILE, JOURNAL_FILE, RESULT_FILE
 from instrument.runs import CLAIM_FILE, RESULTS
 
 MAX_ABOUT_BYTES = 1 << 20
@@ -58,10 +59,14 @@ class KeptRun:
             kept = [file.name for file in files_of(self.path) if file.name != CLAIM_FILE]
             raise UsageError(
                 f"{self.path}: this run has no {RESULT_FILE}: it was cut short, or is under way "
-                f"(in its folder: {named(kept) or 'nothing else'}); `ohmsum runs` lists those that "
-                "have one"
+                f"(in its folder: {named(kept) or 'nothing else'}); {self._way_out(kept)}"
             )
         return self.result
+
+    def _way_out(self, kept: list[str]) -> str:
+        if JOURNAL_FILE in kept:
+            return f"`{shlex.join(['ohmsum', 'resume', str(self.path)])}` goes on with it"
+        return "`ohmsum runs` lists those that have one"
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def test_options_and_bench_files_are_compared_where_they_are_kept(compared, kept
         shutil.copytree(kept_runs / name, tmp_path / name)
         (tmp_path / name / "bench.toml").write_text(f"[board]\nnplc = {nplc}\n")
         claim = json.loads((tmp_path / name / "run.json").read_text("utf-8"))
-        claim["asked"] = {"thorough": name == "b", "seed": 1, "directory": f"/{name}"}
+        claim["asked"] = {"run": {"thorough": name == "b", "seed": 1}, "directory": f"/{name}"}
         (tmp_path / name / "run.json").write_text(json.dumps(claim))
     settings = compared(tmp_path / "a", tmp_path / "b")["settings"]
     differing = {row["setting"]: (row["a"], row["b"]) for row in settings}

@@ -28,6 +28,7 @@ except SystemExit as leave:
         ("show",),
         ("compare",),
         ("trend",),
+        ("export",),
         ("design",),
         ("study",),
         ("study", "bits"),

@@ -56,11 +56,11 @@ def test_the_table_counts_outputs_from_one(ohmsum, kept_runs, result, monkeypatc
 
 def test_recovery_is_counted_where_there_was_any(ohmsum, kept_runs, tmp_path, result):
     shutil.copytree(kept_runs / "a", tmp_path / "a")
-    result["recovery"] = {"reconnections": 3, "rows_read_again": [1, 2]}
+    result["recovery"] = {"timeout": 3, "power_on": 1}
     (tmp_path / "a" / "result.json").write_text(json.dumps(result))
     assert json.loads(ohmsum("show", "a", "--json").out)["recovery"] == result["recovery"]
     said = re.sub(r"\s+", " ", ohmsum("show", "a").out)
-    assert "recovery reconnections 3; rows read again 2" in said
+    assert "went on after 3 × timeout, 1 × power on" in said
 
 
 def test_sections_that_a_run_does_not_have_are_left_out(ohmsum, kept_runs, tmp_path, result):
