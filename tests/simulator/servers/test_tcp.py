@@ -17,6 +17,9 @@ from simulator.servers import serve_tcp
 from tests.simulator.servers.conftest import EchoSession
 from tests.support.waiting import wait_until
 
+SERVER_TASKS = 2
+"""The server, and its waiting for the next host."""
+
 
 @pytest.fixture
 def port(background, instrument):
@@ -189,12 +192,12 @@ def test_overlong_message_is_refused_and_the_session_goes_on(port):
 def test_nothing_grows_when_clients_come_and_go(port, background):
     with client(port) as connection:
         ask(connection, b"*IDN?")
-    wait_until(lambda: background.tasks() == 1)
+    wait_until(lambda: background.tasks() == SERVER_TASKS)
     descriptors = len(os.listdir("/dev/fd"))
     for _ in range(100):
         with client(port) as connection:
             ask(connection, b"*IDN?")
-    wait_until(lambda: background.tasks() == 1)
+    wait_until(lambda: background.tasks() == SERVER_TASKS)
     assert len(os.listdir("/dev/fd")) == descriptors
 
 
