@@ -95,8 +95,8 @@ def draw(root: Path, seed: int, count: int) -> list[Mutation]:
 def mutations(path: str, file: Path) -> list[Mutation]:
     """Return every mutation of a file, in the order of its text."""
     source = file.read_bytes()
-    found = _Finder(path, source).found
-    unique = {(m.start, m.before, m.after): m for m in found}
+    every = _Finder(path, source).found
+    unique = {(m.start, m.before, m.after): m for m in every}
     return [mutation for _, mutation in sorted(unique.items())]
 
 

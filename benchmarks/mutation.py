@@ -164,8 +164,8 @@ class Copy:
             return ["time limit"]
         if process.returncode in (0, 5):  # 5: all tests were left out
             return []
-        if found := FAILED.findall(out):
-            return found
+        if failed := FAILED.findall(out):
+            return failed
         return ["time limit" if "Timeout" in out else f"exit status {process.returncode}"]
 
 

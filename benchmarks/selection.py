@@ -24,7 +24,7 @@ REPETITIONS = 9
 ROUNDS = 30
 CELLS = {12: 40_000, 16: 20_000, 20: 8_000, 24: 2_000}
 WINDOWS = (11, 13, 16)  # half widths, in bits below full scale
-MANY = 1_000_000
+MANY_CELLS = 1_000_000
 
 FIRST_CALL = """
 import time
@@ -143,8 +143,8 @@ def speedup(cores: int, run: Callable[[], object]) -> tuple[float, float]:
     on any of the cores meanwhile.
     """
     rounds = [[on_cores(k, lambda: elapsed(run)) for k in (1, cores)] for _ in range(ROUNDS)]
-    one, all_cores = (min(column) for column in zip(*rounds, strict=True))
-    return all_cores, one / all_cores
+    one_core, all_cores = (min(column) for column in zip(*rounds, strict=True))
+    return all_cores, one_core / all_cores
 
 
 def medians(runs: dict[str, Callable[[], float]]) -> dict[str, float]:
@@ -234,9 +234,9 @@ def main() -> None:
     for n, cells in CELLS.items():
         for unrelated in (False, True):
             print(window_row(n, cells, unrelated))
-    branch, target = one_decade(20, MANY, np.random.default_rng(SEED))
+    branch, target = one_decade(20, MANY_CELLS, np.random.default_rng(SEED))
     took = on_cores(cores, lambda: elapsed(lambda: select(branch, target)))
-    print(f"\n{MANY} cells of 20 branches, {cores} cores: {took:.1f} s")
+    print(f"\n{MANY_CELLS} cells of 20 branches, {cores} cores: {took:.1f} s")
     first = subprocess.check_output([sys.executable, "-c", FIRST_CALL], text=True)
     print(f"first call in a fresh process, imports and cached kernels: {float(first):.2f} s")
 

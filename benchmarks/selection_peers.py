@@ -127,7 +127,7 @@ def cp_sat(cell: Cell, limit_seconds: float) -> Solve:
         status = solver.solve(model)
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
-        return np.array([solver.boolean_value(one) for one in chosen])
+        return np.array([solver.boolean_value(variable) for variable in chosen])
 
     return solve
 
@@ -172,9 +172,9 @@ def flsss(cell: Cell, limit_seconds: float) -> Solve:
         half, until = held_8, time.perf_counter() + limit_seconds
         while (left := until - time.perf_counter()) > 0:
             band = (target - half, target + half)
-            found = gen(weights, *band, n_solutions=1 << 20, time_limit=left, n_threads=1)
-            if found:
-                return _mask(n, min(found, key=lambda one: abs(int(weights[one].sum()) - target)))
+            subsets = gen(weights, *band, n_solutions=1 << 20, time_limit=left, n_threads=1)
+            if subsets:
+                return _mask(n, min(subsets, key=lambda s: abs(int(weights[s].sum()) - target)))
             half *= 4
         return None
 
@@ -191,8 +191,8 @@ def flsss_told(cell: Cell, limit_seconds: float) -> Solve:
 
     def solve() -> Pattern | None:
         band = (target - half, target + half)
-        found = gen(weights, *band, n_solutions=1, time_limit=limit_seconds, n_threads=1)
-        return _mask(n, found[0]) if found else None
+        subsets = gen(weights, *band, n_solutions=1, time_limit=limit_seconds, n_threads=1)
+        return _mask(n, subsets[0]) if subsets else None
 
     return solve
 
@@ -222,10 +222,10 @@ def measure(
     answer = select(branch[:instances], target[:instances])
     measured = {name: Measured() for name in (OURS, OUR_CALL, *peers)}
     for k in range(instances):
-        one = branch[k : k + 1], target[k : k + 1]
+        cell_alone = branch[k : k + 1], target[k : k + 1]
         batch, call = measured[OURS], measured[OUR_CALL]
         batch.seconds.append(processor_seconds(partial(select, branch, target)) / CELLS[n])
-        call.seconds += [processor_seconds(partial(select, *one)) for _ in range(CALLS)]
+        call.seconds += [processor_seconds(partial(select, *cell_alone)) for _ in range(CALLS)]
         ours = Cell(branch[k], float(target[k]), 0.0).error(answer.pattern[k])
         for mine in (batch, call):
             mine.errors.append(ours)
@@ -314,10 +314,10 @@ def picture(figure: Figure, all_measured: dict[int, dict[str, Measured]]) -> Non
     for name, (colour, style) in styles.items():
         points = [(n, m[name]) for n, m in all_measured.items() if name in m and m[name].errors]
         sizes = [n for n, _ in points]
-        seconds = [statistics.median(one.seconds) for _, one in points]
-        errors = [statistics.median(one.errors) for _, one in points]
+        seconds = [statistics.median(m.seconds) for _, m in points]
+        errors = [statistics.median(m.errors) for _, m in points]
         left.semilogy(sizes, seconds, style, color=colour, label=name)
-        stopped = [k for k, (_, one) in enumerate(points) if one.mostly_stopped()]
+        stopped = [k for k, (_, m) in enumerate(points) if m.mostly_stopped()]
         left.plot(
             [sizes[k] for k in stopped],
             [seconds[k] for k in stopped],
@@ -363,8 +363,8 @@ def main(
     all_measured = {}
     for n in sizes:
         measured = all_measured[n] = measure(n, peers, instances, limit_seconds)
-        for name, one in measured.items():
-            print(row(n, name, one, measured[OURS]), flush=True)
+        for name, solver in measured.items():
+            print(row(n, name, solver, measured[OURS]), flush=True)
     numba.config.NUMBA_NUM_THREADS = threads
     if COMPARED in all_measured:
         print(*verdicts(all_measured[COMPARED]), sep="\n")
@@ -374,8 +374,8 @@ def main(
     nearer = [
         f"{name} at n = {n}"
         for n, measured in all_measured.items()
-        for name, one in measured.items()
-        if one.nearer
+        for name, solver in measured.items()
+        if solver.nearer
     ]
     if nearer:
         sys.exit(f"a nearer sum than ours was found by {', '.join(nearer)}")

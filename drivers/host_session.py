@@ -151,10 +151,10 @@ class HostSession:
         on = self.recovery.run(":OUTP?", lambda _: self._first_look())
         owner = self.recovery.run(":SYST:WATC:OWN?", lambda _: self._owner())
         if not take_over and (owner == "OTH" or (on and not left_on)):
-            what = "its outputs are on" if on else "another session holds its watchdog"
+            reason = "its outputs are on" if on else "another session holds its watchdog"
             raise BoardInUse(
                 self.link.resource,
-                f"somebody works with this board: {what}. Wait until that host has ended (one "
+                f"somebody works with this board: {reason}. Wait until that host has ended (one "
                 "that died is ended by the board's watchdog), or take the board over: --take-over",
             )
         self._may_be_on = on

@@ -58,9 +58,9 @@ def _selection() -> None:
         for window in windows:
             selection.select_in_window(pairs, target, second, total, window)
     selection.select(pairs, target)
-    one, board = np.ones(1), np.ones((2, 2))
+    ones, board = np.ones(1), np.ones((2, 2))
     at = np.zeros(1, np.intp), np.zeros(1, np.intp)
-    make_moves(board.copy(), board.copy(), board, board, board, 1.0, at, one, one, one)
+    make_moves(board.copy(), board.copy(), board, board, board, 1.0, at, ones, ones, ones)
 
 
 def _special() -> None:

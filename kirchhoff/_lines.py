@@ -109,10 +109,10 @@ def _largest(values: Array) -> float:
 
     Numba's own maximum takes long to compile, as its sum does.
     """
-    most = 0.0
+    largest = 0.0
     for value in values:
-        most = max(most, abs(value))
-    return most
+        largest = max(largest, abs(value))
+    return largest
 
 
 @callee
@@ -249,11 +249,11 @@ def solve(currents: Array, V: Array, board: Ladders) -> int:
     G, row_factors, _, ohms = board
     U, W = np.empty_like(G), np.empty_like(G)
     idle = np.zeros_like(G)
-    most = 0
+    max_steps = 0
     for k in range(len(V)):
         _row_voltages(U, idle, V[k], row_factors, ohms)
         steps = _iterate(currents[k], W, G * U, G, board)
         if steps < 0:
             return -1
-        most = max(most, steps)
-    return most
+        max_steps = max(max_steps, steps)
+    return max_steps

@@ -110,15 +110,15 @@ class KernelCache(NullCache):  # type: ignore[misc]  # numba is not typed
         """Return the kernel for this signature, or None: it has then to be compiled and saved."""
         target.refresh()
         path = self._path(signature, target)
-        found = self._load(path, target)
-        if found is None and (lock := _lock(path)) is not None:
+        loaded = self._load(path, target)
+        if loaded is None and (lock := _lock(path)) is not None:
             # Another process may have been compiling it.
-            found = self._load(path, target)
-            if found is None:
+            loaded = self._load(path, target)
+            if loaded is None:
                 self._lock = lock
             else:
                 _unlock(lock)
-        return found
+        return loaded
 
     def save_overload(self, signature: Any, data: Any) -> None:
         """Keep a compiled kernel; a folder that cannot be written costs one line, not the run."""
@@ -183,26 +183,26 @@ def function_digest(function: Callable[..., Any]) -> str:
     seen: set[int] = set()
     todo: list[Any] = [function]
     while todo:
-        one = todo.pop()
-        if isinstance(one, Dispatcher):
-            digest.update(repr(sorted(one.targetoptions.items())).encode())
-            one = one.py_func
-        if id(one) in seen:
+        item = todo.pop()
+        if isinstance(item, Dispatcher):
+            digest.update(repr(sorted(item.targetoptions.items())).encode())
+            item = item.py_func
+        if id(item) in seen:
             continue
-        seen.add(id(one))
-        if isinstance(one, FunctionType):
-            digest.update(repr((one.__qualname__, one.__defaults__)).encode())
-            for code in _codes(one.__code__):
+        seen.add(id(item))
+        if isinstance(item, FunctionType):
+            digest.update(repr((item.__qualname__, item.__defaults__)).encode())
+            for code in _codes(item.__code__):
                 digest.update(repr(_instructions(code)).encode())
-                todo.extend(_read(one, code))
-        elif isinstance(one, type):
-            digest.update(repr((one.__qualname__, getattr(one, "_fields", None))).encode())
-        elif isinstance(one, np.ndarray):
-            digest.update(one.tobytes())
-        elif isinstance(one, bool | int | float | str | bytes | tuple):
-            digest.update(repr(one).encode())
+                todo.extend(_read(item, code))
+        elif isinstance(item, type):
+            digest.update(repr((item.__qualname__, getattr(item, "_fields", None))).encode())
+        elif isinstance(item, np.ndarray):
+            digest.update(item.tobytes())
+        elif isinstance(item, bool | int | float | str | bytes | tuple):
+            digest.update(repr(item).encode())
         else:
-            digest.update(getattr(one, "__name__", type(one).__name__).encode())
+            digest.update(getattr(item, "__name__", type(item).__name__).encode())
     return digest.hexdigest()
 
 
@@ -221,13 +221,13 @@ def _instructions(code: CodeType) -> tuple[Any, ...]:
 def _read(function: FunctionType, code: CodeType) -> Iterator[Any]:
     """Yield what a function's code finds outside of it."""
     for name in code.co_names:
-        found = function.__globals__.get(name)
-        if isinstance(found, ModuleType):
+        value = function.__globals__.get(name)
+        if isinstance(value, ModuleType):
             # Of a library's functions its version tells enough.
-            inside = (getattr(found, n) for n in code.co_names if hasattr(found, n))
+            inside = (getattr(value, n) for n in code.co_names if hasattr(value, n))
             yield from (i for i in inside if isinstance(i, Dispatcher | int | float))
-        elif found is not None:
-            yield found
+        elif value is not None:
+            yield value
     for cell in function.__closure__ or ():
         yield cell.cell_contents
 

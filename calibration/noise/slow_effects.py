@@ -49,7 +49,7 @@ class SurveyGains:
     def late(self) -> Floats:
         """(columns,): conductance at the end, after the same delay, siemens."""
         delay = self.read.early[0].delay_seconds
-        return self._mean([one for one in self.read.delayed if one.delay_seconds == delay])
+        return self._mean([gain for gain in self.read.delayed if gain.delay_seconds == delay])
 
     def settling(self, in_use_seconds: float) -> Settling:
         """Return what readings miss after a delay, from gains read up and down over the delays.
@@ -57,8 +57,8 @@ class SurveyGains:
         Rows that turn from −V to V change a current by twice its size. Up and down, a steady drift
         cancels; the uncertainty allows for an unsteady one, as fast as the drift in between.
         """
-        gain = np.array([one.siemens[self.answers].sum() for one in self.read.delayed])
-        delays = np.array([one.delay_seconds for one in self.read.delayed])
+        gain = np.array([reading.siemens[self.answers].sum() for reading in self.read.delayed])
+        delays = np.array([reading.delay_seconds for reading in self.read.delayed])
         half = len(delays) // 2
         there, back = gain[:half], gain[: half - 1 : -1]
         apart = np.arange(2 * half - 1, 0, -2)
@@ -116,7 +116,7 @@ class SurveyGains:
         )
 
     def _mean(self, gains: Sequence[GainReading]) -> Floats:
-        return np.asarray(np.mean([one.siemens[self.answers] for one in gains], axis=0))
+        return np.asarray(np.mean([gain.siemens[self.answers] for gain in gains], axis=0))
 
     def _covariances(self, range_amperes: float) -> Floats:
         """Return the covariance of readings with everything closed, (causes, columns, columns)."""
@@ -164,7 +164,7 @@ class SurveyGains:
         change = MeasuredValue(
             (last + late) / 2 - (early + first) / 2, float(np.hypot(wander, CHANGE_KELVIN))
         )
-        before, after = (chopped_mean(one.amperes) for one in self.chopped)
+        before, after = (chopped_mean(series.amperes) for series in self.chopped)
         series = self.chopped[0]
         assert series.branch_amperes is not None
         expected = (before + after) / 2 * common.value * change.value

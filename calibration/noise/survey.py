@@ -236,8 +236,8 @@ def _readings(read: SurveyReadings) -> tuple[Reading, ...]:
 
 def _answering(read: SurveyReadings) -> Bools:
     """Return which columns (columns,) never overloaded."""
-    amperes = [one.amperes for one in _readings(read)]
-    amperes += [one.siemens[None] for one in (*read.early, *read.delayed)]
+    amperes = [reading.amperes for reading in _readings(read)]
+    amperes += [gain.siemens[None] for gain in (*read.early, *read.delayed)]
     return np.asarray(np.isfinite(np.concatenate(amperes)).all(axis=0))
 
 
@@ -246,20 +246,20 @@ def _series(read: SurveyReadings, calibration: BranchCalibration, answers: Bools
 
     The first is that of everything closed.
     """
-    first, last = (chopped_mean(one.amperes) for one in read.chopped)
+    first, last = (chopped_mean(reading.amperes) for reading in read.chopped)
     drift = (last - first)[answers]
     series = []
-    for one in (read.everything, read.few, read.sparse, read.opened, *read.chopped):
-        closed = one.pattern * calibration.branch_siemens
-        driven = bool(one.row_volts.any())
-        squares = one.row_volts[0] ** 2 @ (closed**2).sum(axis=2)
+    for reading in (read.everything, read.few, read.sparse, read.opened, *read.chopped):
+        closed = reading.pattern * calibration.branch_siemens
+        driven = bool(reading.row_volts.any())
+        squares = reading.row_volts[0] ** 2 @ (closed**2).sum(axis=2)
         series.append(
             Series(
-                amperes=one.amperes[:, answers],
+                amperes=reading.amperes[:, answers],
                 crosspoint_siemens=(calibration.open_siemens + closed.sum(axis=2))[:, answers],
-                range_amperes=one.range_amperes,
-                period_seconds=one.period_seconds,
-                aperture_seconds=one.aperture_seconds,
+                range_amperes=reading.range_amperes,
+                period_seconds=reading.period_seconds,
+                aperture_seconds=reading.aperture_seconds,
                 branch_amperes=np.sqrt(squares)[answers] if driven else None,
                 drift_amperes=drift if driven else None,
             )
@@ -274,7 +274,9 @@ def _adc_quantization(read: SurveyReadings, answers: Bools, stated_bits: int) ->
     noise, the step is the smallest difference between two readings at zero, because a grid need not
     be binary. Columns that always read the same do not count: their differences are offsets.
     """
-    shares = [one.amperes[:, answers].ravel() / one.range_amperes for one in _readings(read)]
+    shares = [
+        reading.amperes[:, answers].ravel() / reading.range_amperes for reading in _readings(read)
+    ]
     bits = find_adc_bits(np.concatenate(shares), stated_bits)
     step, opened = adc_step(bits), read.opened.amperes[:, answers]
     values = np.unique(opened[:, np.ptp(opened, axis=0) > 0])

@@ -32,7 +32,7 @@ from calibration.programming.pairs import PairBanks, board_pattern, differences,
 from calibration.selection import Selection, select_in_window
 from kirchhoff import Wire
 
-FIRST_WINDOW, NARROWEST_WINDOW = 2.0**-15.5, 2.0**-19
+FIRST_WINDOW, MIN_WINDOW = 2.0**-15.5, 2.0**-19
 """Half widths of windows, over the root mean square of the wanted differences."""
 WINDOW_PER_ERROR = 0.7
 """Half width of a window over the root mean square error of the pairs, if that is less."""
@@ -142,9 +142,7 @@ def descend(
         worth = now.expected_rms(counts) < (1 - MIN_RELATIVE_GAIN) * best.expected_rms(counts)
         if now.expected_rms(counts) < best.expected_rms(counts):
             best = now
-        narrower = max(
-            WINDOW_PER_ERROR * _rms(best.error_siemens[counts]), NARROWEST_WINDOW * scale
-        )
+        narrower = max(WINDOW_PER_ERROR * _rms(best.error_siemens[counts]), MIN_WINDOW * scale)
         if not worth and narrower > 0.9 * window:
             break
         window = min(window, narrower)

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from calibration.arrays import Bools, Floats
 from calibration.selection.expected_error import Spread
 
-MOST_BRANCHES = 64
+MAX_BRANCHES = 64
+"""Of a cell."""
 SYMMETRY = 1e-9
 """Of a covariance: elements across the diagonal may differ by this share of their deviations."""
 
@@ -27,10 +28,10 @@ def checked_batch(
     target_siemens: ArrayLike,
     usable: ArrayLike | None,
     stuck_on: ArrayLike | None = None,
-    most_branches: int = MOST_BRANCHES,
+    max_branches: int = MAX_BRANCHES,
 ) -> Batch:
     """Return a batch. Raises ValueError on what cannot be one."""
-    branch, free = checked_branches(branch_siemens, usable, most_branches)
+    branch, free = checked_branches(branch_siemens, usable, max_branches)
     target = kernel_array(target_siemens, "target_siemens", branch.shape[:1])
     if stuck_on is None:
         return Batch(branch, target, free, None)
@@ -39,15 +40,15 @@ def checked_batch(
 
 
 def checked_branches(
-    branch_siemens: ArrayLike, usable: ArrayLike | None, most_branches: int
+    branch_siemens: ArrayLike, usable: ArrayLike | None, max_branches: int
 ) -> tuple[Floats, Bools]:
     """Return branches and which of them are usable, both (cells, branches). Raises ValueError."""
     branch = kernel_array(branch_siemens, "branch_siemens", None)
     if branch.ndim != 2:
         raise ValueError(f"branch_siemens has shape {branch.shape}, expected (cells, branches)")
     n = branch.shape[1]
-    if not 1 <= n <= most_branches:
-        raise ValueError(f"branch_siemens has {n} branches a cell, possible are 1..{most_branches}")
+    if not 1 <= n <= max_branches:
+        raise ValueError(f"branch_siemens has {n} branches a cell, possible are 1..{max_branches}")
     refuse_overflow(branch, "branch_siemens")
     if usable is None:
         return branch, np.ones(branch.shape, np.bool_)
@@ -74,10 +75,10 @@ def checked_spread(
     if (variance < 0.0).any():
         raise ValueError("covariance must not have a negative variance")
     deviation = np.sqrt(variance)
-    most = deviation[:, :, None] * deviation[:, None, :]
-    if (np.abs(matrix - np.swapaxes(matrix, 1, 2)) > SYMMETRY * most).any():
+    max_covariance = deviation[:, :, None] * deviation[:, None, :]
+    if (np.abs(matrix - np.swapaxes(matrix, 1, 2)) > SYMMETRY * max_covariance).any():
         raise ValueError("covariance must be symmetric")
-    if (np.abs(matrix) > (1.0 + SYMMETRY) * most).any():
+    if (np.abs(matrix) > (1.0 + SYMMETRY) * max_covariance).any():
         raise ValueError("covariance must not have a correlation beyond 1")
     return Spread(variance, matrix)
 

@@ -19,8 +19,8 @@ from calibration.selection.arguments import (
     refuse_overflow,
 )
 from calibration.selection.dispatch import (
-    MOST_ABREAST,
-    MOST_EXACT,
+    MAX_BRANCHES_ABREAST,
+    MAX_EXACT_BRANCHES,
     in_parts,
     nearest,
     nearest_kernel,
@@ -45,7 +45,7 @@ from calibration.selection.window import SecondCriterion, nearest_in_window, nea
 Objective = Literal["nearest", "least_square_error"]
 
 # Beyond, the sorted halves of a thousand cells would take more than half a gigabyte.
-_MOST_PREPARED = 30
+_MAX_BRANCHES_PREPARED = 30
 
 
 class Status(IntEnum):
@@ -148,7 +148,7 @@ def select(
     if tolerance_siemens is not None:
         tolerance = checked_bound(tolerance_siemens, "tolerance_siemens", len(batch.target))
     plain = not (judged or three_way or tolerance is not None or stuck_on is not None)
-    if plain and batch.branch.shape[1] <= MOST_EXACT[2]:
+    if plain and batch.branch.shape[1] <= MAX_EXACT_BRANCHES[2]:
         answer = nearest(Cells(batch.branch, batch.target, batch.free))
     else:
         state = np.zeros(batch.free.shape, np.int8)
@@ -169,12 +169,12 @@ def prepare(branch_siemens: ArrayLike, *, usable: ArrayLike | None = None) -> Pr
 
     Raises ValueError as `select` does, and on more than 30 branches.
     """
-    branch, allowed = checked_branches(branch_siemens, usable, MOST_EXACT[2])
+    branch, allowed = checked_branches(branch_siemens, usable, MAX_EXACT_BRANCHES[2])
     count, n = branch.shape
-    if n > _MOST_PREPARED:
+    if n > _MAX_BRANCHES_PREPARED:
         raise ValueError(
             f"branch_siemens has {n} branches a cell, whose sorted halves take"
-            f" {halves_bytes(count, n)} bytes; possible are 1..{_MOST_PREPARED} branches"
+            f" {halves_bytes(count, n)} bytes; possible are 1..{_MAX_BRANCHES_PREPARED} branches"
         )
     # Copies: the sums must stay those of the branches, whatever becomes of the caller's arrays.
     cells = Cells(branch.copy(), np.zeros(count), allowed.copy())
@@ -197,9 +197,9 @@ def select_prepared(prepared: PreparedCells, target_siemens: ArrayLike) -> Selec
 
     def search(part: slice, answer: Answer) -> None:
         settled = np.empty(answer.status.size, np.bool_)
-        some = cells.part(part)
-        nearest_prepared(some, prepared.halves.part(part), answer, settled)
-        answer_anew(~settled, some, answer, nearest_kernel(branch.shape[1]))
+        cells_of_part = cells.part(part)
+        nearest_prepared(cells_of_part, prepared.halves.part(part), answer, settled)
+        answer_anew(~settled, cells_of_part, answer, nearest_kernel(branch.shape[1]))
 
     answer = over_cores(search, branch.shape, np.bool_)
     batch = Batch(branch, target, prepared.usable, None)
@@ -214,7 +214,7 @@ def select_in_window(
     window_siemens: ArrayLike,
     *,
     usable: ArrayLike | None = None,
-    most_searched: int = MOST_EXACT[2],
+    most_searched: int = MAX_EXACT_BRANCHES[2],
 ) -> Selection:
     """Choose the subset of nearest second sum among those whose sum is near enough the target.
 
@@ -232,8 +232,8 @@ def select_in_window(
 
     Raises ValueError as `select` does, and on a negative window.
     """
-    if not 2 <= most_searched <= MOST_EXACT[2]:
-        raise ValueError(f"most_searched is from 2 to {MOST_EXACT[2]}, not {most_searched}")
+    if not 2 <= most_searched <= MAX_EXACT_BRANCHES[2]:
+        raise ValueError(f"most_searched is from 2 to {MAX_EXACT_BRANCHES[2]}, not {most_searched}")
     batch = checked_batch(branch_siemens, target_siemens, usable)
     cells = Cells(batch.branch, batch.target, batch.free)
     second = kernel_array(second_siemens, "second_siemens", cells.branch.shape)
@@ -249,7 +249,7 @@ def select_in_window(
 
 
 def _in_window(cells: Cells, criterion: SecondCriterion) -> Answer:
-    kernel = nearest_in_window if cells.branch.shape[1] <= MOST_ABREAST else nearest_second
+    kernel = nearest_in_window if cells.branch.shape[1] <= MAX_BRANCHES_ABREAST else nearest_second
     return over_cores(
         lambda part, answer: kernel(cells.part(part), criterion.part(part), answer),
         cells.branch.shape,
@@ -257,17 +257,17 @@ def _in_window(cells: Cells, criterion: SecondCriterion) -> Answer:
     )
 
 
-def _some_in_window(cells: Cells, criterion: SecondCriterion, most: int) -> Answer:
+def _some_in_window(cells: Cells, criterion: SecondCriterion, max_searched: int) -> Answer:
     """Search so many branches of each cell, the others being set for both sums beforehand."""
     sums_of = TwoSums(cells.branch, criterion.weight, cells.target, criterion.target)
-    searched, on = preset_for_two_sums(sums_of, cells.usable, most)
-    columns = np.argsort(~searched, axis=1, kind="stable")[:, :most]
+    searched, on = preset_for_two_sums(sums_of, cells.usable, max_searched)
+    columns = np.argsort(~searched, axis=1, kind="stable")[:, :max_searched]
     left = Cells(
         np.take_along_axis(cells.branch, columns, axis=1),
         cells.target - (on * cells.branch).sum(axis=1),
         np.take_along_axis(searched, columns, axis=1),
     )
-    found = _in_window(
+    answer = _in_window(
         left,
         SecondCriterion(
             np.take_along_axis(criterion.weight, columns, axis=1),
@@ -276,7 +276,7 @@ def _some_in_window(cells: Cells, criterion: SecondCriterion, most: int) -> Answ
         ),
     )
     pattern = on.copy()
-    np.put_along_axis(pattern, columns, found.pattern & left.usable, axis=1)
+    np.put_along_axis(pattern, columns, answer.pattern & left.usable, axis=1)
     status = reached(FreeCells(*cells, state=np.zeros(pattern.shape, np.int8)), 2)
     status[~cells.usable.any(axis=1)] = Status.NO_USABLE_BRANCH
     return Answer(pattern, (pattern * cells.branch).sum(axis=1), status)

@@ -21,11 +21,11 @@ from calibration.selection.nearest import (
 )
 from calibration.selection.preset_switches import gathered, search_part
 
-MOST_EXACT = {2: 40, 3: 24}
-"""Branches that all subsets are searched of, by the states of a switch."""
+MAX_EXACT_BRANCHES = {2: 40, 3: 24}
+"""Branches of a cell of which all subsets are searched, by the states of a switch."""
 
 # Up to here sixteen cells side by side are faster than one after another.
-MOST_ABREAST = 28
+MAX_BRANCHES_ABREAST = 28
 
 # With a tolerance, the search begins with so many switches more than it wants bits: some twenty
 # subsets are then expected within it, and adds as many where none is found.
@@ -49,7 +49,7 @@ def nearest(cells: Cells) -> Answer:
 def nearest_kernel(branches: int) -> Callable[[Cells, Answer], None]:
     """Return the quickest kernel for cells of so many branches."""
     kernel: Callable[[Cells, Answer], None]
-    kernel = nearest_abreast if branches <= MOST_ABREAST else nearest_one_by_one
+    kernel = nearest_abreast if branches <= MAX_BRANCHES_ABREAST else nearest_one_by_one
     return kernel
 
 
@@ -63,32 +63,34 @@ def set_free(
     """
     count = len(cells.target)
     best = Answer(cells.state.copy(), np.full(count, np.inf), np.zeros(count, np.int8))
-    switches = most = MOST_EXACT[switch_states]
+    switches = max_switches = MAX_EXACT_BRANCHES[switch_states]
     if tolerance is not None and spread is None:
-        switches = min(_switches_wanted(cells, tolerance, switch_states), most)
+        switches = min(_switches_wanted(cells, tolerance, switch_states), max_switches)
     todo = np.arange(count)
     while True:
-        some = _some_free(cells, todo)
-        more_than_searched = some.free.sum(axis=1).max(initial=0) > switches
-        searched = search_part(some, switches, switch_states) if more_than_searched else some
+        remaining = _some_free(cells, todo)
+        more_than_searched = remaining.free.sum(axis=1).max(initial=0) > switches
+        searched = (
+            search_part(remaining, switches, switch_states) if more_than_searched else remaining
+        )
         if switch_states == 2 and spread is None:
-            found = _nearest_of_free(searched)
+            answer = _nearest_of_free(searched)
         else:
             reach = np.full(count, np.inf) if tolerance is None else tolerance
-            found = _best_states(searched, spread, reach[todo], switch_states)
-        best.pattern[todo] = found.pattern
-        best.achieved[todo] = found.achieved
-        best.status[todo] = found.status
+            answer = _best_states(searched, spread, reach[todo], switch_states)
+        best.pattern[todo] = answer.pattern
+        best.achieved[todo] = answer.achieved
+        best.status[todo] = answer.status
         if more_than_searched:
-            best.status[todo] = reached(some, switch_states)
+            best.status[todo] = reached(remaining, switch_states)
         if tolerance is None:
             return best
-        missed = np.abs(found.achieved - some.target) > tolerance[todo]
+        missed = np.abs(answer.achieved - remaining.target) > tolerance[todo]
         todo = todo[missed]
-        if not (todo.size and more_than_searched and switches < most):
+        if not (todo.size and more_than_searched and switches < max_switches):
             best.status[todo[best.status[todo] == OK]] = TOLERANCE_MISSED
             return best
-        switches = min(switches + _MORE_SWITCHES, most)
+        switches = min(switches + _MORE_SWITCHES, max_switches)
 
 
 def _switches_wanted(cells: FreeCells, tolerance: Floats, switch_states: int) -> int:
@@ -102,12 +104,12 @@ def _switches_wanted(cells: FreeCells, tolerance: Floats, switch_states: int) ->
 def _nearest_of_free(cells: FreeCells) -> Answer:
     """Search the nearest sum of cells some of whose switches are set; up to 40 are free in each."""
     part, columns = gathered(cells)
-    found = nearest(Cells(part.branch, part.target, part.free))
+    answer = nearest(Cells(part.branch, part.target, part.free))
     state = cells.state.copy()
     np.put_along_axis(
-        state, columns, np.where(part.free, found.pattern, part.state).astype(np.int8), axis=1
+        state, columns, np.where(part.free, answer.pattern, part.state).astype(np.int8), axis=1
     )
-    return Answer(state, (state * cells.branch).sum(axis=1), found.status)
+    return Answer(state, (state * cells.branch).sum(axis=1), answer.status)
 
 
 def _best_states(

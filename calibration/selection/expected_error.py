@@ -61,18 +61,18 @@ class _Half(NamedTuple):
 
 
 @callee
-def _merged(one: _Half, other: _Half, shift: int, mark: int) -> _Half:
+def _merged(half: _Half, other: _Half, shift: int, mark: int) -> _Half:
     """Merge a list with another one, whose sums are shifted and whose states marked."""
-    size = one.sums.size + other.sums.size - 2
+    size = half.sums.size + other.sums.size - 2
     sums = np.empty(size + 1, np.int64)
     states = np.empty(size + 1, np.int64)
     i = j = 0
     for k in range(size):
-        first = one.sums[i]
+        first = half.sums[i]
         second = other.sums[j] + shift
         take_first = first <= second
         sums[k] = first if take_first else second
-        states[k] = one.states[i] if take_first else other.states[j] + mark
+        states[k] = half.states[i] if take_first else other.states[j] + mark
         i += take_first
         j += not take_first
     sums[size] = _END
@@ -117,20 +117,20 @@ def _within(first: Ints, second: Ints, edges: tuple[int, int], places: Ints) -> 
     Returns how many there are, n + 1 where there are more than fit.
     """
     low, high = edges
-    found = 0
+    count = 0
     top = second.size - 2
     for i in range(first.size - 1):
         while top >= 0 and first[i] + second[top] > high:
             top -= 1
         j = top
         while j >= 0 and first[i] + second[j] >= low:
-            if found == len(places):
-                return found + 1
-            places[found, 0] = i
-            places[found, 1] = j
-            found += 1
+            if count == len(places):
+                return count + 1
+            places[count, 0] = i
+            places[count, 1] = j
+            count += 1
             j -= 1
-    return found
+    return count
 
 
 @callee
@@ -271,23 +271,23 @@ def best_states(
             # No more than all of the range, which is less than 2^SUM_BITS.
             whole = 2 * int(min(np.rint(reach * scale[0] * scale[1]), 2.0**SUM_BITS))
             window = max(whole + (n << 9), nearest)
-            found = _within(first.sums, second.sums, (target - window, target + window), places)
-            while found > CANDIDATES and window > max(nearest, 1):
+            pairs = _within(first.sums, second.sums, (target - window, target + window), places)
+            while pairs > CANDIDATES and window > max(nearest, 1):
                 window = max(window // 2, nearest)
                 edges = (target - window, target + window)
-                found = _within(first.sums, second.sums, edges, places)
-            found = min(found, CANDIDATES)
-            least = np.inf
-            for f in range(found):
+                pairs = _within(first.sums, second.sums, edges, places)
+            pairs = min(pairs, CANDIDATES)
+            min_square_error = np.inf
+            for f in range(pairs):
                 halves = (first.states[places[f, 0]], second.states[places[f, 1]])
                 _set_states(branch, used, halves, switch_states, state)
                 residual = _total(branch, state) - cells.target[c]
                 square_error[f] = residual**2 + _variance(spread, c, state)
                 conductance[f] = _conductance(branch, state)
-                least = min(least, square_error[f])
+                min_square_error = min(min_square_error, square_error[f])
             best = -1
-            for f in range(found):
-                as_good = square_error[f] <= NO_WORSE * least
+            for f in range(pairs):
+                as_good = square_error[f] <= NO_WORSE * min_square_error
                 if as_good and (best < 0 or conductance[f] < conductance[best]):
                     best = f
             halves = (first.states[places[best, 0]], second.states[places[best, 1]])

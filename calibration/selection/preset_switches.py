@@ -11,22 +11,22 @@ from calibration.arrays import Bools, Floats, Ints
 from calibration.selection.expected_error import FreeCells
 
 
-def search_part(cells: FreeCells, most: int, switch_states: int) -> FreeCells:
-    """Return cells of at most `most` free switches (each).
+def search_part(cells: FreeCells, max_free: int, switch_states: int) -> FreeCells:
+    """Return cells of at most `max_free` free switches each.
 
     The searched branches are taken evenly over the usable ones in order of magnitude, so that they
     reach as far and resolve as finely as all of them. The rest is set from the largest down to what
     comes nearest the target less the middle of the searched ones' range. Their sums being about the
-    target, density there is as high as it can be, and 2^most of them have as many bits, whatever
+    target, density there is as high as it can be, and 2^max_free sums have as many bits, whatever
     the number of branches.
     """
     magnitude = np.where(cells.free, np.abs(cells.branch), -1.0)
     largest_first = np.argsort(-magnitude, axis=1, kind="stable")
     count = cells.free.sum(axis=1, keepdims=True)
-    evenly = np.rint(np.arange(most) * (count - 1) / (most - 1)).astype(np.int64)
+    evenly = np.rint(np.arange(max_free) * (count - 1) / (max_free - 1)).astype(np.int64)
     place = np.arange(cells.branch.shape[1])
     searched_place = (place[None, :, None] == evenly[:, None, :]).any(axis=2)
-    searched_place = np.where(count <= most, place < count, searched_place)
+    searched_place = np.where(count <= max_free, place < count, searched_place)
     searched = np.zeros_like(cells.free)
     np.put_along_axis(searched, largest_first, searched_place, axis=1)
 
@@ -55,8 +55,8 @@ def gathered(cells: FreeCells) -> tuple[FreeCells, Ints]:
 
     What the other switches contribute is taken off the target.
     """
-    most = max(int(cells.free.sum(axis=1).max(initial=1)), 1)
-    columns = np.argsort(~cells.free, axis=1, kind="stable")[:, :most]
+    width = max(int(cells.free.sum(axis=1).max(initial=1)), 1)
+    columns = np.argsort(~cells.free, axis=1, kind="stable")[:, :width]
     fixed = np.where(cells.free, 0.0, cells.state * cells.branch).sum(axis=1)
     part = FreeCells(
         np.take_along_axis(cells.branch, columns, axis=1),
@@ -76,10 +76,10 @@ class TwoSums(NamedTuple):
     second_target: Floats  # (cells,)
 
 
-def preset_for_two_sums(sums: TwoSums, usable: Bools, most: int) -> tuple[Bools, Bools]:
+def preset_for_two_sums(sums: TwoSums, usable: Bools, max_searched: int) -> tuple[Bools, Bools]:
     """Return which switches to search, and which of the others are on.
 
-    Both are (cells, branches); at most `most` switches of a cell are searched. The searched
+    Both are (cells, branches); at most `max_searched` switches of a cell are searched. The searched
     switches are taken evenly over the usable ones in order of magnitude, as many of either sign of
     the first sum as there are of it. The rest is set from the largest down. With r and r' what is
     left to do of the two sums, less the middle of the searched switches' range, and S and S' the
@@ -87,11 +87,11 @@ def preset_for_two_sums(sums: TwoSums, usable: Bools, most: int) -> tuple[Bools,
     """
     negative, magnitude = sums.first < 0.0, np.abs(sums.first)
     count = usable.sum(axis=1)
-    some = np.minimum(most, count)
+    searched_count = np.minimum(max_searched, count)
     of_negative = (usable & negative).sum(axis=1)
-    quota = np.rint(some * of_negative / np.maximum(count, 1)).astype(np.int64)
+    quota = np.rint(searched_count * of_negative / np.maximum(count, 1)).astype(np.int64)
     searched = _evenly(magnitude, usable & negative, quota)
-    searched |= _evenly(magnitude, usable & ~negative, some - quota)
+    searched |= _evenly(magnitude, usable & ~negative, searched_count - quota)
 
     def left_to_do(values: Floats, target: Floats) -> tuple[Floats, Floats]:
         whole = np.where(usable, np.abs(values), 0.0).sum(axis=1)
@@ -117,11 +117,11 @@ def preset_for_two_sums(sums: TwoSums, usable: Bools, most: int) -> tuple[Bools,
 def _evenly(magnitude: Floats, among: Bools, count: Ints) -> Bools:
     """Return so many (cells,) of some switches (cells, branches), evenly in order of magnitude."""
     largest_first = np.argsort(-np.where(among, magnitude, -1.0), axis=1, kind="stable")
-    most = int(count.max(initial=0))
+    max_count = int(count.max(initial=0))
     last = among.sum(axis=1, keepdims=True) - 1
     step = last / np.maximum(count[:, None] - 1, 1)
-    places = np.rint(np.arange(most) * step).astype(np.int64)
-    wanted = (np.arange(most) < count[:, None]) & (places <= last)
+    places = np.rint(np.arange(max_count) * step).astype(np.int64)
+    wanted = (np.arange(max_count) < count[:, None]) & (places <= last)
     chosen = np.zeros_like(among)
     cell, which = np.nonzero(wanted)
     chosen[cell, largest_first[cell, places[cell, which]]] = True

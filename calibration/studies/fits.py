@@ -104,13 +104,13 @@ def quantile_gain_interval(
     cannot use. Infinite where `quantile_interval` is, for either sample.
     """
     first, second = np.asarray(values, np.float64), np.asarray(others, np.float64)
-    if not np.isfinite([quantile_interval(one, level) for one in (first, second)]).all():
+    if not np.isfinite([quantile_interval(sample, level) for sample in (first, second)]).all():
         return -np.inf, np.inf
     gains: list[float] = []
     while len(gains) < RESAMPLES:
         at_once = min(RESAMPLES - len(gains), max(RESAMPLED_AT_ONCE // first.size, 1))
         again = generator.integers(0, first.size, (at_once, first.size))
-        quantiles = (np.quantile(one[again], level, axis=1) for one in (first, second))
+        quantiles = (np.quantile(sample[again], level, axis=1) for sample in (first, second))
         gains += np.subtract(*quantiles).tolist()
     low, high = np.quantile(gains, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)

@@ -122,7 +122,7 @@ def with_earlier(
 
     conductances = conductances_at(
         moment_of(branches),
-        [measured(one) for one in (*earlier, branches)],
+        [measured(calibration) for calibration in (*earlier, branches)],
         warming.gain_per_kelvin,
         float(np.sqrt(warming.branch_square.expected)),
     )
@@ -189,13 +189,15 @@ def conductances_at(
     last measurement lacks stay at 0, without an uncertainty.
     """
     usable = measured[-1].siemens > 0
-    siemens = np.array([one.siemens[usable] for one in measured])
+    siemens = np.array([measurement.siemens[usable] for measurement in measured])
     has_value = siemens > 0
     siemens = np.where(has_value, siemens, siemens[-1])
-    relative = np.array([one.uncertainty_siemens[usable] for one in measured]) / siemens
-    kelvin = np.array([one.moment.kelvin - moment.kelvin for one in measured])
-    aged = decades(np.array([one.moment.seconds for one in measured])) - decades(moment.seconds)
-    kelvin_uncertainty = np.array([one.moment.uncertainty_kelvin for one in measured])
+    uncertainty = np.array([measurement.uncertainty_siemens[usable] for measurement in measured])
+    relative = uncertainty / siemens
+    moments = [measurement.moment for measurement in measured]
+    kelvin = np.array([then.kelvin - moment.kelvin for then in moments])
+    aged = decades(np.array([then.seconds for then in moments])) - decades(moment.seconds)
+    kelvin_uncertainty = np.array([then.uncertainty_kelvin for then in moments])
     weights = np.where(has_value, 1 / relative**2, 0.0)
 
     basis = np.stack([np.ones(len(measured)), kelvin, aged])

@@ -145,8 +145,8 @@ def _least_squares(
     along = basis.T @ y
     left = float(y @ y - along @ along)
     left_freedom = freedom - len(along) + 1
-    least = stated if left_freedom < MIN_FREEDOM else MIN_RATIO_SIGMA**2
-    noise = np.sqrt(max(left / max(1, left_freedom), least))
+    min_variance = stated if left_freedom < MIN_FREEDOM else MIN_RATIO_SIGMA**2
+    noise = np.sqrt(max(left / max(1, left_freedom), min_variance))
     variances, directions = np.linalg.eigh(drift)
     rhs = np.concatenate([along / noise, np.zeros(len(triangle.T))])
 

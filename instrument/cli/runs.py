@@ -68,7 +68,7 @@ def runs(
         until=None if until is None else moment_of(until, "--until", end=True),
         ok=ok,
     )
-    found = runs_in(folder)
-    for line in found.skipped:
+    listed = runs_in(folder)
+    for line in listed.skipped:
         _log.warning("%s", line)
-    print_runs(runs_document(run for run in found.runs if wanted.holds(run)), folder, as_json=json)
+    print_runs(runs_document(run for run in listed.runs if wanted.holds(run)), folder, as_json=json)

@@ -27,7 +27,7 @@ from kirchhoff.compiled import callee, kernel
 
 Masks = NDArray[np.uint16]
 
-MOST_IN_32_BITS = 22
+MAX_BRANCHES_IN_32_BITS = 22
 
 # An entry is twice a rounded sum; a remainder is one more. A sum of a lower half is wrong by half
 # a unit, of an upper half (the total less a lower one) by a unit, a target by half a unit: in all
@@ -62,7 +62,7 @@ class Halves(NamedTuple):
 
 def halves_bytes(cells: int, branches: int) -> int:
     """Memory of the sorted halves."""
-    bytes_per_sum = 4 if branches <= MOST_IN_32_BITS else 8
+    bytes_per_sum = 4 if branches <= MAX_BRANCHES_IN_32_BITS else 8
     groups = -(-cells // LANES)
     half: int = half_of(branches)
     return groups * LANES * (bytes_per_sum + 2) << half
@@ -72,7 +72,7 @@ def empty_halves(cells: int, branches: int) -> Halves:
     """Return halves with room for so many cells, their contents not yet set."""
     groups = -(-cells // LANES)
     shape = groups, 1 << (half_of(branches) - 1), LANES
-    integer = np.int32 if branches <= MOST_IN_32_BITS else np.int64
+    integer = np.int32 if branches <= MAX_BRANCHES_IN_32_BITS else np.int64
     return Halves(
         np.empty(shape, integer),
         np.empty(shape, integer),
@@ -155,19 +155,19 @@ def _nearest_pair(merged: Ints, start: int, step: int, next_step: int) -> tuple[
     merged: as `closest_blocks` takes it. start: the first entry of the pair's block, of the lane.
     """
     rival = next_step
-    found = -1
+    nearest_at = -1
     for i in range(start, start + 8 * LANES, LANES):
         here = merged[i + LANES] - merged[i]
-        if here == step and found < 0:
-            found = i
+        if here == step and nearest_at < 0:
+            nearest_at = i
         elif here & 1:
             rival = min(rival, here)
-    lower, upper = merged[found], merged[found + LANES]
+    lower, upper = merged[nearest_at], merged[nearest_at + LANES]
     # A pair that is not of neighbours, but no farther apart, begins or ends at one of these.
-    if found >= LANES:
-        rival = min(rival, step + lower - merged[found - LANES])
-    if found + 3 * LANES < merged.size:
-        rival = min(rival, step + merged[found + 2 * LANES] - upper)
+    if nearest_at >= LANES:
+        rival = min(rival, step + lower - merged[nearest_at - LANES])
+    if nearest_at + 3 * LANES < merged.size:
+        rival = min(rival, step + merged[nearest_at + 2 * LANES] - upper)
     return rival - step > _SLACK, lower, upper
 
 

@@ -163,11 +163,11 @@ def _settle(
         for j in range(i + LANES, words.upper.size, LANES):
             if words.upper[j] - words.upper[i] > reach:
                 break
-            found = pair_key(words, i, j, limits.least, outward)
-            if found == key and here < 0:
+            pair = pair_key(words, i, j, limits.least, outward)
+            if pair == key and here < 0:
                 here, there = i, j
             else:
-                next_key = max(next_key, found)
+                next_key = max(next_key, pair)
     surely = words.upper[there] - words.upper[here] <= limits.surely_widest
     surely &= abs(np.int32(words.lower[there] - words.lower[here])) >= limits.surely_least
     if key - next_key <= limits.margin or not surely:
@@ -182,20 +182,21 @@ def _settle_nearest(
 ) -> tuple[int, int, int]:
     """As `_settle`, of a cell in whose window no subset lies: EMPTY where rounding could matter."""
     rival = -next_key
-    found = -1
+    nearest_at = -1
     for i in range(start, start + BLOCK, LANES):
         step = pair_key(words, i, i + LANES, TWO_KINDS + 1, True)
-        this = step == key and found < 0
-        found = i if this else found
-        rival = min(rival, -NO_KEY if this else -step)
+        is_nearest = step == key and nearest_at < 0
+        nearest_at = i if is_nearest else nearest_at
+        rival = min(rival, -NO_KEY if is_nearest else -step)
     # A pair that is not of neighbours, but no farther apart, begins or ends at one of these.
-    if found >= LANES:
-        rival = min(rival, words.upper[found] - words.upper[found - LANES] - key)
-    beyond = words.upper[found + 2 * LANES] - words.upper[found + LANES]
+    if nearest_at >= LANES:
+        before = words.upper[nearest_at] - words.upper[nearest_at - LANES]
+        rival = min(rival, before - key)
+    beyond = words.upper[nearest_at + 2 * LANES] - words.upper[nearest_at + LANES]
     rival = min(rival, beyond - key)
     if rival + key <= 2 * slack + 2:
         return EMPTY, 0, 0
-    a, rest = entry_at(words, found, found + LANES)
+    a, rest = entry_at(words, nearest_at, nearest_at + LANES)
     return SETTLED, a, rest
 
 
@@ -276,12 +277,12 @@ def _find_pairs(
             limits = Limits(bounds[0], bounds[1], bounds[2], bounds[3], bounds[4])
             exact = Exact(group.exact[lane, 0], group.exact[lane, 1], group.rider[lane])
             start, key = best.start[lane] + lane, best.key[lane]
-            found, surely, a, rest = _settle(
+            cell_outcome, surely, a, rest = _settle(
                 words, start, key, best.next_key[lane], limits, outward
             )
             # Going outward, what is behind a pair at the edge has not been looked at.
-            if found == UNSETTLED and (surely or not outward):
-                found, a, rest = judge(
+            if cell_outcome == UNSETTLED and (surely or not outward):
+                cell_outcome, a, rest = judge(
                     words,
                     (best.blocks, lane),
                     key if surely else NO_KEY,
@@ -293,9 +294,9 @@ def _find_pairs(
                     (exact, within[lane] if outward else np.inf),
                     chosen,
                 )
-            outcome[lane] = found
+            outcome[lane] = cell_outcome
             left[0, lane], left[1, lane] = a, group.target[lane] - rest
-            empty |= found == EMPTY
+            empty |= cell_outcome == EMPTY
     if empty:
         nearest_neighbours(words, best)
         for lane in range(outcome.size):

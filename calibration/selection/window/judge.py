@@ -20,7 +20,7 @@ from calibration.selection.window.scan import (
 from kirchhoff.compiled import callee, uncounted
 
 # Where more are too much alike, as of equal branches, the exact search is as fast.
-_MOST_JUDGED = 64
+_MAX_PAIRS_JUDGED = 64
 
 
 class Exact(NamedTuple):
@@ -115,7 +115,7 @@ def judge(
     half = chosen.size // 2
     # Less than one unit is lost of every weight and of the target.
     main_reach = exact.reach + weights[0].size + 2
-    pairs = np.empty((_MOST_JUDGED, 2), np.int64)
+    pairs = np.empty((_MAX_PAIRS_JUDGED, 2), np.int64)
     judged = 0
     best = np.inf
     best_a = best_rest = 0
@@ -131,7 +131,7 @@ def judge(
                 a, rest = entry_at(words, i, j)
                 # Of subsets whose packed sums are the same, only one would be found back.
                 alike = (pairs[:judged, 0] == a) & (pairs[:judged, 1] == rest)
-                if judged == _MOST_JUDGED or alike.any():
+                if judged == _MAX_PAIRS_JUDGED or alike.any():
                     return UNSETTLED, 0, 0
                 pairs[judged, 0], pairs[judged, 1] = a, rest
                 judged += 1

@@ -129,14 +129,14 @@ def window_reach(
 def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> None:
     """Nearest second sum within the window where there is a subset, else the nearest sum."""
     n = cells.branch.shape[1]
-    most = n - n // 2
+    half_bits = n - n // 2
     weights = np.empty(n, np.int64)
     seconds = np.empty(n)
     packed = np.empty(n, np.int64)
     chosen = np.empty(n, np.bool_)
-    levels = np.empty((2, (2 << most) - 1), np.int64)
-    by_mask = np.empty(1 << most)
-    sorted_seconds = np.empty((2, 1 << most))
+    levels = np.empty((2, (2 << half_bits) - 1), np.int64)
+    by_mask = np.empty(1 << half_bits)
+    sorted_seconds = np.empty((2, 1 << half_bits))
     for c in range(cells.target.size):
         target, scale, status = fixed_point(cells, c, weights)
         answer.status[c] = status
@@ -164,10 +164,10 @@ def nearest_second(cells: Cells, criterion: SecondCriterion, answer: Answer) -> 
                 (first, second), (sorted_seconds[0], sorted_seconds[1]), edges, wanted
             )
         if i < 0:
-            one = slice(c, c + 1)
+            cell = slice(c, c + 1)
             nearest_one_by_one(
-                Cells(cells.branch[one], cells.target[one], cells.usable[one]),
-                Answer(answer.pattern[one], answer.achieved[one], answer.status[one]),
+                Cells(cells.branch[cell], cells.target[cell], cells.usable[cell]),
+                Answer(answer.pattern[cell], answer.achieved[cell], answer.status[cell]),
             )
             continue
         chosen[:] = False

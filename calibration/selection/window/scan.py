@@ -78,9 +78,9 @@ def pair_key(words: Words, i: int, j: int, least: int, outward: bool) -> int:
 @uncounted
 def entry_at(words: Words, i: int, j: int) -> tuple[int, int]:
     """Of a pair of two kinds, the entry that is a sum, and the one that is a remainder."""
-    one = (int(words.upper[i]) << 32) + (int(words.lower[i]) & 0xFFFFFFFF)
-    other = (int(words.upper[j]) << 32) + (int(words.lower[j]) & 0xFFFFFFFF)
-    return (other, one) if one & 1 else (one, other)
+    first = (int(words.upper[i]) << 32) + (int(words.lower[i]) & 0xFFFFFFFF)
+    second = (int(words.upper[j]) << 32) + (int(words.lower[j]) & 0xFFFFFFFF)
+    return (second, first) if first & 1 else (first, second)
 
 
 @uncounted

@@ -20,9 +20,9 @@ from kirchhoff.compiled import kernel
 
 Distribution = Literal["uniform", "normal", "lognormal"]
 
-MOST_BRANCHES = 12
+MAX_BRANCHES = 12
 """Of a crosspoint: 2^24 sums of a pair."""
-LARGEST_DEVIATION = 0.95
+MIN_DEVIATION = -0.95
 """A normal draw is cut here, so that no resistor is negative."""
 
 
@@ -65,7 +65,7 @@ def draw_lot(parts: Parts, generator: np.random.Generator, pairs: int) -> Lot:
         factor = 1 + parts.tolerance * generator.uniform(-1, 1, shape)
     else:
         deviation = parts.tolerance / 3 * generator.standard_normal(shape)
-        cut = 1 + np.maximum(deviation, -LARGEST_DEVIATION)
+        cut = 1 + np.maximum(deviation, MIN_DEVIATION)
         factor = np.exp(deviation) if parts.distribution == "lognormal" else cut
     on_ohms = parts.on_ohms * (1 + parts.on_spread * generator.uniform(-1, 1, shape))
     return Lot(factor, on_ohms)

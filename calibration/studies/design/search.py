@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.arrays import Floats
-from calibration.studies.design.parts import MOST_BRANCHES, Lot, Parts, draw_lot, pair_bits
+from calibration.studies.design.parts import MAX_BRANCHES, Lot, Parts, draw_lot, pair_bits
 from calibration.studies.fits import quantile_gain_interval, quantile_interval, share_interval
 
 Mapper = Callable[[Callable[[Floats], Floats], Iterable[Floats]], Iterable[Floats]]
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 
 FIRST_PAIRS = 16
 """Of the first heat; each later one judges half as many candidates by twice as many pairs."""
-LEAST_TAIL = 8
+MIN_TAIL_PAIRS = 8
 """Pairs at least that a score is the mean of: fewer would be noise."""
 PARENTS, CHILDREN = 12, 16
 """At least, and of a generation."""
@@ -37,7 +37,7 @@ DIFFERENCE = 0.7
 NUDGE = 0.01
 """Of a child beside that, as a share of the whole range of nominal values in their logarithm."""
 
-MOST_CANDIDATES, MOST_PAIRS = 20_000, 20_000
+MAX_CANDIDATES, MAX_PAIRS = 20_000, 20_000
 CANDIDATES_OF_TWELVE, PAIRS_OF_TWELVE = 130, 550
 COST_OF_A_BRANCH = 2.4
 """How much longer a pair takes with one branch more."""
@@ -95,10 +95,10 @@ def default_effort(branches: int) -> tuple[int, int]:
 
     They take about as long at every number of branches: under a minute on one core.
     """
-    fewer = COST_OF_A_BRANCH ** (MOST_BRANCHES - branches)
+    fewer = COST_OF_A_BRANCH ** (MAX_BRANCHES - branches)
     return (
-        min(round(CANDIDATES_OF_TWELVE * fewer), MOST_CANDIDATES),
-        min(round(PAIRS_OF_TWELVE * fewer), MOST_PAIRS),
+        min(round(CANDIDATES_OF_TWELVE * fewer), MAX_CANDIDATES),
+        min(round(PAIRS_OF_TWELVE * fewer), MAX_PAIRS),
     )
 
 
@@ -128,11 +128,13 @@ def search(
         scores: dict[Values, float] = {}
         batch, left = best, count
         while batch:
-            new = list({tuple(one): one for one in batch if tuple(one) not in tried}.values())
+            new = list(
+                {tuple(values): values for values in batch if tuple(values) not in tried}.values()
+            )
             tried |= set(map(tuple, new))
             scores |= zip(map(tuple, new), _scores(parts, goal, new, lot, mapper), strict=True)
             best = _best(scores, max(count // DESCENDANTS, PARENTS))
-            scores = {tuple(one): scores[tuple(one)] for one in best}
+            scores = {tuple(values): scores[tuple(values)] for values in best}
             left -= len(batch)  # repeated ones count, or a small range would never be exhausted
             judged += len(batch) * pairs
             progress(judged, total)
@@ -155,7 +157,7 @@ def expect(
     # A key of its own: no stream of the search begins like this one.
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1000,)))
     lot = draw_lot(parts, generator, pairs)
-    all_bits = mapper(lambda one: pair_bits(parts, one, lot), list(nominal_ohms.values()))
+    all_bits = mapper(lambda values: pair_bits(parts, values, lot), list(nominal_ohms.values()))
     return [
         _expected(name, values, bits, goal)
         for (name, values), bits in zip(nominal_ohms.items(), all_bits, strict=True)
@@ -192,9 +194,9 @@ def _scores(
     They are the mean of the worst e·(1 − share) of all pairs if the tail of bits is exponential,
     and that varies less than the one pair at the quantile.
     """
-    worst = max(round(np.e * (1 - goal.share) * len(lot.factor)), LEAST_TAIL)
-    every = mapper(lambda one: pair_bits(parts, one, lot), candidates)
-    return [float(np.sort(bits)[:worst].mean()) for bits in every]
+    worst = max(round(np.e * (1 - goal.share) * len(lot.factor)), MIN_TAIL_PAIRS)
+    all_bits = mapper(lambda values: pair_bits(parts, values, lot), candidates)
+    return [float(np.sort(bits)[:worst].mean()) for bits in all_bits]
 
 
 def _ladders(parts: Parts, count: int) -> list[Floats]:

@@ -29,9 +29,9 @@ from calibration.studies.theory.poisson import bits_reached, uniform_every, unif
 from kirchhoff.compiled import kernel
 
 NAME = "bits"
-FEWEST = 4
-MOST = 24
-MOST_SUMS = 2**24
+MIN_RESISTANCES = 4
+"""Of a bank; a study begins here."""
+MAX_SUMS = 2**24
 """Above this, a bank's worst target is left out: 2^24 are 24 branches, 3^15 are 15."""
 MEASURES = {"pair": "a random target", "every": "every target"}
 LAWS = {"uniform": {"pair": uniform_random, "every": uniform_every}}
@@ -52,13 +52,13 @@ def bits_study(instances: int, most: int) -> Study:
             "the central half of what the bank reaches, [−½, ½] for the uniform case",
             f"pair: {instances:,} random banks with one random target each",
             "every: the worst target of each bank's whole interval (half the largest gap), same "
-            f"banks; where there are at most {MOST_SUMS:,} sums: 24 two-way, 15 three-way switches",
+            f"banks; where there are at most {MAX_SUMS:,} sums: 24 two-way, 15 three-way switches",
             f"lines: least squares over n ≥ {FIT_FROM}, ± 95 % by Student's t on the residuals",
             "predicted: by the Poisson law, for the uniform case; nothing in it is fitted",
         ),
         chunks=[
             chunk
-            for n in range(FEWEST, most + 1)
+            for n in range(MIN_RESISTANCES, most + 1)
             for bank in BANKS
             for chunk in split(NAME, bank.key, n, instances)
         ],
@@ -75,7 +75,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
     bank = _BY_KEY[chunk.case]
     generator = chunk.generator(seed)
     weights = bank.draw(generator, chunk.instances, chunk.n)
-    intervals = np.array([bank.interval(one) for one in weights])
+    intervals = np.array([bank.interval(instance) for instance in weights])
     widths = intervals[:, 1] - intervals[:, 0]
     targets = intervals[:, 0] + widths * generator.random(chunk.instances)
     if bank.mirrored():
@@ -90,7 +90,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
 
 def counts_every(bank: Bank, n: int) -> bool:
     """Whether the worst target of a bank of n switches is looked for."""
-    return bool(bank.states**n <= MOST_SUMS)
+    return bool(bank.states**n <= MAX_SUMS)
 
 
 @kernel

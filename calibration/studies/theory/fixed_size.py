@@ -44,13 +44,13 @@ from calibration.studies.sums import (
     nearest_error_of_size,
     sorted_sums,
 )
+from calibration.studies.theory.bits import MIN_RESISTANCES
 from calibration.studies.theory.poisson import at_least_one, bits_reached
 from kirchhoff.compiled import kernel
 
 NAME = "fixed-size"
 CASES = ("uniform", "equal-10", "decade-10")
 _BY_KEY = {bank.key: bank for bank in BANKS if bank.key in CASES}
-FEWEST = 4
 _NO_SPREAD = 1e-12
 SEARCHES = ("fixed", "free", "anywhere")
 
@@ -84,7 +84,7 @@ def fixed_size_study(instances: int, most: int) -> Study:
         ),
         chunks=[
             chunk
-            for n in range(FEWEST, most + 1, 2)
+            for n in range(MIN_RESISTANCES, most + 1, 2)
             for case in CASES
             for chunk in split(NAME, case, n, instances)
         ],
@@ -101,7 +101,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
     bank = _BY_KEY[chunk.case]
     generator = chunk.generator(seed)
     weights = bank.draw(generator, chunk.instances, chunk.n)
-    whole = np.array([bank.interval(one) for one in weights])
+    whole = np.array([bank.interval(instance) for instance in weights])
     full_scale = np.diff(whole).ravel()
     reach = _reach(weights)
     targets = [_targets(generator, near) for near in (_aimed(bank, reach), whole)]

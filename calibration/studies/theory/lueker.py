@@ -23,7 +23,7 @@ from calibration.studies.compare import (
 )
 from calibration.studies.fits import straight_line
 from calibration.studies.frame import Gathered, Row, Study, Summary, split
-from calibration.studies.theory.bits import FEWEST, measure
+from calibration.studies.theory.bits import MIN_RESISTANCES, measure
 from calibration.studies.theory.poisson import bits_reached, uniform_every, uniform_random
 
 NAME = "lueker"
@@ -54,7 +54,9 @@ def lueker_study(instances: int, most: int) -> Study:
             "n costs in √n and log n beside 2^n has not yet died away",
         ),
         chunks=[
-            chunk for n in range(FEWEST, most + 1) for chunk in split(NAME, BANK, n, instances)
+            chunk
+            for n in range(MIN_RESISTANCES, most + 1)
+            for chunk in split(NAME, BANK, n, instances)
         ],
         measure=measure,
         summarize=summarize,

@@ -60,7 +60,7 @@ def measure(seed: int, chunk: Chunk) -> Samples:
     numbers = chunk.generator(seed).integers(1, largest, (chunk.instances, chunk.n), endpoint=True)
     return {
         "odd": [float(total % 2) for total in numbers.sum(axis=1)],
-        "perfect": [float(found) for found in perfect(numbers.astype(np.float64))],
+        "perfect": [float(is_perfect) for is_perfect in perfect(numbers.astype(np.float64))],
     }
 
 
@@ -74,13 +74,13 @@ def perfect(numbers: Floats) -> Floats:
 
     Exact while the totals are below 2^52: float64 then holds their halves too.
     """
-    found = np.zeros(numbers.shape[0])
-    for k in range(found.size):
+    is_perfect = np.zeros(numbers.shape[0])
+    for k in range(is_perfect.size):
         middle = numbers.shape[1] // 2
         first = sorted_sums(numbers[k, :middle], 2)
         second = sorted_sums(numbers[k, middle:], 2)
-        found[k] = nearest_error(first, second, 0.5 * numbers[k].sum()) <= 0.5
-    return found
+        is_perfect[k] = nearest_error(first, second, 0.5 * numbers[k].sum()) <= 0.5
+    return is_perfect
 
 
 def expected_perfect(n: int, bits: float) -> float:
@@ -129,13 +129,13 @@ def _place(case: tuple[str, int]) -> tuple[int, int]:
     return case[1], _bits(case[0])
 
 
-def _row(n: int, bits: int, found: Floats, odd: Floats) -> Row:
-    row: Columns = {"n": n, "bits": bits, "kappa": bits / n, "instances": found.size}
-    row |= seen_share("probability", found)
+def _row(n: int, bits: int, is_perfect: Floats, odd: Floats) -> Row:
+    row: Columns = {"n": n, "bits": bits, "kappa": bits / n, "instances": is_perfect.size}
+    row |= seen_share("probability", is_perfect)
     expected = expected_perfect(n, bits)
     row["predicted_probability"] = perfect_probability(expected)
     for parity, chosen, times in (("even", odd == 0, 1), ("odd", odd == 1, 2)):
-        row |= seen_share(f"{parity}_probability", found[chosen])
+        row |= seen_share(f"{parity}_probability", is_perfect[chosen])
         row[f"predicted_{parity}_probability"] = float(at_least_one(times * expected))
     return row
 

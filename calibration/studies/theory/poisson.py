@@ -19,7 +19,8 @@ from scipy.special import ndtr
 
 from calibration.arrays import Floats
 
-_MOST_BITS = 80.0
+_MAX_BITS = 80.0
+"""Bits are looked for from −80 to 80; 24 weights reach some 25."""
 _DRAW = np.linspace(-8.0, 8.0, 801)
 """Standard normal abscissae of how far a bank's mean is off; the trapezoid rule suffices."""
 _WEIGHT = np.exp(-0.5 * _DRAW**2) / np.exp(-0.5 * _DRAW**2).sum()
@@ -66,6 +67,4 @@ def bits_reached(share_within: Callable[[float], float], share: float) -> float:
 
     The share falls as the bits rise.
     """
-    return float(
-        brentq(lambda bits: share_within(0.5 * 2.0**-bits) - share, -_MOST_BITS, _MOST_BITS)
-    )
+    return float(brentq(lambda bits: share_within(0.5 * 2.0**-bits) - share, -_MAX_BITS, _MAX_BITS))

@@ -37,7 +37,7 @@ from calibration.studies.frame import (
     split,
 )
 from calibration.studies.sums import nearest_error, sorted_sums
-from calibration.studies.theory.bits import FEWEST
+from calibration.studies.theory.bits import MIN_RESISTANCES
 from calibration.studies.theory.poisson import bits_reached, uniform_random
 from kirchhoff.compiled import kernel
 
@@ -73,7 +73,7 @@ def pruning_study(instances: int, most: int) -> Study:
             chunk
             for case, lengths in (
                 (NEAREST, [2**power for power in DOUBLINGS]),
-                (SUBSET, range(FEWEST, most + 1)),
+                (SUBSET, range(MIN_RESISTANCES, most + 1)),
             )
             for n in lengths
             for chunk in split(NAME, case, n, instances)
