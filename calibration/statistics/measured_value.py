@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import log_ndtr
+from scipy.special import erfcx
 
 RESOLVED_SIGMAS = 2.0
 """Standard uncertainties that a value must exceed to count as resolved."""
@@ -43,12 +43,12 @@ class MeasuredValue:
         """The mean of the normal distribution N(value, uncertainty²) truncated at zero.
 
         It is the expected value of a quantity that is not negative: an unresolved cause so
-        contributes a bound, not nothing.
+        contributes a bound, not nothing (Johnson, Kotz and Balakrishnan 1994, 13.10).
         """
         if not self.uncertainty:
             return max(self.value, 0.0)
         sigmas = self.value / self.uncertainty
-        if sigmas < -100:  # below this the difference would be lost in rounding
-            return -self.uncertainty / sigmas
-        log_density = -(sigmas**2) / 2 - math.log(2 * math.pi) / 2
-        return self.value + self.uncertainty * math.exp(log_density - float(log_ndtr(sigmas)))
+        if sigmas < -1000:  # the difference below would be lost in rounding: its asymptotic series
+            return -self.uncertainty / sigmas * (1 - 2 / sigmas / sigmas)
+        hazard = math.sqrt(2 / math.pi) / float(erfcx(-sigmas / math.sqrt(2)))
+        return self.value + self.uncertainty * hazard

@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import erfcx
 
 from calibration.arrays import Floats
 from calibration.branches import BranchCalibration
@@ -290,7 +289,9 @@ def _population(
         certain = 1 / (1 / float(precise.sum()) + misstated**2)
         prior = max(prior_square, own_square) ** -2
         both = certain + prior
-        own_square = _positive_mean((certain * observed + prior * prior_square) / both, both**-0.5)
+        # A variance that noise seems to explain entirely is still positive.
+        posterior = MeasuredValue((certain * observed + prior * prior_square) / both, both**-0.5)
+        own_square = posterior.expected
     return MeasuredValue(middle, float(alike.sum()) ** -0.5), float(np.sqrt(own_square))
 
 
@@ -300,13 +301,3 @@ def _both(first: MeasuredValue, second: MeasuredValue) -> MeasuredValue:
     total = sum(weights)
     value = (weights[0] * first.value + weights[1] * second.value) / total
     return MeasuredValue(value, total**-0.5)
-
-
-def _positive_mean(mean: float, deviation: float) -> float:
-    """Return the mean of a normally distributed quantity that is known to be positive.
-
-    A variance that noise seems to explain entirely is still positive (Johnson, Kotz & Balakrishnan
-    1994, 13.10). The form with erfcx is precise far below zero.
-    """
-    below = -mean / deviation / np.sqrt(2)
-    return float(mean + deviation * np.sqrt(2 / np.pi) / erfcx(below))

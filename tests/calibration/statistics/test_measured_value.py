@@ -23,6 +23,13 @@ def test_expected_is_positive_and_at_least_the_value(value, uncertainty):
     assert expected >= value * (1 - 1e-12)
 
 
+@given(st.floats(-1e9, -50))
+def test_expected_of_a_value_far_below_zero_follows_its_asymptotic_series(places):
+    series = 1 - 2 / places**2 + 10 / places**4
+    expected = MeasuredValue(3 * places, 3.0).expected
+    assert expected == pytest.approx(3 / -places * series, rel=1e-8)
+
+
 def test_expected_without_uncertainty_is_the_value():
     assert MeasuredValue(3.0, 0.0).expected == 3
     assert MeasuredValue(-3.0, 0.0).expected == 0
