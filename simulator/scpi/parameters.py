@@ -6,7 +6,7 @@ from typing import Protocol
 
 from simulator.scpi.errors import ScpiError
 from simulator.scpi.keywords import forms
-from simulator.scpi.parser import Data, Element, Number, Quoted, Word
+from simulator.scpi.parser import Data, Element, Number, Word
 
 _PREFIX_POWERS = {
     "EX": 18, "PE": 15, "T": 12, "G": 9, "MA": 6, "K": 3, "": 0,
@@ -110,25 +110,6 @@ class Boolean:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of the keywords given, each spelled with its short form in capitals."""
-
-    options: tuple[str, ...]
-    optional: bool = False
-
-    def __post_init__(self) -> None:
-        spellings = [form for option in self.options for form in set(forms(option))]
-        if len(spellings) != len(set(spellings)):
-            raise ValueError(f"ambiguous choices: {self.options}")
-
-    def convert(self, element: Element) -> str:
-        """Return the option as spelled in `options`. Raises ScpiError -104, -141."""
-        if not isinstance(element, Word):
-            raise ScpiError(-104, f"one of {', '.join(self.options)} is wanted")
-        return _choose(element.text, self.options)
-
-
-@dataclass(frozen=True)
 class Block:
     """A definite-length block."""
 
@@ -139,19 +120,6 @@ class Block:
         if not isinstance(element, Data):
             raise ScpiError(-104, "a block is wanted")
         return element.payload
-
-
-@dataclass(frozen=True)
-class Text:
-    """A quoted string."""
-
-    optional: bool = False
-
-    def convert(self, element: Element) -> str:
-        """Return the string without its quotes. Raises ScpiError -104."""
-        if not isinstance(element, Quoted):
-            raise ScpiError(-104, "a quoted string is wanted")
-        return element.text
 
 
 def _choose(text: str, options: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from simulator.scpi.errors import ScpiError
 
 MAX_KEYWORD_CHARACTERS = 12
 _MAX_DIGITS = 255
+_MAX_EXPONENT = 32_000
 
 _SPACE = rb"[\x00-\x09\x0b-\x20]*"
 _SPACES = re.compile(_SPACE)
@@ -18,7 +19,7 @@ _HEADER_ALIEN = re.compile(rb"[^A-Za-z0-9_:*?]")
 _HEADER = re.compile(rb"(:?)((?:\*[A-Za-z]\w*)|(?:[A-Za-z]\w*(?::[A-Za-z]\w*)*))(\??)")
 _WORD = re.compile(rb"[A-Za-z]\w*")
 _NUMERAL = re.compile(
-    rb"([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:" + _SPACE + rb"[eE]" + _SPACE + rb"([+-]?\d+))?"
+    rb"([+-]?)(\d+(?:\.\d*)?|\.\d+)(?:" + _SPACE + rb"[eE]" + _SPACE + rb"([+-]?)(\d+))?"
 )
 _UNIT = re.compile(_SPACE + rb"([A-Za-z][A-Za-z0-9]*)")
 _ELEMENT_END = re.compile(rb"[\x00-\x09\x0b-\x20,]|\Z")
@@ -46,9 +47,10 @@ class Header:
 
 @dataclass(frozen=True)
 class Number:
-    """Numeric data: mantissa and exponent of ten as written, the unit in upper case or empty."""
+    """Numeric data: mantissa, exponent of ten, and the unit in upper case or empty."""
 
     mantissa: str
+    """As written, without leading zeros."""
     exponent: int
     unit: str
 
@@ -73,9 +75,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Quoted:
-    """String data without its quotes."""
-
-    text: str
+    """String data; no parameter is a string, so that its text is not kept."""
 
 
 @dataclass(frozen=True)
@@ -193,19 +193,16 @@ def _parse_element(text: bytes, position: int) -> tuple[Element, int]:
 
 def _parse_quoted(text: bytes, position: int) -> tuple[Quoted, int]:
     quote = text[position : position + 1]
-    pieces = []
-    while True:
-        closing = text.find(quote, position + 1)
+    end = position
+    # A quote inside is written twice, as if a further string began where one ends.
+    while text[end : end + 1] == quote:
+        closing = text.find(quote, end + 1)
         if closing < 0:
             raise ScpiError(-151, "no closing quote")
-        pieces.append(text[position + 1 : closing])
-        position = closing + 1
-        if text[position : position + 1] != quote:
-            break
-    content = quote.join(pieces)
-    if not content.isascii():
+        end = closing + 1
+    if not text[position:end].isascii():
         raise ScpiError(-101, "in a string")
-    return Quoted(content.decode("ascii")), position
+    return Quoted(), end
 
 
 def _parse_hash(text: bytes, position: int) -> tuple[Element, int]:
@@ -222,7 +219,7 @@ def _parse_hash(text: bytes, position: int) -> tuple[Element, int]:
 def _parse_non_decimal(match: re.Match[bytes]) -> Number:
     base = _BASES[match[1].decode("ascii").upper()]
     digits = match[2].decode("ascii")
-    if len(digits) > _MAX_DIGITS or "_" in digits:
+    if _digits(digits) > _MAX_DIGITS or "_" in digits:
         raise ScpiError(-120, _shown(match[0]))
     try:
         value = int(digits, base)
@@ -233,13 +230,21 @@ def _parse_non_decimal(match: re.Match[bytes]) -> Number:
 
 def _parse_decimal(text: bytes, position: int) -> tuple[Number, int]:
     numeral = _NUMERAL.match(text, position)
-    if numeral is None or numeral.end() - position > _MAX_DIGITS:
+    if numeral is None or _digits(numeral[2].decode("ascii")) > _MAX_DIGITS:
         raise ScpiError(-120, _shown(text[position:]))
     unit = _UNIT.match(text, numeral.end())
     end = unit.end() if unit else numeral.end()
     if _ELEMENT_END.match(text, end) is None:
         raise ScpiError(-120, _shown(text[position:]))
+    sign, mantissa, exponent_sign, exponent = (part.decode("ascii") for part in numeral.groups(b""))
+    # Python converts no thousands of decimal digits, leading zeros among them.
+    mantissa = sign + (mantissa.lstrip("0") if mantissa.strip("0.") else "0")
     # Beyond ±32000 (the standard's limit) a binary64 is zero or infinite anyway.
-    exponent = max(-32000, min(32000, int(numeral[2] or 0)))
+    power = min(_MAX_EXPONENT, int(exponent.lstrip("0")[:6] or "0"))
     name = unit[1].decode("ascii").upper() if unit else ""
-    return Number(numeral[1].decode("ascii"), exponent, name), end
+    return Number(mantissa, -power if exponent_sign == "-" else power, name), end
+
+
+def _digits(numeral: str) -> int:
+    """Return the number of digits without leading zeros, as IEEE 488.2, 7.7.2.4.1 counts them."""
+    return len(numeral.replace(".", "").lstrip("0"))

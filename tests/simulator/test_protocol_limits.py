@@ -70,9 +70,11 @@ def board():
         (b"*SRE 255", b"*SRE 256", -222),
         (b"STAT:QUES:ENAB 65535", b"STAT:QUES:ENAB 65536", -222),
         (b"STAT:OPER:ENAB 65535", b"STAT:OPER:ENAB 65536", -222),
-        # digits of a number
-        (b"*ESE " + b"0" * 254 + b"1", b"*ESE " + b"0" * 255 + b"1", -120),
-        (b"*ESE #H" + b"0" * 254 + b"1", b"*ESE #H" + b"0" * 255 + b"1", -120),
+        # digits of a number: leading zeros, signs and the exponent do not count
+        (b"SOUR1 -00." + b"1" * 255 + b"E-001", b"SOUR1 0." + b"1" * 256, -120),
+        (b"*ESE " + b"0" * 256 + b"1", b"*ESE 1." + b"0" * 255, -120),
+        (b"*ESE #H" + b"0" * 256 + b"1", b"*ESE #H" + b"1" * 256, -120),
+        (b"*ESE #H" + b"0" * 256 + b"1", b"*ESE #H" + b"1" * 255, -222),
     ],
     ids=lambda value: str(value[:24] if isinstance(value, bytes) else value),
 )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from simulator.scpi import Block, Boolean, Command, Engine, Integer, Real, ScpiError, Status
-from simulator.scpi.parameters import Choice, Text
 
 
 class TinyInstrument:
@@ -34,10 +33,8 @@ class TinyInstrument:
             self._teller("FACTor", Real()),
             self._teller("COUNt", Integer(-100, 2**32 - 1)),
             self._teller("OUTPut[:STATe]", Boolean()),
-            self._teller("POLarity", Choice(("NORMal", "SWAPped"))),
             self._teller("DATA", Block()),
             self._asker("DATA"),
-            self._teller("LABel", Text()),
             Command(
                 "ROUTe<n>:CLOSe<n>[:PORT<n>]",
                 lambda *values: self.received.update(close=values),

@@ -14,7 +14,7 @@ VALID = [
     b"SOUR3:VOLT 20 MV;LEV?",
     b":SENSe:CURRent:APERture 0.02;RANGe 1E-3",
     b"DATA #15a;b\n';DATA?",
-    b"LAB 'it''s';POL SWAP",
+    b"FACT 'it''s';OUTP OFF",
     b"SYST:ERR:COUN?;:STAT:QUES:ENAB #H10",
     b"COUN -12;OUTP ON",
 ]
@@ -126,7 +126,7 @@ def test_errors_are_queued_in_the_order_of_the_units(new_instrument, units):
         b"FACT " + b"(" * 100_000,
         b"FACT " + b"[{" * 100_000,
         b"'" * 100_001,
-        b"LAB " + b"''" * 100_000,
+        b"FACT " + b"''" * 100_000,
         b"#" * 100_000,
         b"#1" * 100_000,
         b";" * 20_000,
