@@ -177,6 +177,15 @@ class CrossbarBoard:
         return self._link.lock
 
     @property
+    def timeout_seconds(self) -> float:
+        """Time the board has for an answer, s, beyond the board time of what it is asked."""
+        return self._link.timeout_seconds
+
+    @timeout_seconds.setter
+    def timeout_seconds(self, seconds: float) -> None:
+        self._link.timeout_seconds = seconds
+
+    @property
     def held_crc(self) -> int | None:
         """CRC-32 of the pattern that this host has set on the board; None if it is unknown."""
         return self._memory.held_crc

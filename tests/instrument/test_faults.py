@@ -134,12 +134,12 @@ def test_a_scan_that_is_struck_ends_where_nothing_is_repeated(kind, sound_scan):
     ):
         prepare(board)
         if raised is LinkTimeout:
-            board._link.timeout_seconds = HURRY_SECONDS  # the scan itself allows for more
+            board.timeout_seconds = HURRY_SECONDS  # the scan itself allows for more
         with pytest.raises(raised):
             board.scan(*POINTS)
         assert bench.crossbar.faults.strikes[0].count == 1
         assert not board.recovery
-        board._link.timeout_seconds = 2.0
+        board.timeout_seconds = 2.0
         patiently(board.safe)
         assert not bench.crossbar.outputs_on
         assert not bench.crossbar.pattern.any()
@@ -160,11 +160,11 @@ def test_a_scan_that_is_struck_is_repeated(kind, sound_scan):
         CrossbarBoard.open(bench.resources["board"][wire]) as board,
     ):
         prepare(board)
-        board._link.timeout_seconds = HURRY_SECONDS  # the scan itself allows for more
+        board.timeout_seconds = HURRY_SECONDS  # the scan itself allows for more
         np.testing.assert_allclose(board.scan(*POINTS), sound, rtol=1e-6, atol=1e-15)
         assert bench.crossbar.faults.strikes[0].count == 1
         assert board.recovery == {RECOVERED[kind.split()[0]][WIRES.index(wire)]: 1}
-        board._link.timeout_seconds = 2.0
+        board.timeout_seconds = 2.0
         settings = board.range_amperes, board.aperture_seconds, board.delay_seconds
         assert settings == (1e-5, 0.01, 1e-3)
     assert not bench.crossbar.outputs_on
@@ -304,7 +304,7 @@ def test_no_plan_brings_a_wrong_number_or_an_end_of_patience(sound_answers, faul
             finally:
                 assert time.monotonic() - began < PATIENCE_SECONDS
             np.testing.assert_allclose(answer, sound_answers[name, number], rtol=1e-6, atol=1e-15)
-        board._link.timeout_seconds = 2.0
+        board.timeout_seconds = 2.0
         while bench.crossbar.faults.operations < LAST_OPERATION:
             patiently(board.safe)
         for name, number in (("multiply", 1), ("scan", 2)):

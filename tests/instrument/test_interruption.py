@@ -120,18 +120,18 @@ main()
 
 LOST_IN_A_RUN = """
 import signal
-from drivers.link import Link
+from drivers.byte_streams import SocketStream
 class Deaf:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
-send = Link._send
-def losing(self, wire, data, deadline):
-    if b":MEAS:SCAN?" in data and not lost:
+send = SocketStream.send
+def losing(self, data, deadline):
+    if b":MEAS:SCAN?" in bytes(data) and not lost:
         lost.append(Deaf())
         lost[0] = None
-    send(self, wire, data, deadline)
+    send(self, data, deadline)
 lost = []
-Link._send = losing
+SocketStream.send = losing
 from ohmsum.__main__ import main
 main()
 """

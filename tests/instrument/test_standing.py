@@ -2,6 +2,8 @@
 
 import logging
 import threading
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -120,8 +122,10 @@ def test_after_an_expired_watchdog_it_is_set_again_with_a_word(
     with open_bench(tmp_path / "bench.toml") as bench:
         program = bench.program(WEIGHTS)
         assert off(program) < RIGHT
-        served.board.watchdog._fed_seconds -= 1e6  # as if this host had been frozen
-        served.board.watch()
+        with monkeypatch.context() as later:  # as if this host had been frozen
+            clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 1e6)
+            later.setattr("simulator.watchdog.time", clock)
+            served.board.watch()
         assert is_safe(served)
         with caplog.at_level(logging.WARNING):
             assert off(program) < RIGHT

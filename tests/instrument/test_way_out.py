@@ -15,7 +15,7 @@ from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import BoardChanged, BoardInUse, InstrumentError, LinkLost, OutputsUnproved
 from simulator.command_set import BoardSession
 from tests.support.tiny_board import TinyBoard
-from tests.support.wire_peers import PtyPeer, SocketPeer, serve
+from tests.support.wire_peers import PtyPeer, Relay, SocketPeer, running, serve
 
 ZERO = np.zeros((1, 8))
 TRIES = 160
@@ -106,7 +106,7 @@ def test_a_board_that_stays_away_at_rest_is_off():
 
 
 def test_a_board_that_another_session_holds_is_refused_or_taken_over(served, resource):
-    with CrossbarBoard.open(resource) as one:
+    with running(Relay(resource)) as relay, CrossbarBoard.open(relay.resource, retries=0) as one:
         with pytest.raises(BoardInUse, match=r"another session holds its watchdog.*--take-over"):
             CrossbarBoard.open(resource)
         one.column_currents(ZERO)
@@ -120,7 +120,9 @@ def test_a_board_that_another_session_holds_is_refused_or_taken_over(served, res
             for disturb in (one.rest, lambda: one.column_currents(ZERO)):
                 with pytest.raises(BoardChanged, match="it has taken it over"):
                     disturb()
-            one._link._drop_stream()
+            relay.cut()
+            with pytest.raises(LinkLost):
+                one.seconds()
             one.seconds()  # on a new connection, which claims nothing
             other.column_currents(ZERO)
             assert not one.close()  # not made safe: left to the other

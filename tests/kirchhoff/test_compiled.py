@@ -31,7 +31,6 @@ def answer(x):
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    compiled._complain.cache_clear()
     return tmp_path / "ohmsum"
 
 
@@ -70,7 +69,6 @@ def test_an_edit_of_what_a_kernel_calls_or_reads_is_noticed(
 def test_a_folder_that_cannot_be_written_costs_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    compiled._complain.cache_clear()
     (tmp_path / "file").touch()
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file" / "below"))
     with caplog.at_level(logging.WARNING):

@@ -8,6 +8,8 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 
+from tests.support.waiting import wait_until
+
 
 class Stopped(Exception):
     """The test is over, or the host has gone."""
@@ -97,6 +99,7 @@ class Peer:
         self.stopping = threading.Event()
         self.failure: BaseException | None = None
         self.streams: list[Stream] = []
+        self.connections_closed = 0
         self._thread = threading.Thread(target=self._guarded, daemon=True)
 
     def start(self) -> None:
@@ -157,6 +160,47 @@ class SocketPeer(Peer):
                     self.streams.append(stream)
                     with contextlib.suppress(Stopped):
                         script(stream)
+                self.connections_closed += 1
+
+
+class Relay(Peer):
+    """A wire to a TCP resource that can be cut; the next connection to it goes through again."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__()
+        _, host, port, _ = resource.split("::")
+        self._far = host, int(port)
+        self._cutting = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.005)
+        self.resource = f"TCPIP::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
+        self.start()
+
+    def run(self) -> None:
+        with self._listener:
+            while not self.stopping.is_set():
+                try:
+                    near, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                with near, socket.create_connection(self._far) as far:
+                    self._carry({near: far, far: near})
+                self.connections_closed += 1
+
+    def cut(self) -> None:
+        """End the connection at both ends; return when that is done."""
+        before = self.connections_closed
+        self._cutting.set()
+        wait_until(lambda: self.connections_closed > before)
+        self._cutting.clear()
+
+    def _carry(self, other_end: dict[socket.socket, socket.socket]) -> None:
+        while not (self.stopping.is_set() or self._cutting.is_set()):
+            for end in select.select([*other_end], [], [], 0.005)[0]:
+                data = end.recv(1 << 16)
+                if not data:
+                    return
+                other_end[end].sendall(data)
 
 
 class PtyPeer(Peer):

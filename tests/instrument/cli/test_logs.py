@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import signal
+import sys
 
 import pytest
 
@@ -125,10 +127,14 @@ def test_a_line_each_minute_of_a_long_step(monkeypatch, capfd):
     ]
 
 
-def test_a_step_hears_a_signal_that_was_lost():
-    lost = Interruption()
-    lost.listen()
-    lost._number = 15
+def test_a_step_hears_a_signal_that_was_lost(monkeypatch):
+    class Deaf:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # `listen` sets another
+    Interruption().listen()
+    Deaf()  # Python drops what is raised while it goes
     with pytest.raises(Interrupted), step("select") as report:
         report(1, 2)
 
