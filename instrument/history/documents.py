@@ -7,6 +7,7 @@ section that a run has not reached is absent.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,6 +20,15 @@ from instrument.runs import CLAIM_FILE
 MAX_CLAIM_BYTES = 1 << 20
 Versions = dict[str, str | None]
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 2, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+]
+"""A date that every time zone has."""
+Bits = Annotated[float, Field(ge=-1100, le=1100)]
+"""−log₂ of an error that float64 holds."""
+RelativeError = Annotated[float, Field(ge=0, le=1e100)]
+"""An error whose square is finite."""
 
 
 class _Section(BaseModel):
@@ -29,7 +39,7 @@ class Claim(_Section):
     """The first file of a run: what is known when it starts."""
 
     id: Name
-    started: AwareDatetime
+    started: Moment
     command: str
     host: str = ""
     versions: Versions = {}
@@ -51,16 +61,16 @@ class Operand(_Section):
 class CalibrationUsed(_Section):
     """The calibration that a run used."""
 
-    made_at: AwareDatetime
+    made_at: Moment
     run: str | None = None
-    joined: tuple[AwareDatetime, ...] = ()
+    joined: tuple[Moment, ...] = ()
 
 
 class About(_Section):
     """The `run` of a result."""
 
     id: Name
-    finished: AwareDatetime
+    finished: Moment
     title: str | None = None
     note: str | None = None
     bench: str | None = None
@@ -83,7 +93,7 @@ class Board(_Section):
 class Specification(_Section):
     """What a run had to reach."""
 
-    bits: float
+    bits: Bits
     agreement: float | None = None
     scope: str
 
@@ -119,9 +129,9 @@ class OutputFigures(_Section):
 
     output: int
     """Counted from 0."""
-    bits: float | None
-    bits_interval: tuple[float | None, float | None] | None = None
-    predicted_bits: float | None = None
+    bits: Bits | None
+    bits_interval: tuple[Bits | None, Bits | None] | None = None
+    predicted_bits: Bits | None = None
     lost: bool = False
 
 
@@ -129,10 +139,10 @@ class ValidationFigures(_Section):
     """Precision of the products."""
 
     vectors: int
-    relative_error: float | None
-    bits: float | None
-    worst_bits: float | None
-    bits_interval: tuple[float | None, float | None] | None = None
+    relative_error: RelativeError | None
+    bits: Bits | None
+    worst_bits: Bits | None
+    bits_interval: tuple[Bits | None, Bits | None] | None = None
     outputs: tuple[OutputFigures, ...] = ()
     foreseen: bool = True
 
@@ -141,16 +151,16 @@ class BudgetRow(_Section):
     """One cause of the error of products."""
 
     cause: str
-    relative_error: Annotated[float, Field(ge=0)]
-    bits: float | None
+    relative_error: RelativeError
+    bits: Bits | None
 
 
 class BudgetFigures(_Section):
     """The budget: rows, and their sum."""
 
     rows: tuple[BudgetRow, ...]
-    predicted_relative_error: Annotated[float, Field(ge=0)]
-    predicted_bits: float | None
+    predicted_relative_error: RelativeError
+    predicted_bits: Bits | None
 
 
 class Result(_Section):

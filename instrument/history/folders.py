@@ -7,6 +7,7 @@ deleted, and nothing has to be told of it.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
@@ -83,9 +84,9 @@ def read_run(folder: Path) -> KeptRun:
 
     Raises UsageError, which names the file, where it holds none or a damaged one.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise UsageError(f"{folder}: no such folder; `ohmsum runs` lists the runs that are kept")
-    if not (folder / CLAIM_FILE).exists():
+    if not _holds(folder, CLAIM_FILE):
         raise UsageError(
             f"{folder}: no run: there is no {CLAIM_FILE} in it; `ohmsum runs {folder}` looks for "
             "runs inside"
@@ -93,7 +94,7 @@ def read_run(folder: Path) -> KeptRun:
     claim = read_claim(folder)
     if claim.command.startswith(DESIGN):
         raise UsageError(f"{folder}: of `{DESIGN}`, which runs no board")
-    result = read_result(folder) if (folder / RESULT_FILE).exists() else None
+    result = read_result(folder) if _holds(folder, RESULT_FILE) else None
     if result is not None:
         return KeptRun(folder, claim, result, result.board.preset, result.board.serial)
     return KeptRun(folder, claim, None, *_board_of_calibration(folder / CALIBRATION_FILE))
@@ -119,14 +120,14 @@ def find_run(name: str, results: Path = RESULTS) -> KeptRun:
 
     Raises UsageError where nothing is so called, or more than one run is.
     """
-    if Path(name).is_dir():
+    if os.path.isdir(name):
         return read_run(Path(name))
-    if Path(name).exists():
+    if os.path.exists(name):
         raise UsageError(
             f"{name}: a run is named by its folder or its id, and this is a file; `ohmsum runs` "
             "lists both"
         )
-    claims = list(_claims_in(results)) if results.is_dir() else []
+    claims = list(_claims_in(results)) if os.path.isdir(results) else []
     whole = [path for path, claim in claims if name in (claim.id, path.name)]
     matching = whole or [path for path, claim in claims if name and claim.id.startswith(name)]
     if not matching:
@@ -170,16 +171,21 @@ def named(names: list[str]) -> str:
     return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
+def _holds(folder: Path, name: str) -> bool:
+    """Return whether a folder holds a file; one that cannot be looked into holds none."""
+    return os.path.exists(folder / name)  # that of Path raises where looking is not permitted
+
+
 def _folders(folder: Path) -> list[Path]:
     """Return the folders that may hold runs: a run's own folder itself, or those inside."""
-    if not folder.is_dir():
-        if folder.exists():
+    if not os.path.isdir(folder):
+        if os.path.exists(folder):
             raise UsageError(f"{folder}: is no folder; name the folder that holds the runs")
         raise UsageError(
             f"{folder}: no such folder; runs are kept in {RESULTS}/ where `ohmsum run` was "
             "started: go there, or name the folder"
         )
-    if (folder / CLAIM_FILE).exists():
+    if _holds(folder, CLAIM_FILE):
         return [folder]
     try:
         return sorted(path for path in folder.iterdir() if path.is_dir())
@@ -194,7 +200,7 @@ def _claims_in(folder: Path) -> Iterator[tuple[Path, Claim]]:
 
 
 def _why_skipped(path: Path, error: UsageError) -> str:
-    if not (path / CLAIM_FILE).exists():
+    if not _holds(path, CLAIM_FILE):
         return f"{path}: skipped: no run, there is no {CLAIM_FILE} in it"
     return f"{error}: skipped"
 

@@ -99,6 +99,7 @@ DAMAGED = {
         None,
         "started",
     ),
+    "year 1": ('{"id": "x", "started": "0001-01-01T00:00:00Z", "command": "c"}', None, "started"),
     "no id": ('{"id": "", "started": "2026-01-01T00:00:00Z", "command": "c"}', None, "id: "),
     "torn result": ("good", '{"ok": tr', "result.json: not the result of a run"),
     "no board": ("good", '{"ok": true, "run": {"id": "x", "finished": null}}', "finished"),
