@@ -89,6 +89,7 @@ SECTIONS = {
         Section("network", ("python -m benchmarks.network",)),
         Section("calibration", ("python -m benchmarks.calibration",)),
         Section("steps", ("python -m benchmarks.whole_run",)),
+        Section("journal", ("python -m benchmarks.journal",)),
         Section("first-run", ("python -m benchmarks.first_run",)),
     )
 }

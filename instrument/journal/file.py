@@ -337,6 +337,8 @@ def _hold(database: sqlite3.Connection) -> None:
     database.execute("PRAGMA locking_mode = EXCLUSIVE")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = FULL")
+    # Pages of 4 KiB that may stand in the second file before they are moved to the first.
+    database.execute("PRAGMA wal_autocheckpoint = 200")
     database.execute("BEGIN EXCLUSIVE")
     database.execute("COMMIT")
 
