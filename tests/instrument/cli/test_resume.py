@@ -16,6 +16,7 @@ from instrument.cli.carry_out import same_result
 from instrument.config import bench_toml
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
+from tests.support.recorded_run import RECORDED
 
 RUN = ("run", "--bench", "bench.toml", "--matrix", "random", "--seed", "3")
 SIMULATED_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random", "--seed", "3")
@@ -142,6 +143,21 @@ def test_a_finished_run_is_replayed_to_the_byte(ohmsum, tmp_path):
     assert ohmsum("report", "from a laboratory").status == 0
     assert report.stat().st_size > 100_000
     assert ohmsum("resume", "from a laboratory").status == 0
+
+
+def test_a_run_that_a_laboratory_has_sent_is_replayed(ohmsum, tmp_path):
+    """It was recorded over a serial wire, by `python -m tests.support.recorded_run`."""
+    shutil.copytree(RECORDED, tmp_path / "sent")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "sent").iterdir()}
+    replayed = ohmsum("replay", "sent", "--json")
+    assert replayed.status == 0, replayed.err
+    result, recorded = json.loads(replayed.out), json.loads(before["result.json"])
+    assert result["board"] == recorded["board"]
+    assert result["calibration"]["statuses"] == recorded["calibration"]["statuses"]
+    # Another processor's linear algebra may round the last digits otherwise.
+    for name in ("bits", "worst_bits"):
+        assert result["validation"][name] == pytest.approx(recorded["validation"][name], abs=1e-6)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "sent").iterdir()} == before
 
 
 def test_a_replay_says_where_a_run_was_cut_short(killed, ohmsum):
