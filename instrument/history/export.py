@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from instrument.errors import FileNotWritten, UsageError
 from instrument.files import require_new, write_new
 from instrument.history.folders import KeptRun
-from instrument.history.quantity import DIMENSIONS, Measured, Quantity
+from instrument.history.quantity import Measured, Quantity
 
 if TYPE_CHECKING:
     import xarray
@@ -53,7 +52,9 @@ def export_run(run: KeptRun, path: str) -> list[Path]:
     """
     check_export_path(path)
     if is_netcdf(path):
-        write_new(Path(path), _netcdf(dataset_of(run), Path(path)))
+        from instrument.history.netcdf import netcdf  # late: it loads xarray
+
+        write_new(Path(path), netcdf(dataset_of(run), Path(path)))
         return [Path(path)]
     return _write_tables(_measured_by(run), Path(path))
 
@@ -68,50 +69,15 @@ def dataset_of(run: KeptRun) -> xarray.Dataset:
 
     Raises UsageError where the run has no result or a damaged file, ImportError without xarray.
     """
-    import xarray
+    from instrument.history.netcdf import labelled
 
-    measured = _measured_by(run)
-    return xarray.Dataset(
-        {
-            quantity.name: xarray.Variable(
-                quantity.dimensions, quantity.values, _attributes(quantity)
-            )
-            for quantity in measured.quantities
-        },
-        {
-            name: xarray.Variable((name,), labels, {"long_name": DIMENSIONS[name]})
-            for name, labels in measured.labels.items()
-        },
-        dict(measured.provenance),
-    )
+    return labelled(_measured_by(run))
 
 
 def _measured_by(run: KeptRun) -> Measured:
     from instrument.history.quantities import measured_by  # late: it loads what reads calibrations
 
     return measured_by(run)
-
-
-def _attributes(quantity: Quantity) -> dict[str, Any]:
-    attributes: dict[str, Any] = {"units": quantity.unit, "long_name": quantity.meaning}
-    if quantity.statuses is not None:
-        # As the CF conventions write statuses.
-        statuses = list(quantity.statuses)
-        attributes["flag_values"] = np.array(statuses, dtype=quantity.values.dtype)
-        attributes["flag_meanings"] = " ".join(status.name.lower() for status in statuses)
-    return attributes
-
-
-def _netcdf(dataset: xarray.Dataset, path: Path) -> bytes:
-    """Return a dataset as the bytes of a netCDF file; `path` is what an error names."""
-    try:
-        # In a folder of its own: under its final name a file is whole, or not there.
-        with tempfile.TemporaryDirectory() as folder:
-            part = Path(folder) / "run.nc"
-            dataset.to_netcdf(part, engine="h5netcdf")
-            return part.read_bytes()
-    except OSError as error:
-        raise FileNotWritten(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _write_tables(measured: Measured, folder: Path) -> list[Path]:
