@@ -6,6 +6,7 @@ the range of its amplifier is NaN in every array.
 
 import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import TracebackType
@@ -18,15 +19,14 @@ from drivers import scpi
 from drivers.arguments import finite, whole, within_limit
 from drivers.board_description import read_description
 from drivers.board_memory import Settings
-from drivers.board_state import BoardState, is_printed
+from drivers.board_settings import Asked, configure, settings_in
+from drivers.board_state import BoardState
 from drivers.board_time import SpentSeconds
 from drivers.errors import (
-    CommandRefused,
     LinkGarbled,
     LinkLost,
     LinkTimeout,
     PowerCycled,
-    SettingDiffers,
     WatchdogExpired,
     WrongInstrument,
 )
@@ -39,6 +39,7 @@ from drivers.recovery import Kind
 _MANUFACTURER = "OHMSUM"
 _MODEL_START = "CROSSBAR "
 _MAX_WATCHDOG_SECONDS = 3600
+_FIRST_CONTACT_SECONDS = 3.0
 _MAX_READINGS = 10_000
 _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
@@ -98,7 +99,8 @@ class CrossbarBoard:
             float(self.ranges_amperes[-1]), 1 / self.line_hertz, _DELAY_AFTER_POWER_ON_SECONDS
         )
         self._memory.settings = self._run(
-            ":CURR:RANG?", lambda _: self._settings_of(self._session.settings_texts())
+            ":CURR:RANG?",
+            lambda _: settings_in(link, self._session.settings_texts(), self.ranges_amperes),
         )
         self._all_open = pack_pattern(np.zeros(self._shape, np.bool_))
 
@@ -140,7 +142,7 @@ class CrossbarBoard:
             )
         link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
-            identity = _recognized(link, again=retries > 0)
+            identity = _recognized(link, retries)
 
             def recognize(said: str) -> None:
                 if scpi.identity_in(link, said) != identity:
@@ -230,69 +232,14 @@ class CrossbarBoard:
         The board takes the smallest range that is not below `range_amperes`. A setting of None
         stays as it is. Raises SettingDiffers where the board then holds another value.
         """
-        wanted = {
-            ":CURR:RANG": range_amperes,
-            ":CURR:APER": aperture_seconds,
-            ":TRIG:DEL": delay_seconds,
-        }
-        units = []
-        for header, value in wanted.items():
-            if value is None:
-                continue
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{header} cannot be {value}")
-            units.append(f"{header} {float(value)!r}")
-        asked = dict(zip(Settings._fields, wanted.values(), strict=True))
-        command = units[0] if units else ":CURR:RANG?"
-        self._run(command, lambda kind: self._configure(units, asked, unless_set=kind is not None))
-
-    def _configure(
-        self, units: list[str], asked: Mapping[str, float | None], *, unless_set: bool
-    ) -> None:
-        """Set what is asked for and read it back; with `unless_set`, look first if it is set."""
-        was_armed = self._session.armed
-        self._session.hold()
-        if unless_set:
-            texts = self._session.settings_texts()
-            if self._difference(texts, asked) is None:
-                self._memory.settings = self._settings_of(texts)
-                return
-        try:
-            texts = self._session.settings_texts(*units)
-        except CommandRefused:
-            self._memory.settings = self._settings_of(self._session.settings_texts())
-            raise
-        held, settings = self._memory.settings, self._settings_of(texts)
-        left = [name for name in Settings._fields if asked[name] is None]
-        expected = BoardState(**{name: getattr(held, name) for name in left})
-        state = BoardState(**{name: getattr(settings, name) for name in left})
-        if was_armed and state.differences(expected):
-            raise self._session.explained(state, expected)
-        self._memory.settings = settings
-        if (differs := self._difference(texts, asked)) is not None:
-            raise differs
-
-    def _difference(
-        self, texts: list[str], asked: Mapping[str, float | None]
-    ) -> SettingDiffers | None:
-        """Return the error for a setting that is told otherwise than it was asked for, or None.
-
-        The range is the smallest that is not below the one that was asked for.
-        """
-        settings, amperes = self._settings_of(texts), asked["range_amperes"]
-        if amperes is not None:
-            below = self.ranges_amperes[self.ranges_amperes < settings.range_amperes]
-            if amperes > settings.range_amperes * (1 + 1e-6) or (
-                len(below) and amperes <= below[-1]
-            ):
-                return SettingDiffers.of(self._link.resource, "range (A)", texts[0], amperes)
-        for words, text, value in (
-            ("aperture (s)", texts[1], asked["aperture_seconds"]),
-            ("settling delay (s)", texts[2], asked["delay_seconds"]),
-        ):
-            if value is not None and not is_printed(value, text):
-                return SettingDiffers.of(self._link.resource, words, text, value)
-        return None
+        asked = Asked(range_amperes, aperture_seconds, delay_seconds)
+        units = asked.units()
+        self._run(
+            units[0] if units else ":CURR:RANG?",
+            lambda kind: configure(
+                self._session, self.ranges_amperes, asked, unless_set=kind is not None
+            ),
+        )
 
     def rest(self) -> None:
         """Switch the outputs off while the host computes, if they are on.
@@ -512,15 +459,6 @@ class CrossbarBoard:
     def _shape(self) -> tuple[int, int, int]:
         return self.rows, self.columns, self.branches
 
-    def _settings_of(self, texts: list[str]) -> Settings:
-        """Read how the settings are told. Raises LinkGarbled for a range not in the catalog."""
-        settings = self._session.settings_of(texts)
-        amperes = settings.range_amperes
-        nearest = self.ranges_amperes[np.abs(self.ranges_amperes - amperes).argmin()]
-        if not math.isclose(amperes, nearest, rel_tol=1e-5):
-            raise self._link.garbled(f"a range that the board does not have: {texts[0][:80]!r}")
-        return settings
-
     def _allow(self, board_seconds: float, moved_bytes: int) -> float:
         return allowed_seconds(self._link.timeout_seconds, board_seconds, moved_bytes)
 
@@ -534,17 +472,20 @@ class CrossbarBoard:
         }
 
 
-def _recognized(link: Link, *, again: bool) -> scpi.Identity:
-    """Return the identity of a crossbar board; ask once more after a fault if `again` is set.
+def _recognized(link: Link, retries: int) -> scpi.Identity:
+    """Return the identity of a crossbar board.
 
-    Nobody may wait long for a name that is not a board's. Raises WrongInstrument.
+    A fault is met by one repetition, and by up to `retries` of them within _FIRST_CONTACT_SECONDS:
+    nobody shall wait long to hear that a name is not a board's. Raises WrongInstrument.
     """
-    try:
-        identity = scpi.identity(link)
-    except (LinkTimeout, LinkLost, LinkGarbled):
-        if not again:
-            raise
-        identity = scpi.identity(link)
+    deadline = time.monotonic() + _FIRST_CONTACT_SECONDS
+    for tried in range(retries + 1):
+        try:
+            identity = scpi.identity(link)
+            break
+        except (LinkTimeout, LinkLost, LinkGarbled):
+            if tried == retries or (tried and time.monotonic() > deadline):
+                raise
     kind = identity.model.removeprefix(_MODEL_START)
     if identity.manufacturer != _MANUFACTURER or kind in ("", identity.model):
         said = f"{identity.manufacturer},{identity.model}"

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Literal
 
 from drivers import scpi
-from drivers.board_memory import BoardMemory, Settings
+from drivers.board_look import ANSWERS, LOOK, SETTINGS, read_look, read_settings
+from drivers.board_memory import BoardMemory
 from drivers.board_state import BoardState, is_printed, read_state, state_queries, watchdog_owner
 from drivers.board_time import BoardTime
 from drivers.errors import (
@@ -30,10 +31,6 @@ from drivers.recovery import Kind, Recovery, kind_of
 from drivers.safe_state import make_safe
 
 _UNDEFINED_HEADER, _INTERLOCK_OPEN, _WATCHDOG_EXPIRED, _OUTPUTS_OFF = -113, 101, 102, 104
-_INTERLOCK_BIT, _WATCHDOG_BIT = 1 << 9, 1 << 10
-_POWER_ON_BIT = 1 << 7
-_SETTINGS = ":CURR:RANG?;:CURR:APER?;:TRIG:DEL?"
-_LOOK = f"*ESR?;:SYST:TIME?;:STAT:QUES:COND?;:OUTP?;:SYST:WATC?;{_SETTINGS}"
 # A busy host may miss one or two of them.
 _FEEDS_PER_INTERVAL = 4
 
@@ -176,22 +173,14 @@ class HostSession:
         """
         if not self._armed:
             if self._owner() == "OTH":
-                raise self._given_up(BoardTakenOver(self.link.resource))
+                raise BoardTakenOver(self.link.resource)
             self._arm()
         if self.memory.lost:
             self._set_again()
 
     def settings_texts(self, *units: str) -> list[str]:
         """Send message units that set range, aperture or delay; return how all three are told."""
-        return self.texts(";".join([*units, _SETTINGS]), 3)
-
-    def settings_of(self, texts: list[str]) -> Settings:
-        """Read the answers to queries of range, aperture and delay. Raises LinkGarbled."""
-        return Settings(
-            scpi.positive(self.link, texts[0]),
-            scpi.positive(self.link, texts[1]),
-            scpi.real(self.link, texts[2]),
-        )
+        return self.texts(";".join([*units, SETTINGS]), 3)
 
     def set_pattern(self, block: bytes, crc: int, *, unless_held: bool) -> None:
         """Set all switches from a pattern block, whose CRC-32 the board tells afterwards.
@@ -340,23 +329,23 @@ class HostSession:
 
     def _look(self) -> None:
         """Look at the board after a fault, and note what it has lost."""
-        answers, refused = scpi.query_with_refusal(self.link, _LOOK)
+        answers, refused = scpi.query_with_refusal(self.link, LOOK)
         texts = [answer for answer in answers if isinstance(answer, str)]
-        if not len(texts) == len(answers) == _LOOK.count("?"):
-            raise refused or self.link.garbled(f"{len(answers)} answers to {_LOOK}")
-        events, condition = (scpi.integer(self.link, text) for text in (texts[0], texts[2]))
-        seconds, watchdog = (scpi.real(self.link, text) for text in (texts[1], texts[4]))
-        on, settings = scpi.boolean(self.link, texts[3]), self.settings_of(texts[5:])
-        anew = self.time.lags(seconds) or not watchdog
-        if on:
-            events = 0  # power that came on leaves them off
-        if self._power_failed(seconds, events, settings, anew=anew):
-            self._lose_to_power(seconds)
+        if not len(texts) == len(answers) == ANSWERS:
+            raise refused or self.link.garbled(f"{len(answers)} answers to {LOOK}")
+        look = read_look(self.link, texts)
+        if look.outputs:
+            look = replace(look, events=0)  # power that came on leaves them off
+        anew = self.time.lags(look.seconds) or not look.watchdog_seconds
+        if look.power_failed(self.link, self.memory, self.time, anew=anew):
+            self._lose_to_power(look.seconds)
         elif self._may_be_on and (
-            condition & _WATCHDOG_BIT or (refused and _WATCHDOG_EXPIRED in refused.numbers)
+            look.watchdog_has_fired or (refused and _WATCHDOG_EXPIRED in refused.numbers)
         ):
             self._lose("watchdog")
-        if on and not self._may_be_on:
+        if self.memory.lost and not look.outputs:
+            self._may_be_on = False
+        if look.outputs and not self._may_be_on:
             raise self._given_up(
                 BoardChanged.because(self.link.resource, "outputs are on, off was set")
             )
@@ -371,22 +360,6 @@ class HostSession:
             raise PowerCycled(self.link.resource)
         return self.time.reported(seconds)
 
-    def _power_failed(self, seconds: float, events: int, settings: Settings, *, anew: bool) -> bool:
-        """Return whether the board's power has failed since this host set it.
-
-        Its clock ran backwards; or the session, where it lasts as long as the power, tells that the
-        power came on; or the settings are those of power-on, and `anew` says that this is not
-        another host's work.
-        """
-        if self.time.ran_backwards(seconds):
-            return True
-        if self.link.session_lasts and events & _POWER_ON_BIT:
-            return True
-        memory = self.memory
-        return (
-            anew and settings.is_close(memory.power_on) and not settings.is_close(memory.settings)
-        )
-
     def _lose_to_power(self, seconds: float) -> None:
         self.time.go_on(seconds)
         self._lose("power_on")
@@ -395,7 +368,7 @@ class HostSession:
         """Note that the board has opened its switches, and perhaps lost its settings."""
         if self.memory.lost != "power_on":
             self.memory.lost = why
-        self._driving = self._armed = self._may_be_on = False
+        self._driving = self._armed = False
         # A reopened link must not take the board back from the host that has it by now.
         self.link.greeting = None
 
@@ -403,13 +376,12 @@ class HostSession:
         """Set the settings and the pattern that this host had set before the board lost them."""
         memory, wanted = self.memory, self.memory.settings
         if memory.lost == "power_on":
-            settings = self.settings_of(
-                self.settings_texts(
-                    f":CURR:RANG {wanted.range_amperes!r}",
-                    f":CURR:APER {wanted.aperture_seconds!r}",
-                    f":TRIG:DEL {wanted.delay_seconds!r}",
-                )
+            texts = self.settings_texts(
+                f":CURR:RANG {wanted.range_amperes!r}",
+                f":CURR:APER {wanted.aperture_seconds!r}",
+                f":TRIG:DEL {wanted.delay_seconds!r}",
             )
+            settings = read_settings(self.link, texts)
             if not settings.is_close(wanted):
                 raise SettingDiffers(
                     self.link.resource, f"holds {settings}, {wanted} was set again"
@@ -437,28 +409,27 @@ class HostSession:
     ) -> InstrumentError:
         """Return the error that says why the board is not as it was set."""
         names = state.names()
-        texts = self.texts(
-            f"*ESR?;:SYST:TIME?;:STAT:QUES:COND?;:STAT:QUES?;{_SETTINGS};{state_queries(names)}",
-            7 + len(names),
+        texts = self.texts(f"{LOOK};:STAT:QUES?;{state_queries(names)}", ANSWERS + 1 + len(names))
+        look = replace(
+            read_look(self.link, texts[:ANSWERS]),
+            questionable=scpi.integer(self.link, texts[ANSWERS]),
         )
-        events, condition, event = (scpi.integer(self.link, texts[at]) for at in (0, 2, 3))
-        seconds, settings = scpi.real(self.link, texts[1]), self.settings_of(texts[4:7])
-        if self._power_failed(seconds, events, settings, anew=self.time.lags(seconds)):
-            self._lose_to_power(seconds)
+        anew = self.time.lags(look.seconds)
+        if look.power_failed(self.link, self.memory, self.time, anew=anew):
+            self._lose_to_power(look.seconds)
             return PowerCycled(self.link.resource)
         numbers = set() if refused is None else refused.numbers
         if state.outputs is False:
-            bits = condition | event
-            if bits & _INTERLOCK_BIT:
+            if look.interlock_opened:
                 numbers.add(_INTERLOCK_OPEN)
-            if bits & _WATCHDOG_BIT:
+            if look.watchdog_fired:
                 numbers.add(_WATCHDOG_EXPIRED)
         reported = self._reported(numbers)
         if reported is not None:
             return reported
         if refused is not None and kind_of(refused):
             return refused  # the message was damaged: what was set still counts
-        second = read_state(self.link, names, list(texts[7:]))
+        second = read_state(self.link, names, list(texts[ANSWERS + 1 :]))
         if refused is None and not second.differences(expected):
             return self.link.garbled("an answer that the board does not confirm")
         if state.watchdog_owner == "OTH":

@@ -29,6 +29,7 @@ class TinyBoard:
     def __init__(self, rows: int = 4, columns: int = 3, branches: int = 2) -> None:
         self.rows, self.columns, self.branches = rows, columns, branches
         self.pattern: NDArray[np.bool_] = np.zeros((rows, columns, branches), np.bool_)
+        self.seconds = 12.5
         self.errors: list[int] = []
         self.events = 1 << 7
         self.on = False
@@ -42,6 +43,19 @@ class TinyBoard:
         self.replies: dict[bytes, bytes] = {}
         self.corrupt_pattern = False
         self.log: list[bytes] = []
+
+    def power_cycle(self) -> None:
+        """Lose what power-on resets, as section 7 of the protocol says; the clock begins anew."""
+        self.expire()
+        self.watchdog, self.questionable, self.seconds = 0.0, 0, 0.25
+        self.range, self.aperture, self.delay = RANGES[-1], 0.02, 1e-3
+        self.points, self.errors, self.events = [], [], 1 << 7
+
+    def expire(self) -> None:
+        """Let the watchdog open everything."""
+        self.on, self.questionable = False, 1 << 10
+        self.pattern[:] = False
+        self.errors.append(102)
 
     def handle(self, message: bytes) -> bytes | None:
         """Execute a program message; return the response without its line feed."""
@@ -80,7 +94,7 @@ class TinyBoard:
             case b"SYST:LFR?":
                 answer = b"50"
             case b"SYST:TIME?":
-                answer = b"12.5"
+                answer = b"%g" % self.seconds
             case b"SYST:TIME:SETT?":
                 answer = b"2.5"
             case b"SYST:TIME:INT?":
@@ -122,6 +136,8 @@ class TinyBoard:
                 if parameters == b"ON" and not self.interlock_closed:
                     raise Refused(101)
                 self.on = parameters == b"ON"
+                if self.on:
+                    self.questionable = 0
             case b"OUTP?":
                 answer = b"%d" % self.on
             case b"ROUT:OPEN:ALL":
