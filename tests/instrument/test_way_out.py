@@ -2,7 +2,6 @@
 
 import random
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -133,11 +132,12 @@ def test_a_board_that_another_session_holds_is_refused_or_taken_over(served, res
 
 
 def test_a_board_that_another_host_took_while_the_wire_was_down_is_left_to_it(served, resource):
-    with CrossbarBoard.open(resource, watchdog_seconds=1.0, timeout_seconds=0.5) as one:
+    options = {"watchdog_seconds": 1.0, "timeout_seconds": 0.5}
+    with running(Relay(resource)) as relay, CrossbarBoard.open(relay.resource, **options) as one:
         one.column_currents(ZERO)
         one.rest()
         with CrossbarBoard.open(resource, take_over=True) as other:
-            one._link._stream._socket.shutdown(socket.SHUT_RDWR)
+            relay.cut()
             with pytest.raises(BoardChanged, match="it has taken it over"):
                 one.seconds()
             assert not one.recovery
@@ -148,24 +148,15 @@ def test_a_board_that_another_host_took_while_the_wire_was_down_is_left_to_it(se
 
 
 def test_a_session_of_its_own_that_died_without_a_word_is_waited_for(served, resource):
-    """The cable was out: the board does not know that the first connection has ended."""
-    with CrossbarBoard.open(resource, watchdog_seconds=1.0, timeout_seconds=0.5) as one:
-        one.apply(np.ones(served.crossbar.pattern.shape, bool))
-        expected = one.column_currents(ZERO)
-        # Held open: closing the host's end then tells the board nothing.
-        with one._link._stream._socket.dup():
-
-            def cut_once(kind):
-                if kind is None:
-                    one._link._drop_stream()
-                    raise LinkLost(resource, "the cable is out")
-                return one.held_crc, served.crossbar.pattern.all()
-
-            held, stands = one._session.recovery.run(":MEAS:MVM?", cut_once)
-        assert held is not None
-        assert stands
-        assert one.recovery == {"watchdog": 1}
-        np.testing.assert_allclose(one.column_currents(ZERO), expected, atol=1e-7)
+    """The cable was out: the board holds the first session for alive until it has been silent."""
+    options = {"watchdog_seconds": 1.0, "timeout_seconds": 0.5}
+    with running(Relay(resource)) as relay, CrossbarBoard.open(relay.resource, **options) as board:
+        board.apply(np.ones(served.crossbar.pattern.shape, bool))
+        expected = board.column_currents(ZERO)
+        relay.cut(in_silence=True)
+        np.testing.assert_allclose(board.column_currents(ZERO), expected, atol=1e-6)
+        assert board.recovery == {"watchdog": 1}
+        assert served.crossbar.pattern.all()
 
 
 def test_an_idle_board_stays_as_it_is_for_longer_than_its_watchdog(served, resource):

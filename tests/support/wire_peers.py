@@ -171,6 +171,8 @@ class Relay(Peer):
         _, host, port, _ = resource.split("::")
         self._far = host, int(port)
         self._cutting = threading.Event()
+        self._in_silence = False
+        self._kept = contextlib.ExitStack()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.005)
         self.resource = f"TCPIP::127.0.0.1::{self._listener.getsockname()[1]}::SOCKET"
@@ -183,13 +185,22 @@ class Relay(Peer):
                     near, _ = self._listener.accept()
                 except TimeoutError:
                     continue
-                with near, socket.create_connection(self._far) as far:
+                with near:
+                    far = socket.create_connection(self._far)
+                    self._kept.enter_context(far)
                     self._carry({near: far, far: near})
+                if not self._in_silence:
+                    far.close()
                 self.connections_closed += 1
+        self._kept.close()
 
-    def cut(self) -> None:
-        """End the connection at both ends; return when that is done."""
+    def cut(self, *, in_silence: bool = False) -> None:
+        """End the connection at both ends; return when that is done.
+
+        A wire that is cut in silence ends at the near end alone: the far end hears nothing of it.
+        """
         before = self.connections_closed
+        self._in_silence = in_silence
         self._cutting.set()
         wait_until(lambda: self.connections_closed > before)
         self._cutting.clear()
