@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from drivers import InstrumentError
 from instrument import open_bench
-from instrument.config import bench_toml
+from instrument.bench_file import bench_toml
 from simulator.bench import LinkKind, serve_bench
 from simulator.faults import FaultPlan
 from simulator.preset import load_preset

@@ -1,4 +1,8 @@
-"""The safe state of a board: outputs off and all switches open, reached with proof."""
+"""The safe state of a board: outputs off and all switches open, reached with proof.
+
+Called on every way out: `instrument/opening.py` closes the bench, `crossbar_board.py` the board and
+`host_session.py` the session, which calls `make_safe`.
+"""
 
 import time
 

@@ -40,6 +40,7 @@ from calibration.programming import program as program_pattern
 from calibration.temperature import KnownMoment, moved_to, with_earlier
 from drivers import InstrumentError, SpentSeconds
 from instrument.arguments import file_path, positive_number
+from instrument.bench_file import BenchConfig
 from instrument.board import Board
 from instrument.board_calibration import (
     BoardIdentity,
@@ -49,7 +50,7 @@ from instrument.board_calibration import (
     why_expired,
 )
 from instrument.clocks import ClockReading
-from instrument.config import BenchConfig
+from instrument.display import as_html, as_text
 from instrument.errors import UsageError
 from instrument.matrix import (
     ProgrammedMatrix,
@@ -60,7 +61,6 @@ from instrument.matrix import (
 )
 from instrument.notebook import shown
 from instrument.provenance import ohmsum_version
-from instrument.summary import as_html, as_text
 
 _log = logging.getLogger(__name__)
 

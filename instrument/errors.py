@@ -1,4 +1,7 @@
-"""Errors that a person can mend: a wrong request, or a file that cannot be written."""
+"""Errors that a person can mend: a wrong request, or a file that cannot be written.
+
+Messages stand where they are raised. `cli/exits.py` prints them, in one line.
+"""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ from drivers import CrossbarBoard, InstrumentError, OutputsUnproved
 from instrument import interruption
 from instrument.arguments import one_of, whole_number
 from instrument.bench import Bench
+from instrument.bench_file import BenchConfig, BoardConfig, load_bench_config
 from instrument.bench_names import SIMULATED
 from instrument.board_limits import require_supported
-from instrument.config import BenchConfig, BoardConfig, load_bench_config
 from instrument.errors import UsageError
 from instrument.journal import Journal, close_session, record_exchanges, replay_exchanges
 

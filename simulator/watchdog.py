@@ -1,4 +1,7 @@
-"""The watchdog: for how long the session that armed it has been silent."""
+"""The watchdog: for how long the session that armed it has been silent.
+
+It fires in `board.py`, which opens everything.
+"""
 
 from __future__ import annotations
 

@@ -76,6 +76,19 @@ def test_anchors_are_those_of_github(tmp_path: Path) -> None:
     assert anchors(page) == {"9-boards-of-version-10", "the-noise-survey", "a_b"}
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_that_a_docstring_names_exists(package: str) -> None:
+    """Beside the module, from the root of its package, or from the root of the checkout."""
+    missing = []
+    for module in (ROOT / package).rglob("*.py"):
+        said = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
+        for name in re.findall(r"`([\w/]+(?:\.py|/))`", said):
+            places = module.parent, ROOT / package, ROOT
+            if not any((place / name).exists() for place in places):
+                missing.append(f"{called(module)}: {name}")
+    assert missing == []
+
+
 def test_decisions_have_a_number_each() -> None:
     numbers = [path.name[:4] for path in (DOCS / "decisions").glob("[0-9]*.md")]
     assert sorted(set(numbers)) == sorted(numbers)

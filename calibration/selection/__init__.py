@@ -1,10 +1,9 @@
 """Select: the subset of a cell's branches whose conductances add up nearest to a target.
 
-`calls` is what a caller sees, `search` says which kernel answers. `sums` holds what every kernel
-stands on, and searches cells one after another; `sums_abreast` searches sixteen at once on the
-networks of `bitonic`, `sums_prepared` does so again for new targets. `window` and its neighbours,
-of which `two_criteria` takes the quickest, know two criteria; `candidates` judges many subsets of
-a cell, and `part` picks the switches to search where there are too many.
+Read first: `calls.py` is what a caller sees, `dispatch.py` says which kernel answers. `nearest/`
+searches the nearest sum: sixteen cells abreast, or one by one, and again for new targets. `window/`
+has a second criterion. `expected_error.py` judges many subsets of a cell, and `preset_switches.py`
+picks the switches to search where there are too many.
 """
 
 from calibration.selection.calls import (

@@ -18,7 +18,7 @@ from calibration.branches import BranchCalibration, SettleTime
 from calibration.converters import USUAL_DAC_BITS, Converters, RangeGains
 from calibration.noise import NoiseSurvey
 from calibration.temperature import Coefficients
-from instrument.board_calibration.checks import checked_arrays, read_about
+from instrument.board_calibration.file_checks import checked_arrays, read_about
 from instrument.board_calibration.record import BoardIdentity, Calibration
 from instrument.errors import UsageError
 from instrument.files import arrays_of, as_usage_error, pack_all, read_bytes, unpack, write_arrays

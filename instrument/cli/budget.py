@@ -23,7 +23,7 @@ def budget(
     predicted from the calibration and from what was measured when the matrix was programmed; the
     measured error is that of the run's own inputs.
     """
-    from instrument.cli.console import print_budget
+    from instrument.cli.printed_result import print_budget
     from instrument.results import load_budget
 
     print_budget(load_budget(folder), as_json=json)

@@ -28,11 +28,11 @@ from instrument.journal import DONE, Journal, RecordedBoard, sessions_of
 from instrument.kernels import compiling_beside
 from instrument.opening import open_bench, replay_bench
 from instrument.pipeline import Run, run_pipeline
+from instrument.progress import say, step
 from instrument.provenance import operand
 from instrument.results import RESULT_FILE, result_document
 from instrument.run_files import JOURNAL_FILE
 from instrument.runs import RunFolder, iso
-from instrument.terminal import say, step
 
 REPORT_FILE = "report.html"
 

@@ -51,7 +51,7 @@ def demo(
         from instrument.cli.carry_out import carry_out
 
         document = carry_out(demo_job(options), folder, began)
-    from instrument.cli.console import print_result, status_of
+    from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)
     raise typer.Exit(status_of(document))

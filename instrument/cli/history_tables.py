@@ -11,7 +11,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from instrument.cli.console import stdout_console
+from instrument.cli.printed_result import stdout_console
 from instrument.printable import printable, printable_values
 from instrument.wording import recoveries
 

@@ -10,10 +10,10 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from instrument.bench_file import MAX_BENCH_BYTES
 from instrument.bench_names import SIMULATED
 from instrument.board_calibration import load_calibration, save_calibration
 from instrument.cli.job import Job
-from instrument.config import MAX_BENCH_BYTES
 from instrument.errors import UsageError
 from instrument.files import arrays_of, as_usage_error, read_bytes, write_bytes, write_json
 from instrument.opening import LinkKind

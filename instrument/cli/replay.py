@@ -28,8 +28,8 @@ def replay(
     began = time.perf_counter()
     from instrument.cli.asked_again import job_of
     from instrument.cli.carry_out import replay as replay_run
-    from instrument.cli.console import print_result, status_of
     from instrument.cli.logs import start_logging
+    from instrument.cli.printed_result import print_result, status_of
     from instrument.journal import copied_for_reading
     from instrument.run_files import JOURNAL_FILE
     from instrument.runs import reopen_folder

@@ -54,7 +54,7 @@ def resume(
         # A run that was ended before its journal was begun has measured nothing.
         has_begun = (folder / JOURNAL_FILE).is_file()
         document = (go_on if has_begun else carry_out)(job, run, began)
-    from instrument.cli.console import print_result, status_of
+    from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)
     raise typer.Exit(status_of(document))

@@ -151,7 +151,7 @@ def run(
         from instrument.cli.plan import RunOptions, plan
 
         document = carry_out(plan(RunOptions.model_validate(options)), folder, began)
-    from instrument.cli.console import print_result, status_of
+    from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)
     raise typer.Exit(status_of(document))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from instrument.config import MAX_BENCH_BYTES, bench_toml
+from instrument.bench_file import MAX_BENCH_BYTES, bench_toml
 from instrument.errors import FileNotWritten, UsageError
 from instrument.files import as_usage_error, read_bytes, write_text
 from instrument.interruption import Interrupted

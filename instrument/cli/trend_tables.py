@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from instrument.cli.console import stdout_console
 from instrument.cli.history_tables import UNSTATED, bits, local_time, plain_table, print_json
+from instrument.cli.printed_result import stdout_console
 from instrument.history import CalibrationPoint, MovedBranch, Trend
 from instrument.printable import printable, printable_values
 

@@ -20,7 +20,7 @@ def warm_up(*, json: Json = False) -> None:
     from rich.console import Console
 
     from instrument.kernels import GROUPS, compile_group, start
-    from instrument.terminal import step
+    from instrument.progress import step
     from kirchhoff.compiled import cache_folder
 
     filled_groups = []

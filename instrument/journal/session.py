@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from drivers import CrossbarBoard
-from instrument.config import BenchConfig
+from instrument.bench_file import BenchConfig
 from instrument.errors import UsageError
 from instrument.journal.facts import BoardFacts
 from instrument.journal.file import Journal, State

@@ -21,8 +21,8 @@ from calibration.programming import WATCH_SECONDS, Tile, Watch
 from calibration.records import Record
 from instrument.arguments import file_path, input_vectors
 from instrument.board import Board
+from instrument.display import as_html, as_text
 from instrument.matrix.programmed import ProgrammedMatrix
-from instrument.summary import as_html, as_text
 
 BATCH_VECTORS = 64
 """Vectors multiplied at a time, between two calls of `progress`."""

@@ -32,11 +32,11 @@ from instrument.errors import UsageError
 from instrument.exit_status import OUT_OF_SPECIFICATION
 from instrument.files import write_json, write_text
 from instrument.printable import printable
+from instrument.progress import step
 from instrument.runs import claim_folder
 from instrument.studies.board_file import designed_preset, preset_toml
 from instrument.studies.design_picture import design_picture
 from instrument.studies.files import write_table
-from instrument.terminal import step
 from instrument.wording import quantity
 from simulator.parts import preferred_values
 from simulator.preset import Preset, PresetError, load_preset

@@ -19,11 +19,11 @@ from calibration.studies import Row, Scheduler, Study, Summary, gather
 from instrument.drawing import draw
 from instrument.files import write_json, write_text
 from instrument.printable import printable
+from instrument.progress import step
 from instrument.runs import RESULTS
 from instrument.studies.files import study_document, write_table
 from instrument.studies.kept import digest_of, keeping
 from instrument.studies.schedulers import dask_cluster, threads
-from instrument.terminal import step
 
 MARGIN, LOW, HIGH, PREDICTED = "_margin", "_low", "_high", "predicted_"
 """Suffixes and prefix of columns that are shown in the cell of the column they belong to."""

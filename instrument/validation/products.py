@@ -13,8 +13,8 @@ from calibration.arrays import Floats
 from calibration.crossbar import Progress, no_progress
 from calibration.records import Record
 from calibration.statistics import as_bits
+from instrument.display import as_html, as_text
 from instrument.matrix import TiledMatrix
-from instrument.summary import as_html, as_text
 from instrument.validation.interval import (
     MIN_EFFECTIVE_VECTORS,
     Interval,

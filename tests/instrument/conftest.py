@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from instrument import kernels, open_bench
+from instrument.bench_file import bench_toml
 from instrument.cli import main
-from instrument.config import bench_toml
 from instrument.validation.over_hours import wait_until
 from simulator.bench import SimulatedBench, serve_bench
 from simulator.command_set import BoardSession

@@ -15,8 +15,8 @@ from drivers.crossbar_board import CrossbarBoard
 from drivers.errors import InstrumentError, LinkGarbled, LinkLost, LinkTimeout
 from drivers.link import Link
 from instrument import open_bench
+from instrument.bench_file import bench_toml
 from instrument.board_calibration.file import load_calibration
-from instrument.config import bench_toml
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
 from tests.support.fault_plans import plan_of

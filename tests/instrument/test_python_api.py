@@ -14,9 +14,9 @@ import ohmsum
 from calibration.errors import MatrixError
 from drivers.errors import InstrumentError
 from instrument import Calibration, open_bench
-from instrument.board_calibration.record import why_expired
+from instrument.bench_file import CalibrationLimits
+from instrument.board_calibration.validity import why_expired
 from instrument.clocks import ClockReading
-from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from instrument.validation.products import validate
 from tests.support.calibration_files import made_up_calibration

@@ -9,7 +9,7 @@ import pytest
 
 from drivers.errors import BoardChanged, BoardInUse, InterlockOpen
 from instrument import open_bench
-from instrument.config import bench_toml
+from instrument.bench_file import bench_toml
 from instrument.errors import UsageError
 from simulator.command_set import BoardSession
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from instrument.config import bench_toml
+from instrument.bench_file import bench_toml
 from instrument.run_files import GIVEN, JOURNAL_FILE, RESULT_FILE
 from instrument.runs import CLAIM_FILE
 from simulator.bench import serve_bench

@@ -1,6 +1,6 @@
 """The nearest sum again: the sorted halves of cells, kept for many targets.
 
-Kept are the lower half of each half's sums (`sums_abreast`) and, beside each sum, the mask
+Kept are the lower half of each half's sums (`abreast.py`) and, beside each sum, the mask
 of its subset. What is left to do for a target is to merge once and look two masks up.
 
 Up to 22 branches the sums are kept in 32 bits, which halves both memory and time. So rounded they

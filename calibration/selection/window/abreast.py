@@ -1,10 +1,11 @@
 """Two criteria, sixteen cells at once: a second sum rides along below the one searched.
 
 An entry is 2 (m 2^31 + r): the main sum m, by which lists are sorted, and the rider r as integers,
-r of either sign. Both add, so subset sums, their symmetry and their merge are those of
-`sums_abreast`, and one difference of two entries holds the differences of both sums, one in each
-32-bit word (`window_scan`). That finds the best subset up to rounding. Where rounding leaves more
-than one to choose from, or one at the edge of the window, these are judged by their exact sums.
+r of either sign. Both add, so subset sums, their symmetry and their merge are those of the module
+of this name in `selection/nearest/`, and one difference of two entries holds the differences of
+both sums, one in each 32-bit word (`scan.py`). That finds the best subset up to rounding. Where
+rounding leaves more than one to choose from, or one at the edge of the window, these are judged by
+their exact sums.
 
 Either criterion may be the main one. With the first sum as such, every subset in the window is
 looked at, and the nearest rider wins: best for few subsets in the window. With the second, one goes

@@ -1,6 +1,6 @@
 """Scans of sixteen merged lists whose entries hold two sums.
 
-An entry of `window_abreast` is split into words: the main sum above, by which the list is sorted,
+An entry of `abreast.py` is split into words: the main sum above, by which the list is sorted,
 and the rider below. Entries target - b carry a mark of half of what the lower word counts to, and
 one. The lower word of a difference of two kinds of entry is thus far from zero, the farther the
 nearer the rider is to its target, and that of a difference within one kind is nearer to zero than

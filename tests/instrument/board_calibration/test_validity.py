@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instrument import open_bench
+from instrument.bench_file import CalibrationLimits
 from instrument.board_calibration.file import load_calibration, save_calibration
-from instrument.board_calibration.record import why_expired
+from instrument.board_calibration.validity import why_expired
 from instrument.clocks import ClockReading
-from instrument.config import CalibrationLimits
 from instrument.errors import UsageError
 from tests.support.calibration_files import made_up_calibration
 

@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from instrument import terminal
+from instrument import progress
 from instrument.cli.logs import start_logging
 from instrument.interruption import Interrupted, Interruption
 from instrument.printable import printable, printable_values
-from instrument.terminal import step
+from instrument.progress import step
 
 PACKAGES = "instrument", "drivers", "simulator", "calibration", "kirchhoff"
 RUN = "run", "--bench", "sim:8x4", "--matrix", "random"
@@ -44,7 +44,7 @@ def test_one_line_a_step_where_stderr_is_no_terminal_and_a_log_of_everything(ohm
     assert "ohmsum run --bench sim:8x4" in log
     assert "drivers.link: TCPIP::127.0.0.1::" in log
     assert r"sent 6 bytes: b'*IDN?\n'" in log
-    assert "instrument.terminal: calibrate: done in" in log
+    assert "instrument.progress: calibrate: done in" in log
 
 
 def test_the_log_ends_with_what_ended_the_command(ohmsum, tmp_path):
@@ -115,7 +115,7 @@ def test_a_stderr_that_has_gone_ends_nothing(monkeypatch):
 def test_a_line_each_minute_of_a_long_step(monkeypatch, capfd):
     start_logging()
     now = iter([0.0, 10.0, 61.0, 70.0, 130.0, 140.0])
-    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
     with step("calibrate") as report:
         for done in range(1, 5):
             report(done, 4)

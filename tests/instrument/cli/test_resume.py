@@ -12,8 +12,8 @@ import time
 import numpy as np
 import pytest
 
+from instrument.bench_file import bench_toml
 from instrument.cli.carry_out import same_result
-from instrument.config import bench_toml
 from simulator.bench import serve_bench
 from simulator.preset import load_preset
 from tests.support.recorded_run import RECORDED

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from drivers.crossbar_board import CrossbarBoard
+from instrument.bench_file import load_bench_config
 from instrument.cli.sim_server import MARK
-from instrument.config import load_bench_config
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from instrument.bench_file import BoardConfig, bench_toml, load_bench_config
 from instrument.board_calibration.file import (
     NOMINAL_OHMS,
     digest_of,
     load_calibration,
     save_calibration,
 )
-from instrument.config import BoardConfig, bench_toml, load_bench_config
 from instrument.errors import UsageError
 from instrument.files.arrays import check_inputs, load_array, random_inputs, random_matrix
 from instrument.files.guarded import read_bytes

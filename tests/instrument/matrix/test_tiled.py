@@ -20,8 +20,8 @@ from calibration.transfer.product_ranges import range_of_use
 from calibration.transfer.wires import WireEstimate
 from drivers.patterns import pattern_crc
 from instrument import open_bench
+from instrument.bench_file import bench_toml
 from instrument.budget import budgets_of
-from instrument.config import bench_toml
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import BATCH_VECTORS, ProgrammedTile, TiledMatrix
 from instrument.results.budget import load_budget

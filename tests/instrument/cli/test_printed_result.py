@@ -3,7 +3,7 @@
 import json
 import re
 
-from instrument.cli.console import print_result
+from instrument.cli.printed_result import print_result
 
 
 def test_the_table_says_what_the_document_says(ohmsum, tmp_path, monkeypatch, capfd):
