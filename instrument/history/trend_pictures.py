@@ -17,7 +17,10 @@ from instrument.history.pictures import PAPER
 from instrument.history.trend import Trend
 from instrument.history.trend_records import CalibrationPoint
 
-WIDTH_INCHES, HEIGHT_INCHES = 6.4, 9.2
+WIDTH_INCHES, MARGIN_INCHES, PANEL_INCHES = 6.4, 0.6, 2.15
+ALL_PANELS = 4
+DAYS_AROUND_ONE = 0.5
+"""Days that are shown before and after a single run."""
 BRANCHES_DRAWN = 3
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)))
 """Lines of the branches: told apart in a grey print."""
@@ -25,30 +28,37 @@ MICRO = 1e6
 
 
 def over_runs(trend: Trend) -> str:
-    """Draw bits, gains, offsets and the branches that have moved most, over the dates."""
+    """Draw bits, gains, offsets and the branches that have moved most, over the dates.
+
+    Without two calibrations there is no change to draw, and the bits stand alone.
+    """
     points = trend.changes.points
     days = _days([point.made_at for point in points])
+    started = _days([run.claim.started for run in trend.runs])
+    panels_drawn = ALL_PANELS if len(points) > 1 else 1
 
     def picture(figure: Figure) -> None:
         figure.set_facecolor(PAPER)
         figure.set_figwidth(WIDTH_INCHES)
         figure.subplots_adjust(hspace=0.12)
-        panels = figure.subplots(4, sharex=True)
+        panels = figure.subplots(panels_drawn, sharex=True, squeeze=False)[:, 0]
         _bits(panels[0], trend)
-        _gains(panels[1], days, points)
-        _offsets(panels[2], days, points)
-        _branches(panels[3], days, trend)
+        if panels_drawn == ALL_PANELS:
+            _gains(panels[1], days, points)
+            _offsets(panels[2], days, points)
+            _branches(panels[3], days, trend)
         for axes in panels:
             axes.margins(x=0.04, y=0.12)
-            if axes.get_legend_handles_labels()[0]:
-                axes.legend(loc="best", fontsize=7.5)
+            axes.legend(loc="best", fontsize=7.5)
+        if np.ptp(started) == 0:
+            panels[0].set_xlim(started[0] - DAYS_AROUND_ONE, started[0] + DAYS_AROUND_ONE)
         locator = dates.AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
         formatter = dates.ConciseDateFormatter(locator)  # type: ignore[no-untyped-call]
         panels[-1].xaxis.set_major_locator(locator)
         panels[-1].xaxis.set_major_formatter(formatter)
         panels[-1].set_xlabel(f"date; board {trend.board}")
 
-    return draw(picture, HEIGHT_INCHES)
+    return draw(picture, MARGIN_INCHES + PANEL_INCHES * panels_drawn)
 
 
 def _bits(axes: Axes, trend: Trend) -> None:
@@ -103,11 +113,10 @@ def _offsets(axes: Axes, days: Floats, points: Sequence[CalibrationPoint]) -> No
 
 def _branches(axes: Axes, days: Floats, trend: Trend) -> None:
     points = trend.changes.points
-    if points:
-        low, high = np.array([point.own_ppm for point in points]).T
-        axes.fill_between(
-            days, low, high, color=MUTED, alpha=0.35, linewidth=0, label="90 % of the branches"
-        )
+    low, high = np.array([point.own_ppm for point in points]).T
+    axes.fill_between(
+        days, low, high, color=MUTED, alpha=0.35, linewidth=0, label="90 % of the branches"
+    )
     for branch, dashes in zip(trend.changes.branches[:BRANCHES_DRAWN], DASHES, strict=False):
         changes = [np.nan if change is None else change for change in branch.change_ppm]
         errors = [error or 0.0 for error in branch.uncertainty_ppm]
@@ -132,8 +141,6 @@ def _lines(
     name: str,
 ) -> None:
     """Draw a thin line with dots for each row or column."""
-    if not len(days):
-        return
     lines = np.array(values)
     axes.plot(days, lines, ".-", color=colour, linewidth=0.7, markersize=3, alpha=0.5)
     axes.plot([], [], ".-", color=colour, linewidth=0.9, label=name)
