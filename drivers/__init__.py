@@ -25,6 +25,7 @@ from drivers.errors import (
     WrongInstrument,
 )
 from drivers.exchange_sizes import scan_parts, vector_parts
+from drivers.link import Trace
 from drivers.patterns import pattern_crc
 from drivers.resource_names import parse_resource
 from drivers.scpi import Identity
@@ -44,6 +45,7 @@ __all__ = [
     "PowerCycled",
     "SettingDiffers",
     "SpentSeconds",
+    "Trace",
     "WatchdogExpired",
     "WrongInstrument",
     "parse_resource",

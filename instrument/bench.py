@@ -318,10 +318,10 @@ class Bench:
     def load_program(self, path: str | Path) -> TiledMatrix:
         """Read a programmed matrix of this board from a file and set it on the board again.
 
-        The file was written by `program.save` or by a run. The pattern is set, and sentinels
-        measure its gain as it is now. Raises UsageError, which names the file, where the file holds
-        no program, was altered or is of another board; GainError where the board reads nothing like
-        before.
+        The file was written by `program.save`; or `path` is the folder of a run. The pattern is
+        set, and sentinels measure its gain as it is now. Raises UsageError, which names the file,
+        where the file holds no program, was altered or is of another board; GainError where the
+        board reads nothing like before.
         """
         program = load_program(file_path(path), self.board)
         with self._at_work():

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Literal, get_args
 
 from calibration.branches import USUAL_SECONDS
-from drivers import CrossbarBoard, InstrumentError, OutputsUnproved
+from drivers import CrossbarBoard, InstrumentError, OutputsUnproved, Trace
 from instrument import interruption
 from instrument.arguments import one_of, whole_number
 from instrument.bench import Bench
@@ -34,6 +34,7 @@ def open_bench(
     link: LinkKind = "socket",
     take_over: bool = False,
     journal: Journal | None = None,
+    trace: Trace | None = None,
 ) -> Bench:
     """Open the bench of a bench.toml, or `sim:PRESET`: a bench simulated in this process.
 
@@ -42,7 +43,7 @@ def open_bench(
     left open is closed when Python ends. `seed` and `link` are those of the simulated bench. A
     board that another host works with is refused, unless `take_over` is set, which switches its
     outputs off. With a `journal` every exchange is kept in it; one that holds some already answers
-    these, and the board goes on behind them.
+    these, and the board goes on behind them. `trace` is called with every message on the wire.
 
     Raises UsageError where the file or an argument is wrong, or the journal is of another board;
     InstrumentError where the board does not answer as one, BoardInUse where another host works with
@@ -72,6 +73,7 @@ def open_bench(
             reconnect_seconds=settings.reconnect_seconds,
             take_over=take_over,
             left_on=goes_on,
+            trace=trace,
             check=interruption.check,
         )
         way_out.push(_closing(board))

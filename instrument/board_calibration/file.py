@@ -22,6 +22,7 @@ from instrument.board_calibration.file_checks import checked_arrays, read_about
 from instrument.board_calibration.record import BoardIdentity, Calibration
 from instrument.errors import UsageError
 from instrument.files import arrays_of, as_usage_error, pack_all, read_bytes, unpack, write_arrays
+from instrument.run_files import CALIBRATION_FILE, GIVEN_CALIBRATION_FILE
 
 FORMAT = "ohmsum calibration 6"
 
@@ -84,11 +85,13 @@ def save_calibration(calibration: Calibration, path: Path) -> None:
 
 
 def load_calibration(path: Path) -> Calibration:
-    """Read a calibration from a .npz file.
+    """Read a calibration from a .npz file, or from the folder of a run that measured or used it.
 
     Raises UsageError, which names the file, where it holds no calibration of a format that is read,
     and where anything in it was altered.
     """
+    if path.is_dir():
+        path = _in_folder(path)
     data = read_bytes(path, MAX_CALIBRATION_BYTES)
     with as_usage_error(path, "not a calibration file"):
         members = arrays_of(data, MAX_CALIBRATION_BYTES)
@@ -150,6 +153,14 @@ def _not_measured(delay_seconds: NDArray[Any]) -> dict[str, NDArray[Any]]:
         "settling.chosen": np.asarray("fixed"),
         "converters.dac_bits": np.asarray(USUAL_DAC_BITS),
     }
+
+
+def _in_folder(folder: Path) -> Path:
+    """Return the calibration of a run. Raises UsageError where its folder holds none."""
+    for name in (CALIBRATION_FILE, GIVEN_CALIBRATION_FILE):
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"{folder}: not the folder of a run with a calibration: no {CALIBRATION_FILE}")
 
 
 def _format_of(text: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.errors import MatrixError
+from drivers import Trace
 from instrument.bench import Bench
 from instrument.bench_names import SIMULATED
 from instrument.cli.job import Job
@@ -65,17 +66,20 @@ class Replayed:
         return f"{exchanges}; these files come out otherwise: {', '.join(self.differing)}"
 
 
-def carry_out(job: Job, folder: RunFolder, began: float) -> dict[str, Any]:
+def carry_out(
+    job: Job, folder: RunFolder, began: float, trace: Trace | None = None
+) -> dict[str, Any]:
     """Do the job of a run; return its result, as result.json holds it.
 
-    `began` is the time at which the command began, by `time.perf_counter`.
+    `began` is the time at which the command began, by `time.perf_counter`; `trace` is called with
+    every message on the wire.
     """
     keep_job(job, folder)
     with _new_journal(folder) as journal:
-        return _on_bench(job, folder, journal, began)
+        return _on_bench(job, folder, journal, began, trace)
 
 
-def go_on(job: Job, folder: RunFolder, began: float) -> dict[str, Any]:
+def go_on(job: Job, folder: RunFolder, began: float, trace: Trace | None = None) -> dict[str, Any]:
     """Go on with the job of a run that was cut short; return as `carry_out`."""
     with Journal.resume(folder.path / JOURNAL_FILE) as journal:
         sessions = sessions_of(journal)
@@ -83,7 +87,7 @@ def go_on(job: Job, folder: RunFolder, began: float) -> dict[str, Any]:
             # All was measured: only what was computed from it may be missing.
             with _replayed(job, journal) as bench:
                 return _reported(job, folder, _result(job, bench, folder, began), began)
-        return _on_bench(job, folder, journal, began)
+        return _on_bench(job, folder, journal, began, trace)
 
 
 def replay(job: Job, folder: RunFolder, journal: Journal, began: float) -> Replayed:
@@ -144,7 +148,9 @@ def _new_journal(folder: RunFolder) -> Iterator[Journal]:
             raise
 
 
-def _on_bench(job: Job, folder: RunFolder, journal: Journal, began: float) -> dict[str, Any]:
+def _on_bench(
+    job: Job, folder: RunFolder, journal: Journal, began: float, trace: Trace | None
+) -> dict[str, Any]:
     with ExitStack() as compiling:
         with ExitStack() as stack:
             compiling.enter_context(compiling_beside(say))
@@ -156,6 +162,7 @@ def _on_bench(job: Job, folder: RunFolder, journal: Journal, began: float) -> di
                         link=job.link,
                         take_over=job.take_over,
                         journal=journal,
+                        trace=trace,
                     )
                 )
             done = _result(job, bench, folder, began)

@@ -22,6 +22,7 @@ from instrument.results import Specification
 from instrument.run_files import (
     BENCH_FILE,
     GIVEN_CALIBRATION_FILE,
+    GIVEN_EARLIER_FILE,
     JOB_FILE,
     OPERANDS_FILE,
     PRESET_FILE,
@@ -31,7 +32,6 @@ from instrument.validation import Scope
 
 FORMAT = "ohmsum job 1"
 MAX_JOB_BYTES, MAX_OPERANDS_BYTES = 1 << 20, 1 << 31
-_GIVEN_EARLIER = "given-earlier-{}.npz"
 
 
 class _Kept(BaseModel):
@@ -101,7 +101,7 @@ def keep_job(job: Job, folder: RunFolder) -> None:
     if options.calibration is not None:
         save_calibration(options.calibration, folder.path / GIVEN_CALIBRATION_FILE)
     for number, earlier in enumerate(options.earlier, start=1):
-        save_calibration(earlier, folder.path / _GIVEN_EARLIER.format(number))
+        save_calibration(earlier, folder.path / GIVEN_EARLIER_FILE.format(number))
     # Last: a folder with this file holds all that it speaks of.
     write_json(folder.path / JOB_FILE, document)
 
@@ -129,7 +129,7 @@ def load_job(folder: Path) -> Job:
         labels = operands.get("labels")
     calibration = load_calibration(folder / GIVEN_CALIBRATION_FILE) if kept.calibration else None
     earlier = (
-        load_calibration(folder / _GIVEN_EARLIER.format(number))
+        load_calibration(folder / GIVEN_EARLIER_FILE.format(number))
         for number in range(1, kept.earlier + 1)
     )
     return Job(

@@ -87,5 +87,17 @@ Out = Annotated[
         "its own [default: a new folder in ohmsum-results/]",
     ),
 ]
+TraceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--trace",
+        metavar="FILE",
+        help="New file for every message to and from the board, a line of JSON each: time, "
+        "direction, text, and of each block its length and CRC-32.",
+    ),
+]
+TraceBlocks = Annotated[
+    bool, typer.Option("--trace-blocks", help="With --trace: the bytes of every block as well.")
+]
 Title = Annotated[str | None, typer.Option(help="Headline of the report.")]
 Note = Annotated[str | None, typer.Option(help="A remark that the result and the report carry.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LogFile, RunPath, Verbose
+from instrument.cli.options import Json, LogFile, RunPath, TraceBlocks, TraceFile, Verbose
 
 
 def resume(
@@ -26,6 +26,8 @@ def resume(
     ] = False,
     verbose: Verbose = False,
     log: LogFile = None,
+    trace: TraceFile = None,
+    trace_blocks: TraceBlocks = False,
     json: Json = False,
 ) -> None:
     """Go on with a run that was cut short: by a fault, a signal, a kill or a power failure.
@@ -45,6 +47,7 @@ def resume(
     with run.noting_errors():
         from dataclasses import replace
 
+        from instrument.bus_trace import tracing
         from instrument.cli.asked_again import job_of
         from instrument.cli.carry_out import carry_out, go_on
 
@@ -53,7 +56,8 @@ def resume(
             job = replace(job, opened_as=bench)
         # A run that was ended before its journal was begun has measured nothing.
         has_begun = (folder / JOURNAL_FILE).is_file()
-        document = (go_on if has_begun else carry_out)(job, run, began)
+        with tracing(trace, whole_blocks=trace_blocks) as traced:
+            document = (go_on if has_begun else carry_out)(job, run, began, traced)
     from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)

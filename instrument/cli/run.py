@@ -19,6 +19,8 @@ from instrument.cli.options import (
     Seed,
     SpecScope,
     Title,
+    TraceBlocks,
+    TraceFile,
     Verbose,
 )
 from instrument.errors import UsageError
@@ -48,7 +50,8 @@ def run(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            help="A calibration.npz of this board, measured before: no branch is measured anew."
+            help="A calibration.npz of this board, measured before, or the folder of the run that "
+            "measured it: no branch is measured anew."
         ),
     ] = None,
     earlier: Annotated[
@@ -111,6 +114,8 @@ def run(
     note: Note = None,
     verbose: Verbose = False,
     log: LogFile = None,
+    trace: TraceFile = None,
+    trace_blocks: TraceBlocks = False,
     json: Json = False,
 ) -> None:
     """Calibrate a board, program a matrix, validate its products, write a report.
@@ -147,10 +152,13 @@ def run(
         "note": note,
     }
     with claim_folder(out, folder_name("run", bench, seed), {"run": options}) as folder:
+        from instrument.bus_trace import tracing
         from instrument.cli.carry_out import carry_out
         from instrument.cli.plan import RunOptions, plan
 
-        document = carry_out(plan(RunOptions.model_validate(options)), folder, began)
+        job = plan(RunOptions.model_validate(options))
+        with tracing(trace, whole_blocks=trace_blocks) as traced:
+            document = carry_out(job, folder, began, traced)
     from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)

@@ -32,6 +32,7 @@ from instrument.files import (
 )
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
+from instrument.run_files import PRODUCTS_FILE
 
 FORMAT = "ohmsum program 1"
 MAX_PROGRAM_BYTES = 4 << 30
@@ -96,9 +97,27 @@ def save_program(program: TiledMatrix, path: Path) -> None:
 def load_program(path: Path, board: Board) -> TiledMatrix:
     """Read a matrix that this board was programmed with, without setting anything on the board.
 
+    `path` is a file, or the folder of a run, which has a file for each tile.
+
     Raises UsageError, which names the file, where it holds no program, was altered, or is of
-    another board.
+    another board; and where the run was cut short before its matrix was programmed.
     """
+    if not path.is_dir():
+        return _load_file(path, board)
+    files = sorted(path.glob("program*.npz"))
+    if not files or not (path / PRODUCTS_FILE).is_file():
+        raise UsageError(f"{path}: not the folder of a run that has programmed a matrix")
+    parts = [_load_file(file, board) for file in files]
+    if len({part.weights.shape for part in parts}) > 1:
+        raise UsageError(f"{path}: its program files are of different matrices")
+    # Each file has zeros where other tiles are.
+    return TiledMatrix(
+        sum((part.weights for part in parts[1:]), parts[0].weights),
+        tuple(tile for part in parts for tile in part.tiles),
+    )
+
+
+def _load_file(path: Path, board: Board) -> TiledMatrix:
     data = read_bytes(path, MAX_PROGRAM_BYTES)
     with as_usage_error(path, "not a program file"):
         members = arrays_of(data, MAX_PROGRAM_BYTES)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from instrument import Calibration, open_bench
 from instrument.board_calibration.file import load_calibration
 from instrument.errors import FileNotWritten, UsageError
 from instrument.provenance import commit_of
@@ -213,3 +214,25 @@ def test_the_page_of_files_names_every_array(ohmsum, tmp_path):
             with np.load(path) as data:
                 missing = [one for one in data if not any(fnmatch(one, name) for name in named)]
             assert not missing, path.name
+
+
+def test_a_folder_stands_for_its_calibration_and_its_program(ohmsum, tmp_path):
+    run = ("run", "--bench", "sim:8x4", "--matrix", "random:12x3", "--json")
+    first = ohmsum(*run, "--out", "first")
+    assert first.status == 0, first.err
+    again = ohmsum(*run, "--out", "again", "--calibration", "first")
+    assert again.status == 0, again.err
+    made = json.loads(first.out)["run"]["id"]
+    assert json.loads(again.out)["run"]["calibration"]["run"] == made
+    # The second run has measured none: the copy of what it was given counts.
+    assert Calibration.load(tmp_path / "again").run == made
+    inputs = np.load(tmp_path / "first" / "products.npz")["inputs"][:20]
+    with open_bench("sim:8x4") as bench:
+        program = bench.load_program(tmp_path / "first")
+        assert len(program.tiles) == 2
+        np.testing.assert_allclose(inputs @ program, inputs @ program.weights, atol=2e-3)
+        (tmp_path / "none").mkdir()
+        with pytest.raises(UsageError, match="none: not the folder of a run that has programmed"):
+            bench.load_program(tmp_path / "none")
+    with pytest.raises(UsageError, match="none: not the folder of a run with a calibration"):
+        Calibration.load(tmp_path / "none")
