@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import astuple
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -146,7 +147,7 @@ class CrossbarBoard:
 
             def recognize(said: str) -> None:
                 if scpi.identity_in(link, said) != identity:
-                    raise WrongInstrument(resource, said, str(identity))
+                    raise WrongInstrument(resource, said, ",".join(astuple(identity)))
 
             link.recognize = recognize
             board = cls(

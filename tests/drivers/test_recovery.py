@@ -617,3 +617,12 @@ def test_pauses_grow_up_to_the_limit(link: Link) -> None:
 )
 def test_kinds_of_errors(error: InstrumentError, kind: str | None) -> None:
     assert kind_of(error) == kind
+
+
+@pytest.mark.parametrize("options", [{"retries": -1}, {"reconnect_seconds": -0.1}])
+def test_limits_below_zero_are_refused_before_anything_is_sent(
+    wire: Wire, tiny: TinyBoard, options: dict[str, float]
+) -> None:
+    with running(SocketPeer(wire)) as peer, pytest.raises(ValueError, match="below 0"):
+        CrossbarBoard.open(peer.resource, **options)  # type: ignore[arg-type]
+    assert tiny.log == []

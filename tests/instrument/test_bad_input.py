@@ -201,6 +201,8 @@ BENCHES = {
     "nan.toml": ("row_volts = nan", "board.row_volts: "),
     "negative.toml": ("row_volts = -1", "board.row_volts: "),
     "watchdog.toml": ("watchdog_seconds = 0", "board.watchdog_seconds: "),
+    "retries.toml": ("retries = -1", "board.retries: "),
+    "reconnect.toml": ("reconnect_seconds = -0.1", "board.reconnect_seconds: "),
     "twice.toml": ("nplc = 1\nnplc = 2", "line 4"),
 }
 BOARD = "[board]\nresource = 'TCPIP::127.0.0.1::9::SOCKET'\n"
