@@ -19,7 +19,7 @@ from unittest import mock
 
 from calibration.crossbar import Progress, no_progress
 from instrument.files import random_inputs, random_matrix
-from instrument.journal import Journal, recorded_board
+from instrument.journal import Journal, exchanges
 from instrument.opening import open_bench
 from instrument.pipeline import run_pipeline
 from instrument.run_files import JOURNAL_FILE
@@ -28,8 +28,8 @@ from instrument.runs import claim_folder
 PRESETS = ("64x16", "100x100")
 TURNS = 3
 OF_THE_JOURNAL = (
-    (recorded_board, "pack"),
-    (recorded_board, "unpack"),
+    (exchanges, "pack"),
+    (exchanges, "unpack"),
     (Journal, "add"),
     (Journal, "next"),
 )
