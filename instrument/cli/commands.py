@@ -14,6 +14,7 @@ from instrument.cli.compare import compare
 from instrument.cli.demo import demo
 from instrument.cli.design import design
 from instrument.cli.export import export
+from instrument.cli.multiply import multiply
 from instrument.cli.replay import replay, report
 from instrument.cli.resume import resume
 from instrument.cli.run import run
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.command()(multiply)
 app.command()(resume)
 app.command()(replay)
 app.command()(report)

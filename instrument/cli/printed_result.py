@@ -36,6 +36,22 @@ def status_of(document: dict[str, Any]) -> int:
     return 0 if document["ok"] else OUT_OF_SPECIFICATION
 
 
+def print_products(document: dict[str, Any], *, as_json: bool) -> None:
+    """Print what `ohmsum multiply` has done: as JSON and nothing else, or in lines."""
+    console = stdout_console()
+    if as_json:
+        console.out(json.dumps(document, indent=2), highlight=False)
+        return
+    document = printable_values(document)
+    if document["lost_outputs"]:
+        lost = _from_one(document["lost_outputs"])
+        console.print(f"LOST outputs {lost}: NaN in the file", soft_wrap=True)
+    console.print(
+        f"{document['output']}: {document['vectors']} vectors × {document['outputs']} outputs",
+        soft_wrap=True,
+    )
+
+
 def print_budget(budget: dict[str, Any], *, as_json: bool) -> None:
     """Print the budget of a result document: as JSON and nothing else, or as a table."""
     console = stdout_console()

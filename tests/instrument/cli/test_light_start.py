@@ -24,6 +24,7 @@ except SystemExit as leave:
         ("demo",),
         ("sim",),
         ("run",),
+        ("multiply",),
         ("runs",),
         ("show",),
         ("compare",),
