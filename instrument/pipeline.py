@@ -1,10 +1,13 @@
-"""The whole run of a matrix: calibrate, program, validate; each step kept on disk when done."""
+"""The run of a matrix: calibrate, program, validate; each step kept on disk when done.
+
+A run may end behind an earlier step: `run_until` does the same steps, up to the one asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -24,7 +27,7 @@ from instrument.bench import Bench
 from instrument.board_calibration import BoardIdentity, Calibration, save_calibration
 from instrument.budget import Budgets, budgets_of
 from instrument.errors import UsageError
-from instrument.files import SQUARABLE
+from instrument.files import SQUARABLE, random_inputs
 from instrument.matrix import TiledMatrix, program_arrays, program_file
 from instrument.run_files import CALIBRATION_FILE, PRODUCTS_FILE
 from instrument.runs import RunFolder
@@ -38,6 +41,28 @@ from instrument.validation import (
     compare,
     compare_tiles,
 )
+
+LastStep = Literal["calibrate", "program", "validate"]
+"""The step that ends a run."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PartOfRun(Record):
+    """What a run measured that ended before any product."""
+
+    board: BoardIdentity
+    resource: str
+    calibration: Calibration
+    calibration_expired: str | None
+    """As in `Run`."""
+    spent: SpentSeconds
+    """How the board spent its time from opening the bench on."""
+    recovery: Mapping[str, int]
+    """As in `Run`."""
+    program: TiledMatrix | None = None
+    """None where the calibration was the last step."""
+    budgets: Budgets | None = None
+    """Predicted error of the first products after programming; None without a program."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,34 +127,12 @@ def run_pipeline(
     and InstrumentError as the steps do.
     """
     # Whatever can be refused is refused before the long measurement.
-    for earlier in options.earlier:
-        bench.require(earlier)
     matrix = check_matrix(weights)
     tiles = tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
     _check_products(matrix, inputs)
-    calibration, expired = options.calibration, None
-    if calibration is None:
-        with step("calibrate") as progress:
-            calibration = replace(bench.calibrate(progress), run=folder.id)
-        save_calibration(calibration, folder.path / CALIBRATION_FILE)
-    else:
-        bench.require(calibration)
-        expired = bench.why_expired(calibration)
-    if options.earlier:
-        calibration = calibration.with_earlier(options.earlier)
-        save_calibration(calibration, folder.path / CALIBRATION_FILE)
-    with step("program") as progress:
-        program = bench.program(
-            matrix,
-            calibration,
-            input_full_scale=float(np.abs(inputs).max()),
-            wanted_bits=options.wanted_bits,
-            allow_expired=options.allow_expired,
-            progress=progress,
-            keep=lambda done: folder.keep(
-                program_file(done.tile, matrix.shape), program_arrays([done], matrix.shape)
-            ),
-        )
+    calibration, expired = _calibrated(bench, folder, step, options)
+    full_scale = float(np.abs(inputs).max())
+    program = _programmed(bench, matrix, full_scale, calibration, folder, step, options)
     programmed_at = bench.spent_seconds()
     moments = [Moment(*bench.board.moment())]
     with step("validate") as progress:
@@ -177,6 +180,96 @@ def run_pipeline(
     so_far(run)
     checks = check_hours(program, inputs, checks, step, keep)
     return replace(run, checks=checks, recovery=bench.board.recovery)
+
+
+def run_until(
+    last: Literal["calibrate", "program"],
+    bench: Bench,
+    weights: object,
+    inputs: Floats | None,
+    folder: RunFolder,
+    step: Step,
+    options: PipelineOptions = PipelineOptions(),
+) -> PartOfRun:
+    """Do the steps of a run up to `last`, and return what was measured.
+
+    `weights` are (rows, outputs), and of no account where the calibration is the last step.
+    `inputs` (vectors, rows) are like those that will be multiplied: the largest is the full scale,
+    and the error is predicted for them; without them the full scale is one. No product is read.
+
+    Raises as `run_pipeline`.
+    """
+    matrix, full_scale = None, 1.0
+    if last == "program":
+        matrix = check_matrix(weights)
+        tiles_to_program(matrix, bench.board.rows, bench.board.columns // 2)
+        if inputs is None:
+            inputs = random_inputs(len(matrix), options.scope.seed)
+        else:
+            full_scale = float(np.abs(inputs).max())
+        _check_products(matrix, inputs)
+    calibration, expired = _calibrated(bench, folder, step, options)
+    program = budgets = None
+    if matrix is not None and inputs is not None:
+        program = _programmed(bench, matrix, full_scale, calibration, folder, step, options)
+        now = Moment(*bench.board.moment())
+        bench.board.rest()
+        budgets = budgets_of(program, calibration, inputs, [now] * (len(program.tiles) + 1))
+    return PartOfRun(
+        board=bench.identity,
+        resource=bench.config.board.resource,
+        calibration=calibration,
+        calibration_expired=expired,
+        spent=bench.spent_seconds(),
+        recovery=bench.board.recovery,
+        program=program,
+        budgets=budgets,
+    )
+
+
+def _calibrated(
+    bench: Bench, folder: RunFolder, step: Step, options: PipelineOptions
+) -> tuple[Calibration, str | None]:
+    """Return the calibration that was given, or measure one; and why it has expired."""
+    for earlier in options.earlier:
+        bench.require(earlier)
+    calibration, expired = options.calibration, None
+    if calibration is None:
+        with step("calibrate") as progress:
+            calibration = replace(bench.calibrate(progress), run=folder.id)
+        save_calibration(calibration, folder.path / CALIBRATION_FILE)
+    else:
+        bench.require(calibration)
+        expired = bench.why_expired(calibration)
+    if options.earlier:
+        calibration = calibration.with_earlier(options.earlier)
+        save_calibration(calibration, folder.path / CALIBRATION_FILE)
+    return calibration, expired
+
+
+def _programmed(
+    bench: Bench,
+    matrix: Floats,
+    input_full_scale: float,
+    calibration: Calibration,
+    folder: RunFolder,
+    step: Step,
+    options: PipelineOptions,
+) -> TiledMatrix:
+    """Program a matrix, and keep each tile as soon as it is programmed."""
+    shape = matrix.shape[0], matrix.shape[1]
+    with step("program") as progress:
+        return bench.program(
+            matrix,
+            calibration,
+            input_full_scale=input_full_scale,
+            wanted_bits=options.wanted_bits,
+            allow_expired=options.allow_expired,
+            progress=progress,
+            keep=lambda done: folder.keep(
+                program_file(done.tile, shape), program_arrays([done], shape)
+            ),
+        )
 
 
 def _check_products(matrix: Floats, inputs: Floats) -> None:

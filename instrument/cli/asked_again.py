@@ -12,7 +12,7 @@ from instrument.bench_names import SIMULATED
 from instrument.cli.demo import demo_job
 from instrument.cli.job import Job
 from instrument.cli.kept_job import load_job
-from instrument.cli.plan import RunOptions, plan
+from instrument.cli.plan import LAST_STEPS, RunOptions, plan
 from instrument.errors import UsageError
 from instrument.run_files import JOB_FILE
 from instrument.runs import CLAIM_FILE, RunFolder
@@ -27,15 +27,16 @@ def job_of(folder: RunFolder) -> Job:
     """
     if (folder.path / JOB_FILE).is_file():
         return load_job(folder.path)
-    if not {"run", "demo"} & set(folder.asked):
+    command = next((name for name in (*LAST_STEPS, "demo") if name in folder.asked), None)
+    if command is None:
         raise UsageError(
             f"{folder.path}: not the run of a matrix: nothing to go on with or to replay"
         )
     directory = Path(str(folder.asked.get("directory")))
     try:
         with chdir(directory):
-            if "run" in folder.asked:
-                job = plan(RunOptions.model_validate(folder.asked["run"]))
+            if command in LAST_STEPS:
+                job = plan(RunOptions.model_validate(folder.asked[command]), command)
                 return replace(job, opened_as=_from(directory, job.bench))
             return demo_job(folder.asked["demo"])
     except (ValidationError, OSError, LookupError, TypeError) as error:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from calibration.arrays import Floats
 from calibration.errors import MatrixError
 from drivers import Trace
 from instrument.bench import Bench
@@ -28,10 +29,10 @@ from instrument.files import check_inputs, random_inputs, random_matrix, write_j
 from instrument.journal import DONE, Journal, RecordedBoard, sessions_of
 from instrument.kernels import compiling_beside
 from instrument.opening import open_bench, replay_bench
-from instrument.pipeline import Run, run_pipeline
+from instrument.pipeline import Run, run_pipeline, run_until
 from instrument.progress import say, step
 from instrument.provenance import operand
-from instrument.results import RESULT_FILE, result_document
+from instrument.results import RESULT_FILE, partial_document, result_document
 from instrument.run_files import JOURNAL_FILE
 from instrument.runs import RunFolder, iso
 
@@ -42,7 +43,8 @@ REPORT_FILE = "report.html"
 class Done:
     """A job that was carried out."""
 
-    run: Run
+    run: Run | None
+    """None where the run ends before any product: there is nothing to report."""
     decided: Classification | None
     document: dict[str, Any]
     """The result, as result.json holds it."""
@@ -102,7 +104,9 @@ def replay(job: Job, folder: RunFolder, journal: Journal, began: float) -> Repla
     ):
         copy = folder.moved_to(Path(scratch))
         done = _result(job, bench, copy, began)
-        done.document["run"] |= {"folder": str(folder.path), "report": _report_path(folder)}
+        done.document["run"] |= {"folder": str(folder.path)}
+        if done.run is not None:
+            done.document["run"]["report"] = _report_path(folder)
         made = [path for path in copy.path.iterdir() if path.suffix == ".npz"]
         differing = [
             path.name for path in made if path.read_bytes() != _bytes(folder.path / path.name)
@@ -114,7 +118,12 @@ def replay(job: Job, folder: RunFolder, journal: Journal, began: float) -> Repla
 
 
 def report(job: Job, done: Done, path: Path, began: float) -> None:
-    """Write the report of a job that was carried out."""
+    """Write the report of a job that was carried out.
+
+    Raises UsageError where it has no products.
+    """
+    if done.run is None:
+        raise UsageError(f"{path}: no report: this run has no products, only its {RESULT_FILE}")
     # Imported late: matplotlib takes longer to load than most errors take to appear.
     from instrument.report import Circumstances, write_report
 
@@ -178,19 +187,16 @@ def _replayed(job: Job, journal: Journal) -> Iterator[Bench]:
 
 def _result(job: Job, bench: Bench, folder: RunFolder, began: float) -> Done:
     """Run the pipeline on an open bench; the result is on the disk when this returns."""
-    weights, inputs = job.weights, job.inputs
-    if weights is None:
-        weights = random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
+    if job.last != "validate":
+        return _partial_result(job, bench, folder, began)
+    weights, inputs = _weights(job, bench), job.inputs
     if inputs is None:
         inputs = random_inputs(len(weights), job.seed)
     inputs = check_inputs(inputs, len(weights), job.inputs_name)
 
     def document_of(run: Run, decided: Classification | None) -> dict[str, Any]:
         """Return the result with the time so far, and write it."""
-        about = folder.about() | {
-            "title": job.title,
-            "note": job.note,
-            "bench": job.bench,
+        about = _about(job, folder) | {
             "matrix": operand(job.matrix_name, weights, job.matrix_sha256),
             "inputs": operand(job.inputs_name, inputs, job.inputs_sha256),
             "report": _report_path(folder),
@@ -220,7 +226,39 @@ def _result(job: Job, bench: Bench, folder: RunFolder, began: float) -> Done:
     return Done(run, decided, document_of(run, decided))
 
 
+def _partial_result(job: Job, bench: Bench, folder: RunFolder, began: float) -> Done:
+    """Do the steps of a run that ends before any product; as `_result`."""
+    assert job.last != "validate"
+    weights = None if job.last == "calibrate" else _weights(job, bench)
+    inputs = job.inputs
+    about = _about(job, folder)
+    if weights is not None:
+        about["matrix"] = operand(job.matrix_name, weights, job.matrix_sha256)
+        if inputs is not None:
+            inputs = check_inputs(inputs, len(weights), job.inputs_name)
+            about["inputs"] = operand(job.inputs_name, inputs, job.inputs_sha256)
+    try:
+        part = run_until(job.last, bench, weights, inputs, folder, step, job.options)
+    except MatrixError as error:
+        raise UsageError(f"{job.matrix_name}: {error}") from error
+    document = partial_document(part, job.specification, about | {"gaps": _gaps(bench)})
+    _keep(document, folder, began)
+    return Done(None, None, document)
+
+
+def _about(job: Job, folder: RunFolder) -> dict[str, Any]:
+    return folder.about() | {"title": job.title, "note": job.note, "bench": job.bench}
+
+
+def _weights(job: Job, bench: Bench) -> Floats:
+    if job.weights is not None:
+        return job.weights
+    return random_matrix(bench.board.rows, bench.board.columns // 2, job.seed)
+
+
 def _reported(job: Job, folder: RunFolder, done: Done, began: float) -> dict[str, Any]:
+    if done.run is None:
+        return done.document
     report(job, done, folder.path / REPORT_FILE, began)
     _keep(done.document, folder, began)
     return done.document

@@ -10,11 +10,13 @@ from typing import Annotated
 import typer
 
 from instrument.cli.budget import budget
+from instrument.cli.calibrate import calibrate
 from instrument.cli.compare import compare
 from instrument.cli.demo import demo
 from instrument.cli.design import design
 from instrument.cli.export import export
 from instrument.cli.multiply import multiply
+from instrument.cli.program import program
 from instrument.cli.replay import replay, report
 from instrument.cli.resume import resume
 from instrument.cli.run import run
@@ -45,6 +47,8 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(sim)
 app.command()(run)
+app.command()(calibrate)
+app.command()(program)
 app.command()(multiply)
 app.command()(resume)
 app.command()(replay)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from calibration.arrays import Floats, Ints
 from instrument.opening import LinkKind
-from instrument.pipeline import PipelineOptions
+from instrument.pipeline import LastStep, PipelineOptions
 from instrument.results import Specification
 
 
@@ -20,6 +20,8 @@ class Job:
     link: LinkKind
     specification: Specification
     options: PipelineOptions
+    last: LastStep = "validate"
+    """The step that ends the run."""
     weights: Floats | None = None
     """(rows, outputs); None for random weights of the board's full size."""
     inputs: Floats | None = None

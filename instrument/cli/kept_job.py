@@ -17,7 +17,7 @@ from instrument.cli.job import Job
 from instrument.errors import UsageError
 from instrument.files import arrays_of, as_usage_error, read_bytes, write_bytes, write_json
 from instrument.opening import LinkKind
-from instrument.pipeline import PipelineOptions
+from instrument.pipeline import LastStep, PipelineOptions
 from instrument.results import Specification
 from instrument.run_files import (
     BENCH_FILE,
@@ -53,6 +53,7 @@ class _Scope(_Kept):
 
 class _Job(_Kept):
     format: Literal["ohmsum job 1"]
+    last: LastStep = "validate"
     title: str
     note: str | None
     bench: str
@@ -79,6 +80,7 @@ def keep_job(job: Job, folder: RunFolder) -> None:
     options = job.options
     document = {
         "format": FORMAT,
+        "last": job.last,
         "title": job.title,
         "note": job.note,
         "bench": job.bench,
@@ -133,6 +135,7 @@ def load_job(folder: Path) -> Job:
         for number in range(1, kept.earlier + 1)
     )
     return Job(
+        last=kept.last,
         title=kept.title,
         note=kept.note,
         bench=kept.bench,

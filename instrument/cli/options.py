@@ -101,3 +101,68 @@ TraceBlocks = Annotated[
 ]
 Title = Annotated[str | None, typer.Option(help="Headline of the report.")]
 Note = Annotated[str | None, typer.Option(help="A remark that the result and the report carry.")]
+BenchName = Annotated[
+    str,
+    typer.Option(help="A bench.toml, or sim:PRESET (8x4, 64x16, 100x100, or a preset file)."),
+]
+MatrixName = Annotated[
+    str,
+    typer.Option(
+        help="The weights, (rows, outputs): a .npy, .npz or .csv file (any "
+        "delimiter, a header line, decimal commas; a pipe as well), or `random` (uniform on "
+        "[-1, 1], the board's full size), or `random:ROWSxOUTPUTS`."
+    ),
+]
+GivenCalibration = Annotated[
+    Path | None,
+    typer.Option(
+        help="A calibration.npz of this board, measured before, or the folder of the run that "
+        "measured it: no branch is measured anew."
+    ),
+]
+Earlier = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="<path>",
+        help="A calibration.npz of this board at another temperature: together they give the "
+        "temperature coefficients of the branches. May be given several times.",
+    ),
+]
+AllowExpired = Annotated[
+    bool,
+    typer.Option(
+        "--allow-expired",
+        help="Use a calibration that is too old, or of too different a temperature; every "
+        "result says so.",
+    ),
+]
+TakeOver = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Use a board whose outputs are on, or that another host holds: they are switched "
+        "off first, and the other host's run ends with an error.",
+    ),
+]
+SpecBits = Annotated[
+    float,
+    typer.Option(
+        help="Bits of relative error that the products must reach, at the worse end of their "
+        "95 % confidence interval."
+    ),
+]
+SpecScopeOption = Annotated[
+    SpecScope,
+    typer.Option(
+        help="What must reach these bits: every output by itself and all together, or only all "
+        "outputs of the matrix together."
+    ),
+]
+NeededCalibration = Annotated[
+    Path,
+    typer.Option(
+        "--calibration",
+        metavar="RUN",
+        help="The folder of the run that measured this board, or a calibration.npz.",
+    ),
+]

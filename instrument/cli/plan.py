@@ -1,4 +1,4 @@
-"""Plan of `ohmsum run`: every file is read and checked before an instrument is touched."""
+"""Plan of a run or of its first steps: files are checked before an instrument is touched."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from instrument.cli.options import MAX_HOURS
 from instrument.errors import UsageError
 from instrument.files import check_inputs, load_array, random_matrix, sha256_of
 from instrument.opening import LinkKind
-from instrument.pipeline import PipelineOptions
+from instrument.pipeline import LastStep, PipelineOptions
 from instrument.results import Specification, SpecificationScope
 from instrument.validation import Scope
 
@@ -26,28 +26,39 @@ RANDOM_OF_SIZE = re.compile(rf"{RANDOM}:([1-9]\d{{0,3}})x([1-9]\d{{0,3}})")
 
 
 class RunOptions(BaseModel):
-    """Options of `ohmsum run`, as its command line has them and as run.json keeps them."""
+    """Options of `ohmsum run`, as its command line has them and as run.json keeps them.
+
+    The commands of single steps have some of them; the others are of no account there.
+    """
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
     bench: str
-    matrix: str
-    inputs: Path | None
-    calibration: Path | None
-    earlier: tuple[Path, ...]
-    allow_expired: bool
-    take_over: bool
-    spec_bits: float
-    spec_scope: SpecificationScope
-    thorough: bool
-    hours: float = Field(ge=0, le=MAX_HOURS)
+    matrix: str = RANDOM
+    inputs: Path | None = None
+    calibration: Path | None = None
+    earlier: tuple[Path, ...] = ()
+    allow_expired: bool = False
+    take_over: bool = False
+    spec_bits: float = 11.0
+    spec_scope: SpecificationScope = "output"
+    thorough: bool = False
+    hours: float = Field(default=0.0, ge=0, le=MAX_HOURS)
     seed: int
-    link: LinkKind | None
-    title: str | None
-    note: str | None
+    link: LinkKind | None = None
+    title: str | None = None
+    note: str | None = None
 
 
-def plan(options: RunOptions) -> Job:
-    """Return the job of a command line.
+LAST_STEPS: dict[str, LastStep] = {
+    "calibrate": "calibrate",
+    "program": "program",
+    "run": "validate",
+}
+"""The step that ends the run of each command."""
+
+
+def plan(options: RunOptions, command: str = "run") -> Job:
+    """Return the job of a command line, whose command is a key of LAST_STEPS.
 
     Raises UsageError, which names the file or the option, where something in it is wrong.
     """
@@ -59,8 +70,11 @@ def plan(options: RunOptions) -> Job:
     if inputs is not None:
         rows = None if weights is None else len(weights)
         vectors = check_inputs(load_array(inputs), rows, str(inputs))
+    last = LAST_STEPS[command]
+    named = f"calibration of {bench}" if last == "calibrate" else f"{matrix} on {bench}"
     return Job(
-        title=options.title or f"{matrix} on {bench}",
+        last=last,
+        title=options.title or named,
         note=options.note,
         bench=bench,
         seed=options.seed,

@@ -28,7 +28,9 @@ def print_result(document: dict[str, Any], *, as_json: bool) -> None:
     else:
         document = printable_values(document)
         console.print(_table(document))
-        console.print(f"Report: {document['run']['report']}", soft_wrap=True)
+        about = document["run"]
+        kept = f"Report: {about['report']}" if "report" in about else f"Kept in: {about['folder']}"
+        console.print(kept, soft_wrap=True)
 
 
 def status_of(document: dict[str, Any]) -> int:
@@ -84,11 +86,8 @@ def stdout_console() -> Console:
 
 def _table(document: dict[str, Any]) -> Table:
     board, calibration = document["board"], document["calibration"]
-    program, validation = document["program"], document["validation"]
     bad = {name: count for name, count in calibration["statuses"].items() if name != "ok" and count}
     faults = ", ".join(f"{count} {name}" for name, count in bad.items()) or "all ok"
-    verdict = "within" if document["ok"] else "NOT within"
-    wanted = document["specification"]
 
     table = Table(title=f"Board {board['preset']} {board['serial']}", show_header=False)
     table.add_column(style="bold")
@@ -116,6 +115,25 @@ def _table(document: dict[str, Any]) -> Table:
     ]
     if idle:
         table.add_row("", "; ".join(idle))
+    if "program" in document:
+        _add_program(table, document["program"])
+    if "validation" in document:
+        for name, text in _validated(document["validation"]):
+            table.add_row(name, text)
+    if "budget" in document:
+        _add_verdict(table, document)
+    if counts := document.get("recovery"):  # results of earlier versions have none
+        table.add_row("went on after", recoveries(counts))
+    spent = document["bench_seconds"]
+    table.add_row(
+        "time",
+        f"{document['wall_seconds']:.1f} s; on the bench {spent['settling']:.1f} s settling, "
+        f"{spent['integrating']:.1f} s integrating, {spent['talking']:.1f} s talking",
+    )
+    return table
+
+
+def _add_program(table: Table, program: dict[str, Any]) -> None:
     table.add_row(
         "program",
         f"{program['rows']} × {program['outputs']} weights, {program['rounds']} rounds, "
@@ -126,7 +144,8 @@ def _table(document: dict[str, Any]) -> Table:
         ),
     )
     if len(program["tiles"]) > 1:
-        bits = [tile["partial_products"]["bits"] for tile in program["tiles"]]
+        products = [tile["partial_products"] for tile in program["tiles"]]
+        bits = [stated.get("bits", stated["predicted_bits"]) for stated in products]
         table.add_row(
             "tiles",
             f"{len(bits)}, one after another; their partial products {_bits(min(bits))} to "
@@ -146,8 +165,13 @@ def _table(document: dict[str, Any]) -> Table:
             f"{program['coarse']} weights whose branches are too few to come within 2⁻¹¹ of the "
             f"largest weight: off by {program['coarse_rms']:.1e} of it (rms)",
         )
-    for name, text in _validated(validation):
-        table.add_row(name, text)
+
+
+def _add_verdict(table: Table, document: dict[str, Any]) -> None:
+    """Add the budget, and whether the specification is met, or predicted to be."""
+    verdict = "within" if document["ok"] else "NOT within"
+    predicted = "" if "validation" in document else "predicted, "
+    wanted = document["specification"]
     budget = document["budget"]
     largest = ", ".join(f"{row['cause']} {_bits(row['bits'])}" for row in budget["rows"][:3])
     table.add_row("budget", f"{_bits(budget['predicted_bits'])} bits; alone {largest}")
@@ -160,20 +184,14 @@ def _table(document: dict[str, Any]) -> Table:
         )
     agreement = "" if wanted["agreement"] is None else f", {wanted['agreement']:.1%} alike"
     where = "every output" if wanted["scope"] == "output" else "all outputs together"
-    table.add_row("specification", f"{verdict} ({wanted['bits']:g} bits, {where}{agreement})")
-    if not validation["foreseen"]:
+    table.add_row(
+        "specification", f"{verdict} ({predicted}{wanted['bits']:g} bits, {where}{agreement})"
+    )
+    validation = document.get("validation")
+    if validation and not validation["foreseen"]:
         from instrument.budget import unforeseen_in_words  # late: only such a run needs it
 
         table.add_row("NOT FORESEEN", unforeseen_in_words(validation["unforeseen"]), style="red")
-    if counts := document.get("recovery"):  # results of earlier versions have none
-        table.add_row("went on after", recoveries(counts))
-    spent = document["bench_seconds"]
-    table.add_row(
-        "time",
-        f"{document['wall_seconds']:.1f} s; on the bench {spent['settling']:.1f} s settling, "
-        f"{spent['integrating']:.1f} s integrating, {spent['talking']:.1f} s talking",
-    )
-    return table
 
 
 def _validated(validation: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +10,21 @@ import typer
 
 from instrument.cli.options import (
     MAX_HOURS,
+    AllowExpired,
+    BenchName,
+    Earlier,
+    GivenCalibration,
     Json,
     LinkOption,
     LogFile,
+    MatrixName,
     Note,
     Out,
     Seed,
+    SpecBits,
     SpecScope,
+    SpecScopeOption,
+    TakeOver,
     Title,
     TraceBlocks,
     TraceFile,
@@ -28,18 +35,8 @@ from instrument.errors import UsageError
 
 def run(
     *,
-    bench: Annotated[
-        str,
-        typer.Option(help="A bench.toml, or sim:PRESET (8x4, 64x16, 100x100, or a preset file)."),
-    ],
-    matrix: Annotated[
-        str,
-        typer.Option(
-            help="The weights, (rows, outputs): a .npy, .npz or .csv file (any "
-            "delimiter, a header line, decimal commas; a pipe as well), or `random` (uniform on "
-            "[-1, 1], the board's full size), or `random:ROWSxOUTPUTS`."
-        ),
-    ],
+    bench: BenchName,
+    matrix: MatrixName,
     inputs: Annotated[
         Path | None,
         typer.Option(
@@ -47,51 +44,12 @@ def run(
             "[default: 256 random ones, uniform on [-1, 1]]"
         ),
     ] = None,
-    calibration: Annotated[
-        Path | None,
-        typer.Option(
-            help="A calibration.npz of this board, measured before, or the folder of the run that "
-            "measured it: no branch is measured anew."
-        ),
-    ] = None,
-    earlier: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="<path>",
-            help="A calibration.npz of this board at another temperature: together they give the "
-            "temperature coefficients of the branches. May be given several times.",
-        ),
-    ] = None,
-    allow_expired: Annotated[
-        bool,
-        typer.Option(
-            "--allow-expired",
-            help="Use a calibration that is too old, or of too different a temperature; every "
-            "result says so.",
-        ),
-    ] = False,
-    take_over: Annotated[
-        bool,
-        typer.Option(
-            "--take-over",
-            help="Use a board whose outputs are on, or that another host holds: they are switched "
-            "off first, and the other host's run ends with an error.",
-        ),
-    ] = False,
-    spec_bits: Annotated[
-        float,
-        typer.Option(
-            help="Bits of relative error that the products must reach, at the worse end of their "
-            "95 % confidence interval."
-        ),
-    ] = 11.0,
-    spec_scope: Annotated[
-        SpecScope,
-        typer.Option(
-            help="What must reach these bits: every output by itself and all together, or only all "
-            "outputs of the matrix together."
-        ),
-    ] = SpecScope.OUTPUT,
+    calibration: GivenCalibration = None,
+    earlier: Earlier = None,
+    allow_expired: AllowExpired = False,
+    take_over: TakeOver = False,
+    spec_bits: SpecBits = 11.0,
+    spec_scope: SpecScopeOption = SpecScope.OUTPUT,
     thorough: Annotated[
         bool,
         typer.Option(
@@ -125,13 +83,8 @@ def run(
     board in this process, or the bench.toml that `ohmsum sim` or you have written.
     """
     began = time.perf_counter()  # before the heavy imports: they are part of the wait
-    from instrument.bench_names import folder_name
-    from instrument.cli.logs import start_logging
-    from instrument.runs import claim_folder
+    from instrument.cli.planned import carry_out_planned
 
-    start_logging(verbose=verbose, file=log)
-    if not math.isfinite(spec_bits):
-        raise UsageError(f"--spec-bits: {spec_bits} is no number of bits")
     if not 0 <= hours <= MAX_HOURS:
         raise UsageError(f"--hours: {hours:g} is not between 0 and {MAX_HOURS}")
     options = {
@@ -151,18 +104,17 @@ def run(
         "title": title,
         "note": note,
     }
-    with claim_folder(out, folder_name("run", bench, seed), {"run": options}) as folder:
-        from instrument.bus_trace import tracing
-        from instrument.cli.carry_out import carry_out
-        from instrument.cli.plan import RunOptions, plan
-
-        job = plan(RunOptions.model_validate(options))
-        with tracing(trace, whole_blocks=trace_blocks) as traced:
-            document = carry_out(job, folder, began, traced)
-    from instrument.cli.printed_result import print_result, status_of
-
-    print_result(document, as_json=json)
-    raise typer.Exit(status_of(document))
+    carry_out_planned(
+        "run",
+        options,
+        out=out,
+        began=began,
+        verbose=verbose,
+        log=log,
+        trace=trace,
+        trace_blocks=trace_blocks,
+        json=json,
+    )
 
 
 def _text(path: Path | None) -> str | None:

@@ -32,7 +32,7 @@ from instrument.files import (
 )
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
-from instrument.run_files import PRODUCTS_FILE
+from instrument.run_files import PRODUCTS_FILE, RESULT_FILE
 
 FORMAT = "ohmsum program 1"
 MAX_PROGRAM_BYTES = 4 << 30
@@ -105,7 +105,8 @@ def load_program(path: Path, board: Board) -> TiledMatrix:
     if not path.is_dir():
         return _load_file(path, board)
     files = sorted(path.glob("program*.npz"))
-    if not files or not (path / PRODUCTS_FILE).is_file():
+    # Either is written when all tiles are programmed.
+    if not files or not any((path / name).is_file() for name in (PRODUCTS_FILE, RESULT_FILE)):
         raise UsageError(f"{path}: not the folder of a run that has programmed a matrix")
     parts = [_load_file(file, board) for file in files]
     if len({part.weights.shape for part in parts}) > 1:

@@ -8,6 +8,7 @@ from instrument.results.budget import load_budget
 from instrument.results.document import (
     Specification,
     SpecificationScope,
+    partial_document,
     result_document,
     unforeseen_of,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Specification",
     "SpecificationScope",
     "load_budget",
+    "partial_document",
     "result_document",
     "unforeseen_of",
 ]

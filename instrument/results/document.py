@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -10,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.arrays import Bools
+from calibration.budget import Budget
 from calibration.converters import ChannelStatus
 from calibration.noise import NoiseSurvey
 from calibration.programming import Programmed
 from calibration.statistics import MeasuredValue, as_bits
 from calibration.temperature import Coefficients
 from instrument.board_calibration import Calibration
-from instrument.budget import Unforeseen, unforeseen
+from instrument.budget import Budgets, Unforeseen, unforeseen
 from instrument.digits import Classification
-from instrument.pipeline import Run
+from instrument.matrix import TiledMatrix
+from instrument.pipeline import PartOfRun, Run
 from instrument.results.budget import budget_document
 from instrument.results.validation import figures, finite, validation_document
 from instrument.runs import iso
@@ -64,6 +67,17 @@ class Specification:
         foreseen = not any(products.worse for products in unforeseen_of(run))
         return self.bits_met(run) and decisions and whole and foreseen
 
+    def predicted(self, program: TiledMatrix, budgets: Budgets) -> bool:
+        """Return whether a matrix that was programmed is predicted to reach the bits.
+
+        All outputs together, each of them according to the scope, and none is lost.
+        """
+        stated = [budgets.whole.relative_error]
+        if self.scope == "output":
+            weighted = program.weights.any(axis=0)
+            stated += budgets.output_relative_error[weighted].tolist()
+        return not program.lost.any() and all(as_bits(error) >= self.bits for error in stated)
+
 
 def unforeseen_of(run: Run) -> tuple[Unforeseen, ...]:
     """Return the products of a run whose error differs from the budget."""
@@ -81,11 +95,60 @@ def result_document(
     The same board and seed give the same document, except for `run`, `links`, `wall_seconds`
     and, where the wire failed, `recovery` and what was measured after it.
     """
-    calibration = run.calibration
     document: dict[str, Any] = {
         "ok": specification.met(run, classification),
         "run": {**about, "calibration": _made(run.calibration)},
         "specification": asdict(specification),
+        **_board_and_calibration(run),
+        "program": _program(
+            run.program,
+            [
+                {**figures(products), **_predicted(budget)}
+                for products, budget in zip(run.tile_validations, run.budgets.tiles, strict=True)
+            ],
+        ),
+        "validation": validation_document(run.validation, run.checks) | _by_output(run),
+        "budget": budget_document(run.budgets.whole, run.validation.relative_error),
+        "bench_seconds": run.spent._asdict(),
+        "recovery": dict(run.recovery),
+    }
+    if classification is not None:
+        document["classification"] = asdict(classification)
+    return document
+
+
+def partial_document(
+    part: PartOfRun, specification: Specification, about: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the result of a run that ended before any product: the sections that it has.
+
+    `ok` of a calibration is whether it is done; that of a program is whether the specification is
+    predicted to be met.
+    """
+    program, budgets = part.program, part.budgets
+    document: dict[str, Any] = {
+        "ok": True,
+        "run": {**about, "calibration": _made(part.calibration)},
+        **_board_and_calibration(part),
+    }
+    if program is not None and budgets is not None:
+        tiles = [_predicted(budget) for budget in budgets.tiles]
+        document |= {
+            "ok": specification.predicted(program, budgets),
+            "specification": asdict(specification),
+            "program": _program(program, tiles),
+            "budget": budget_document(budgets.whole, math.nan),
+        }
+    return document | {
+        "bench_seconds": part.spent._asdict(),
+        "recovery": dict(part.recovery),
+    }
+
+
+def _board_and_calibration(run: Run | PartOfRun) -> dict[str, Any]:
+    """Return the sections of the board, its links and its calibration."""
+    calibration = run.calibration
+    return {
         "board": {
             "preset": run.board.type,
             "serial": run.board.serial,
@@ -121,15 +184,7 @@ def result_document(
             "versions": calibration.versions,
             "expired": run.calibration_expired,
         },
-        "program": _program(run),
-        "validation": validation_document(run.validation, run.checks) | _by_output(run),
-        "budget": budget_document(run.budgets.whole, run.validation.relative_error),
-        "bench_seconds": run.spent._asdict(),
-        "recovery": dict(run.recovery),
     }
-    if classification is not None:
-        document["classification"] = asdict(classification)
-    return document
 
 
 def _by_output(run: Run) -> dict[str, Any]:
@@ -166,13 +221,12 @@ def _made(calibration: Calibration) -> dict[str, Any]:
     }
 
 
-def _program(run: Run) -> dict[str, Any]:
-    """Return what was programmed.
+def _program(program: TiledMatrix, partial_products: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return what was programmed, and what is stated of each tile's partial products.
 
     Scales, ranges and wires are those of the first tile; rounds follow one another in the order of
     the tiles.
     """
-    program = run.program
     residuals = [
         residual for part in program.tiles for residual in part.matrix.programmed.round_residuals
     ]
@@ -196,16 +250,17 @@ def _program(run: Run) -> dict[str, Any]:
                 "rounds": len(part.matrix.programmed.round_residuals),
                 "residual_rms": finite(part.matrix.programmed.residual_rms),
                 **_standing(part.matrix.programmed),
-                "partial_products": {
-                    **figures(products),
-                    "predicted_relative_error": budget.relative_error,
-                    "predicted_bits": finite(budget.bits),
-                },
+                "partial_products": stated,
             }
-            for part, products, budget in zip(
-                program.tiles, run.tile_validations, run.budgets.tiles, strict=True
-            )
+            for part, stated in zip(program.tiles, partial_products, strict=True)
         ],
+    }
+
+
+def _predicted(budget: Budget) -> dict[str, Any]:
+    return {
+        "predicted_relative_error": budget.relative_error,
+        "predicted_bits": finite(budget.bits),
     }
 
 

@@ -24,6 +24,8 @@ except SystemExit as leave:
         ("demo",),
         ("sim",),
         ("run",),
+        ("calibrate",),
+        ("program",),
         ("multiply",),
         ("runs",),
         ("show",),
