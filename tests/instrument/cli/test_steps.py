@@ -47,11 +47,12 @@ def test_the_steps_one_by_one(ohmsum, measured, tmp_path):
         assert ohmsum("show", folder).status == 0
         run_id = json.loads((tmp_path / folder / "run.json").read_text())["id"]
         assert run_id in ohmsum("runs", ".").out
-    with open_bench("sim:8x4") as bench:
-        program = bench.load_program(tmp_path / "tomorrow")
-        exact = np.ones(8) @ program.weights
-        error = np.linalg.norm(np.ones(8) @ program - exact) / np.linalg.norm(exact)
-        assert -np.log2(error) > 11
+    np.save(tmp_path / "X.npy", np.ones((3, 8)))
+    files = "--inputs", "X.npy", "--output", "Y.npy"
+    assert ohmsum("multiply", "--bench", "sim:8x4", "--program", "tomorrow", *files).status == 0
+    exact = np.ones(8) @ np.load(tmp_path / "tomorrow" / "program.npz")["weights"]
+    error = np.linalg.norm(np.load(tmp_path / "Y.npy") - exact, axis=1) / np.linalg.norm(exact)
+    assert (-np.log2(error) > 11).all()
 
 
 @pytest.mark.parametrize(
