@@ -22,7 +22,7 @@ from typing import Any
 
 from instrument.errors import FileNotWritten, UsageError
 from instrument.provenance import command_line, host_name, versions
-from instrument.run_files import GIVEN, JOURNAL_FILE
+from instrument.run_files import GIVEN, GIVEN_PREFIX, JOURNAL_FILE
 
 RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
@@ -70,8 +70,7 @@ class RunFolder:
 
     def kept(self) -> list[str]:
         """Return the names of the files of what was measured so far."""
-        names = sorted(path.name for path in self.path.iterdir())
-        return [name for name in names if name not in (CLAIM_FILE, *GIVEN)]
+        return sorted(path.name for path in self.path.iterdir() if not _is_given(path.name))
 
     def moved_to(self, path: Path) -> RunFolder:
         """Return the folder of the same run at another place."""
@@ -96,6 +95,11 @@ class RunFolder:
                     note += f"; `{command}` goes on"
                 error.add_note(note)
             raise
+
+
+def _is_given(name: str) -> bool:
+    """Return whether a file is there before anything is measured."""
+    return name in (CLAIM_FILE, *GIVEN) or name.startswith(GIVEN_PREFIX)
 
 
 @contextmanager
@@ -130,8 +134,8 @@ def claim_folder(
                 yield folder
         except BaseException:
             if not folder.kept():
-                for file in (CLAIM_FILE, *GIVEN):
-                    (path / file).unlink(missing_ok=True)
+                for file in path.iterdir():
+                    file.unlink()
             raise
     except BaseException:
         # Only empty folders are removed.

@@ -236,3 +236,14 @@ def test_a_folder_stands_for_its_calibration_and_its_program(ohmsum, tmp_path):
             bench.load_program(tmp_path / "none")
     with pytest.raises(UsageError, match="none: not the folder of a run with a calibration"):
         Calibration.load(tmp_path / "none")
+
+
+def test_a_calibration_of_another_board_leaves_no_folder(ohmsum, tmp_path):
+    """The copy of what was given is no measurement."""
+    assert ohmsum(*RANDOM_RUN, "--out", "first").status == 0
+    other = (*RANDOM_RUN, "--seed", "2", "--calibration", "first", "--out", "other")
+    refused = ohmsum(*other)
+    assert refused.status == 2
+    assert refused.err.splitlines()[-1].startswith("ohmsum: first")
+    assert "so far" not in refused.err
+    assert not (tmp_path / "other").exists()
