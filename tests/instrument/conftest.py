@@ -27,6 +27,7 @@ from simulator.bench import SimulatedBench, serve_bench
 from simulator.command_set import BoardSession
 from simulator.preset import load_preset
 from simulator.steps import Steps
+from tests.support.command_line import run_in
 from tests.support.fault_plans import plan_of
 
 ROOT = Path(__file__).parents[2]
@@ -146,6 +147,15 @@ def served(tmp_path: Path) -> Iterator[SimulatedBench]:
 
 
 @pytest.fixture(scope="session")
+def calibration_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A calibration of the board of `sim:8x4`, measured once: for runs whose own is no matter."""
+    path = tmp_path_factory.mktemp("calibrated") / "calibration.npz"
+    with open_bench("sim:8x4", seed=1) as bench:
+        bench.calibrate().save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
 def kept_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with runs of one board over two hours: tests read it, and copy what they change.
 
@@ -201,23 +211,6 @@ def _change_documents(folder: Path, later: timedelta, **changes: Any) -> None:
                 moment = datetime.fromisoformat(section["started"]) + later
                 section["started"] = moment.isoformat()
         path.write_text(json.dumps(document), "utf-8")
-
-
-def run_in(folder: Path, *arguments: object) -> int:
-    """Run the command line in this process, in a folder; return its exit status."""
-    endings = {
-        number: signal.getsignal(number)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)
-        patched.setattr(sys, "argv", ["ohmsum", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leave:
-            main()
-    for number, handler in endings.items():
-        signal.signal(number, handler)
-    assert isinstance(leave.value.code, int)
-    return leave.value.code
 
 
 @pytest.fixture

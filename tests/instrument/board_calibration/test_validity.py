@@ -47,14 +47,15 @@ def test_the_reason_names_the_figure_and_the_limit(age, kelvin, reason):
     assert reason in said
 
 
-@pytest.fixture
-def aged(tmp_path):
+@pytest.fixture(scope="module")
+def aged(tmp_path_factory):
     """Calibrate a simulated board, then put the calibration's date back by two days."""
     with open_bench("sim:8x4", seed=6) as bench:
         calibration = bench.calibrate()
     old = replace(calibration, made_at=calibration.made_at - timedelta(days=2))
-    save_calibration(old, tmp_path / "old.npz")
-    return tmp_path / "old.npz"
+    path = tmp_path_factory.mktemp("aged") / "old.npz"
+    save_calibration(old, path)
+    return path
 
 
 RUN = ("run", "--bench", "sim:8x4", "--seed", 6, "--matrix", "random", "--json")

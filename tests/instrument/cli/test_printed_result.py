@@ -6,10 +6,12 @@ import re
 from instrument.cli.printed_result import print_result
 
 
-def test_the_table_says_what_the_document_says(ohmsum, tmp_path, monkeypatch, capfd):
+def test_the_table_says_what_the_document_says(
+    ohmsum, calibration_file, tmp_path, monkeypatch, capfd
+):
     monkeypatch.setenv("COLUMNS", "1000")  # every row on one line
     command = ("run", "--bench", "sim:8x4", "--matrix", "random", "--out", "kept")
-    ended = ohmsum(*command)
+    ended = ohmsum(*command, "--calibration", calibration_file)
     assert ended.status == 0, ended.err
     said = re.sub(r"\s+", " ", ended.out)
     document = json.loads((tmp_path / "kept" / "result.json").read_text("utf-8"))

@@ -224,10 +224,10 @@ def test_a_matrix_larger_than_the_board(ohmsum, tmp_path, seed):
         assert 1 / AGREES < part["relative_error"] / part["predicted_relative_error"] < AGREES
 
 
-def test_a_thorough_run_of_several_tiles(ohmsum):
+def test_a_thorough_run_of_several_tiles(ohmsum, calibration_file):
     outcome = ohmsum(
         *("run", "--bench", "sim:8x4", "--matrix", "random:9x4", "--json"),
-        *("--thorough", "--hours", "0.1"),
+        *("--calibration", calibration_file, "--thorough", "--hours", "0.1"),
     )
     validation = json.loads(outcome.out)["validation"]
     scatter = validation["repeatability"]["relative_scatter"]["1"]
@@ -236,11 +236,12 @@ def test_a_thorough_run_of_several_tiles(ohmsum):
     assert len(validation["intermediate_precision"]) == 5
 
 
-def test_tiles_without_weights_take_no_time(ohmsum, tmp_path):
+def test_tiles_without_weights_take_no_time(ohmsum, calibration_file, tmp_path):
     weights = np.zeros((16, 8))
     weights[:8, 4:] = np.random.default_rng(1).uniform(-1, 1, (8, 4))
     np.save(tmp_path / "W.npy", weights)
-    document = json.loads(ohmsum("run", "--bench", "sim:8x4", "--matrix", "W.npy", "--json").out)
+    command = "run", "--bench", "sim:8x4", "--calibration", calibration_file
+    document = json.loads(ohmsum(*command, "--matrix", "W.npy", "--json").out)
     (tile,) = document["program"]["tiles"]
     assert (tile["first_row"], tile["first_output"]) == (0, 4)
     assert document["validation"]["bits"] > 14

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from instrument.interruption import Interrupted
+from tests.support.command_line import run_in
 
 RANDOM_RUN = ("run", "--bench", "sim:8x4", "--matrix", "random")
 # Only these may differ between two runs of one seed.
@@ -26,6 +27,25 @@ def comparable(document):
 
 
 @pytest.fixture
+def calibrated_run(calibration_file):
+    """As RANDOM_RUN, and less to wait for."""
+    return *RANDOM_RUN, "--calibration", calibration_file
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """The folder of a run."""
+    folder = tmp_path_factory.mktemp("first")
+    assert run_in(folder, *RANDOM_RUN, "--out", "results") == 0
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def document(first_run):
+    return json.loads((first_run / "result.json").read_text("utf-8"))
+
+
+@pytest.fixture
 def run_json(ohmsum):
     def run(*arguments):
         outcome = ohmsum(*arguments, "--json")
@@ -36,8 +56,7 @@ def run_json(ohmsum):
     return run
 
 
-def test_the_document(run_json, tmp_path):
-    document = run_json(*RANDOM_RUN, "--out", "results")
+def test_the_document(document):
     assert document["ok"] is True
     assert document["board"] == {
         "preset": "8x4",
@@ -110,8 +129,10 @@ def test_the_document(run_json, tmp_path):
     assert document["run"]["report"].startswith("results")
 
 
-def test_result_json_is_what_was_printed_and_the_products_are_kept(run_json, tmp_path):
-    document = run_json(*RANDOM_RUN, "--out", "results")
+def test_result_json_is_what_was_printed_and_the_products_are_kept(
+    run_json, calibrated_run, tmp_path
+):
+    document = run_json(*calibrated_run, "--out", "results")
     assert json.loads((tmp_path / "results" / "result.json").read_text("utf-8")) == document
     with np.load(tmp_path / "results" / "products.npz") as products:
         error = products["answered"] - products["exact"]
@@ -119,13 +140,12 @@ def test_result_json_is_what_was_printed_and_the_products_are_kept(run_json, tmp
     assert document["validation"]["relative_error"] == pytest.approx(relative)
 
 
-def test_the_same_seed_gives_the_same_document_and_another_one_another(run_json):
-    first, second = (run_json(*RANDOM_RUN, "--seed", "5") for _ in range(2))
-    other = run_json(*RANDOM_RUN, "--seed", "6")
-    assert json.dumps(comparable(first)) == json.dumps(comparable(second))
-    ids = {document["run"]["id"] for document in (first, second, other)}
+def test_the_same_seed_gives_the_same_document_and_another_one_another(document, run_json):
+    second, other = run_json(*RANDOM_RUN, "--seed", "1"), run_json(*RANDOM_RUN, "--seed", "6")
+    assert json.dumps(comparable(document)) == json.dumps(comparable(second))
+    ids = {run["run"]["id"] for run in (document, second, other)}
     assert len(ids) == 3
-    assert first["validation"]["relative_error"] != other["validation"]["relative_error"]
+    assert document["validation"]["relative_error"] != other["validation"]["relative_error"]
 
 
 def test_the_demo_is_the_same_over_either_wire(run_json):
@@ -142,40 +162,42 @@ def test_the_demo_is_the_same_over_either_wire(run_json):
     assert decided["analog_accuracy"] == pytest.approx(decided["digital_accuracy"], abs=0.005)
 
 
-def test_a_kept_calibration_saves_the_measurement(run_json):
-    first = run_json(*RANDOM_RUN, "--out", "first")
-    again = run_json(*RANDOM_RUN, "--out", "again", "--calibration", "first/calibration.npz")
-    assert again["calibration"] == first["calibration"]
+def test_a_kept_calibration_saves_the_measurement(document, first_run, run_json):
+    again = run_json(*RANDOM_RUN, "--calibration", first_run / "calibration.npz")
+    assert again["calibration"] == document["calibration"]
     assert again["validation"]["bits"] >= 11
 
 
-def test_a_specification_that_is_not_met_is_exit_one(ohmsum, tmp_path):
-    outcome = ohmsum(*RANDOM_RUN, "--spec-bits", "40", "--json", "--out", "results")
+def test_a_specification_that_is_not_met_is_exit_one(ohmsum, calibrated_run, tmp_path):
+    outcome = ohmsum(*calibrated_run, "--spec-bits", "40", "--json", "--out", "results")
     assert outcome.status == 1
     document = json.loads(outcome.out)
     assert document["ok"] is False
     assert document["specification"]["bits"] == 40
     assert (tmp_path / "results" / "program.npz").exists()
-    assert "NOT within (40 bits, every output)" in ohmsum(*RANDOM_RUN, "--spec-bits", "40").out
+    assert "NOT within (40 bits, every output)" in ohmsum(*calibrated_run, "--spec-bits", "40").out
 
 
-def test_a_specification_is_met_if_the_worse_end_of_the_interval_meets_it(ohmsum, run_json):
-    validation = run_json(*RANDOM_RUN)["validation"]
+def test_a_specification_is_met_if_the_worse_end_of_the_interval_meets_it(
+    ohmsum, run_json, calibrated_run
+):
+    validation = run_json(*calibrated_run)["validation"]
     of_outputs = [output["bits_interval"][0] for output in validation["outputs"]]
     assert [output["output"] for output in validation["outputs"]] == [0, 1, 2, 3]
     worst = min(of_outputs)
-    assert ohmsum(*RANDOM_RUN, "--spec-bits", worst - 1e-6).status == 0
-    assert ohmsum(*RANDOM_RUN, "--spec-bits", worst + 1e-6).status == 1
+    assert ohmsum(*calibrated_run, "--spec-bits", worst - 1e-6).status == 0
+    assert ohmsum(*calibrated_run, "--spec-bits", worst + 1e-6).status == 1
     worse, bits = validation["bits_interval"][0], validation["bits"]
     assert worst < worse < worse + 1e-6 < bits
     # Between these two lies what is asked for: not at the bits themselves.
-    assert ohmsum(*RANDOM_RUN, "--spec-scope", "matrix", "--spec-bits", worse - 1e-6).status == 0
-    assert ohmsum(*RANDOM_RUN, "--spec-scope", "matrix", "--spec-bits", worse + 1e-6).status == 1
+    of_matrix = *calibrated_run, "--spec-scope", "matrix", "--spec-bits"
+    assert ohmsum(*of_matrix, worse - 1e-6).status == 0
+    assert ohmsum(*of_matrix, worse + 1e-6).status == 1
 
 
-def test_one_vector_states_no_interval_and_meets_no_specification(ohmsum, tmp_path):
+def test_one_vector_states_no_interval_and_meets_no_specification(ohmsum, calibrated_run, tmp_path):
     np.save(tmp_path / "X.npy", np.linspace(-1, 1, 8))
-    outcome = ohmsum(*RANDOM_RUN, "--inputs", "X.npy", "--out", "results")
+    outcome = ohmsum(*calibrated_run, "--inputs", "X.npy", "--out", "results")
     assert outcome.status == 1
     assert "too few" in outcome.out
     validation = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))["validation"]
@@ -184,9 +206,9 @@ def test_one_vector_states_no_interval_and_meets_no_specification(ohmsum, tmp_pa
     assert validation["bits_interval"] is None
 
 
-def test_thorough_and_over_hours(run_json, tmp_path):
-    default = run_json(*RANDOM_RUN)
-    document = run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2", "--out", "results")
+def test_thorough_and_over_hours(run_json, calibrated_run, tmp_path):
+    default = run_json(*calibrated_run)
+    document = run_json(*calibrated_run, "--thorough", "--hours", "0.2", "--out", "results")
     for name in ("relative_error", "worst_bits", "other_vectors"):
         assert document["validation"][name] == default["validation"][name]
     assert document["bench_seconds"] == default["bench_seconds"]  # to the job's last product
@@ -215,12 +237,12 @@ def test_thorough_and_over_hours(run_json, tmp_path):
     ):
         with np.load(tmp_path / "results" / f"{name}.npz") as kept:
             assert all(np.isfinite(kept[array]).all() for array in set(kept) - {"run"})
-    assert run_json(*RANDOM_RUN, "--thorough", "--hours", "0.2")["validation"] == validation
+    assert run_json(*calibrated_run, "--thorough", "--hours", "0.2")["validation"] == validation
 
 
-def test_a_persons_own_inputs_are_put_beside_random_ones(ohmsum, tmp_path):
+def test_a_persons_own_inputs_are_put_beside_random_ones(ohmsum, calibrated_run, tmp_path):
     np.save(tmp_path / "X.npy", np.random.default_rng(8).normal(size=(20, 8)))
-    assert ohmsum(*RANDOM_RUN, "--inputs", "X.npy", "--out", "results").status == 0
+    assert ohmsum(*calibrated_run, "--inputs", "X.npy", "--out", "results").status == 0
     validation = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))["validation"]
     assert validation["inputs"] == "own"
     assert validation["vectors"] == 20
@@ -253,9 +275,9 @@ def test_the_table_has_the_figures_of_the_document(ohmsum, tmp_path):
         assert figure in said
 
 
-def test_a_terminal_without_our_characters(start_environment, tmp_path):
+def test_a_terminal_without_our_characters(start_environment, calibrated_run, tmp_path):
     ended = subprocess.run(
-        [sys.executable, "-c", "from instrument.cli import main; main()", *RANDOM_RUN],
+        [sys.executable, "-c", "from instrument.cli import main; main()", *calibrated_run],
         cwd=tmp_path,
         env=start_environment | {"PYTHONIOENCODING": "ascii"},
         capture_output=True,
@@ -266,14 +288,14 @@ def test_a_terminal_without_our_characters(start_environment, tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-def test_names_are_shown_as_they_are(ohmsum, tmp_path):
-    outcome = ohmsum(*RANDOM_RUN, "--out", "[bold]:smile:")
+def test_names_are_shown_as_they_are(ohmsum, calibrated_run):
+    outcome = ohmsum(*calibrated_run, "--out", "[bold]:smile:")
     assert outcome.status == 0
     assert f"Report: {Path('[bold]:smile:') / 'report.html'}" in outcome.out
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "csv"])
-def test_a_persons_own_matrix_and_inputs(ohmsum, run_json, tmp_path, kind):
+def test_a_persons_own_matrix_and_inputs(run_json, calibration_file, tmp_path, kind):
     rng = np.random.default_rng(8)
     for name, array in (("W", rng.normal(size=(6, 3))), ("X", rng.normal(size=(20, 6)))):
         path = tmp_path / f"{name}.{kind}"
@@ -284,19 +306,22 @@ def test_a_persons_own_matrix_and_inputs(ohmsum, run_json, tmp_path, kind):
         else:
             np.savetxt(path, array, delimiter=",")
     document = run_json(
-        "run", "--bench", "sim:8x4", "--matrix", f"W.{kind}", "--inputs", f"X.{kind}"
+        *("run", "--bench", "sim:8x4", "--calibration", calibration_file),
+        *("--matrix", f"W.{kind}", "--inputs", f"X.{kind}"),
     )
     assert document["program"]["cells"] == 18
     assert document["validation"]["vectors"] == 20
     assert document["validation"]["bits"] >= 11
 
 
-def test_what_ends_the_hours_leaves_the_result_so_far(ohmsum, tmp_path, monkeypatch):
+def test_what_ends_the_hours_leaves_the_result_so_far(
+    ohmsum, calibrated_run, tmp_path, monkeypatch
+):
     def cut_short(*_):
         raise Interrupted(signal.SIGINT)
 
     monkeypatch.setattr("instrument.validation.checks.visits", cut_short)
-    ended = ohmsum(*RANDOM_RUN, "--hours", "8", "--out", "results")
+    ended = ohmsum(*calibrated_run, "--hours", "8", "--out", "results")
     assert ended.status == 130
     assert "what was measured so far is in results" in ended.err
     document = json.loads((tmp_path / "results" / "result.json").read_text("utf-8"))
