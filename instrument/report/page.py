@@ -6,11 +6,12 @@ import math
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib import resources
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from numpy.typing import NDArray
 
 from calibration.arrays import Bools
@@ -121,21 +122,7 @@ def render(
     """Return the page as HTML."""
     precision = _precision(run)
     branches = run.calibration.branches
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(
-        bits=wording.bits,
-        count=wording.count,
-        duration=wording.duration,
-        measured=wording.measured,
-        percent=wording.percent,
-        ppm=wording.ppm,
-        quantity=wording.quantity,
-        scientific=wording.scientific,
-    )
-    template = (resources.files("instrument.report") / "template.html").read_text("utf-8")
-    return environment.from_string(template).render(
+    return _template().render(
         run=run,
         circumstances=circumstances,
         classification=classification,
@@ -173,6 +160,25 @@ def render(
             for name, svg in _pictures(run).items()
         },
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(
+        bits=wording.bits,
+        count=wording.count,
+        duration=wording.duration,
+        measured=wording.measured,
+        percent=wording.percent,
+        ppm=wording.ppm,
+        quantity=wording.quantity,
+        scientific=wording.scientific,
+    )
+    text = (resources.files("instrument.report") / "template.html").read_text("utf-8")
+    return environment.from_string(text)
 
 
 def _pictures(run: Run) -> dict[str, str]:
