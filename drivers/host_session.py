@@ -69,6 +69,7 @@ class HostSession:
         self._driving = False  # as far as this host knows
         self._may_be_on = False
         self._keep_alive: KeepAlive | None = None
+        self._withheld: bytes | None = None  # the link's greeting, during a recovery
         # Errors of others, and the power-on bit of a session that lasts as long as the power.
         self.recovery.run("*CLS", lambda _: scpi.checked_write(link, "*CLS"))
         self.protocol = self.recovery.run("SYST:BOAR:PROT?", lambda _: self._read_protocol())
@@ -173,6 +174,7 @@ class HostSession:
         """
         if not self._armed:
             if self._owner() == "OTH":
+                self._withheld = None
                 raise BoardTakenOver(self.link.resource)
             self._arm()
         if self.memory.lost:
@@ -242,6 +244,9 @@ class HostSession:
 
     def _leave(self, all_open: bytes) -> bool:
         with self.link.lock:
+            if self._withheld is not None:
+                # Cut short in a recovery: a session of this host that died may own the watchdog.
+                self.link.greeting = self._withheld
             try:
                 if self._is_taken_over():
                     return False
@@ -293,6 +298,7 @@ class HostSession:
             raise SettingDiffers.of(self.link.resource, "watchdog (s)", text, self.watchdog_seconds)
         self._printed_watchdog_seconds = printed
         self.link.greeting = arm.encode()
+        self._withheld = None
         self._armed = True
 
     def _read_protocol(self) -> tuple[int, int]:
@@ -320,6 +326,7 @@ class HostSession:
             scpi.identity(self.link)
             return None
         # A reopened link must not take the board back from a host that has it by now.
+        self._withheld = self.link.greeting or self._withheld
         self.link.greeting = None
         self._driving = self._armed = False
         self._look()
@@ -401,7 +408,7 @@ class HostSession:
         """Take no setting for granted any more: each is set again before it counts."""
         self.memory.forget()
         self._driving = self._armed = False
-        self.link.greeting = None
+        self.link.greeting = self._withheld = None
         return error
 
     def explained(  # noqa: PLR0911  (one return for each cause, in the order of their weight)

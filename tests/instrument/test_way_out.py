@@ -159,6 +159,21 @@ def test_a_session_of_its_own_that_died_without_a_word_is_waited_for(served, res
         assert served.crossbar.pattern.all()
 
 
+def test_ctrl_c_in_a_recovery_ends_off_though_an_old_session_seems_to_live(
+    served, resource, at_message, is_safe
+):
+    main = threading.main_thread().ident
+    at_message(served, b"*ESR?;:SYST:TIME?", 1, lambda: signal.pthread_kill(main, signal.SIGINT))
+    with running(Relay(resource)) as relay, pytest.raises(KeyboardInterrupt):  # noqa: PT012, SIM117  (the state before matters)
+        with CrossbarBoard.open(relay.resource) as board:
+            board.apply(np.ones(served.crossbar.pattern.shape, bool))
+            board.column_currents(ZERO)
+            relay.cut(in_silence=True)
+            board.column_currents(ZERO)
+    assert is_safe(served)
+    assert served.board.watchdog.seconds == 0
+
+
 def test_an_idle_board_stays_as_it_is_for_longer_than_its_watchdog(served, resource):
     with CrossbarBoard.open(resource, watchdog_seconds=1.0) as board:
         board.apply(np.ones(served.crossbar.pattern.shape, bool))
