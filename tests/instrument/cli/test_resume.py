@@ -107,7 +107,7 @@ def test_a_measurement_that_was_under_way_is_repeated(
 def test_a_signal_leaves_a_run_that_can_be_gone_on_with(killed, served, ohmsum, is_safe):
     said = killed(b":SYST:TEMP?", 20, number=signal.SIGTERM)
     assert is_safe(served)
-    assert "what was measured so far is in kept (calibration.npz, journal.sqlite)" in said
+    assert "what was measured so far is in kept (calibration.npz, journal.sqlite" in said
     assert said.endswith("; `ohmsum resume kept` goes on\n")
     assert ohmsum("resume", "kept").status == 0
 

@@ -423,7 +423,11 @@ def test_a_bomb_is_refused_before_it_is_unpacked(folder):
 def test_what_is_no_file_is_refused_at_once(folder):
     os.mkfifo(folder / "pipe.npz")
     (folder / "zero.npz").symlink_to("/dev/zero")
-    for name, kind in (("pipe.npz", "a pipe"), ("zero.npz", "a device"), (".", "Is a directory")):
+    for name, kind in (
+        ("pipe.npz", "a pipe"),
+        ("zero.npz", "a device"),
+        (".", "not the folder of a"),
+    ):
         with pytest.raises(UsageError, match=kind) as refused:
             load_calibration(folder / name)
         assert str(refused.value).startswith(f"{folder / name}: ")
