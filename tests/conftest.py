@@ -1,11 +1,7 @@
-"""What all tests share: how hypothesis searches, that signals arrive, what is not waited for."""
+"""What all tests share: how hypothesis searches, and that signals arrive."""
 
 import os
 import signal
-import sqlite3
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -29,21 +25,3 @@ def _signals_interrupt() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-class _UnsyncedConnection(sqlite3.Connection):
-    """A database that leaves it to the system when to write to the disk."""
-
-    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-        return super().execute(sql.replace("synchronous = FULL", "synchronous = OFF"), *parameters)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_waiting_for_the_disk() -> Iterator[None]:
-    """A run waits for the disk at each of its exchanges. Only a power cut could tell, and no test
-    cuts the power of this machine; processes that tests start wait as they are written.
-    """
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("os.fsync", lambda _descriptor: None)
-        patched.setattr("sqlite3.connect", partial(sqlite3.connect, factory=_UnsyncedConnection))
-        yield

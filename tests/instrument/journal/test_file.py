@@ -121,6 +121,17 @@ os.kill(os.getpid(), 9)
         assert journal.count == 5
 
 
+@pytest.mark.parametrize(("kind", "waits"), [("scan", 2), ("column_currents", 2), ("moment", 1)])
+def test_a_reading_waits_for_the_disk(path, kind, waits):
+    """FULL is 2, NORMAL 1 (https://sqlite.org/pragma.html#pragma_synchronous)."""
+    with Journal.resume(path) as journal:
+        journal.open_session("now", {})
+        read(journal)
+        journal.add(replace(exchange(1), kind=kind))
+        # Only the connection itself knows it.
+        assert journal._database.execute("PRAGMA synchronous").fetchone() == (waits,)
+
+
 def test_two_processes_do_not_share_one(path):
     with Journal.resume(path):
         before = path.read_bytes()
