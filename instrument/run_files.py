@@ -5,6 +5,10 @@ The first of them, which claims the folder, is `instrument.runs.CLAIM_FILE`.
 
 from __future__ import annotations
 
+from pathlib import Path
+
+RESULTS = Path("ohmsum-results")
+"""Folder of the working folder that runs are kept in."""
 RESULT_FILE = "result.json"
 """The result document, with its verdict."""
 MAX_RESULT_BYTES = 256 << 20
@@ -18,6 +22,8 @@ GIVEN_CALIBRATION_FILE = "given-calibration.npz"
 GIVEN_PREFIX = "given-"
 GIVEN_CALIBRATION_FILE, GIVEN_EARLIER_FILE = "given-calibration.npz", "given-earlier-{}.npz"
 """Copies of the calibrations that the run was given; the second with a number from 1."""
+REPORT_FILE = "report.html"
+"""The report, which needs no other file."""
 PRODUCTS_FILE = "products.npz"
 """The products of the job's inputs."""
 BENCH_FILE, PRESET_FILE = "bench.toml", "preset.toml"

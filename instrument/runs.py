@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,14 +22,12 @@ from typing import Any
 
 from instrument.errors import FileNotWritten, UsageError
 from instrument.provenance import command_line, host_name, versions
-from instrument.run_files import GIVEN, GIVEN_PREFIX, JOURNAL_FILE
+from instrument.run_files import GIVEN, GIVEN_PREFIX, JOURNAL_FILE, RESULTS
 
-RESULTS = Path("ohmsum-results")
 CLAIM_FILE = "run.json"
 """The first file of a run; whoever creates it owns the folder."""
-MAX_CLAIM_BYTES = 1 << 20
-MAX_FILES_NAMED = 3
-"""Files that the message names, of a run that was cut short."""
+MAX_NAMED = 3
+"""Things that a message names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,7 @@ class RunFolder:
             yield
         except BaseException as error:
             if kept := self.kept():
-                more = (
-                    f" and {len(kept) - MAX_FILES_NAMED} more"
-                    if len(kept) > MAX_FILES_NAMED
-                    else ""
-                )
-                names = ", ".join(kept[:MAX_FILES_NAMED]) + more
-                note = f"what was measured so far is in {self.path} ({names})"
+                note = f"what was measured so far is in {self.path} ({named(kept)})"
                 if JOURNAL_FILE in kept:
                     command = shlex.join(["ohmsum", "resume", str(self.path)])
                     note += f"; `{command}` goes on"
@@ -145,27 +137,10 @@ def claim_folder(
         raise
 
 
-def reopen_folder(path: Path) -> RunFolder:
-    """Return the folder of a run that has begun earlier.
-
-    Raises UsageError where it is no run's.
-    """
-    claim = path / CLAIM_FILE
-    if not claim.is_file():
-        raise UsageError(f"{path}: not the folder of a run: it has no {CLAIM_FILE}")
-    from instrument.files import as_usage_error, read_bytes  # late: it loads numpy
-
-    with as_usage_error(claim, "not the first file of a run"):
-        about = json.loads(read_bytes(claim, MAX_CLAIM_BYTES))
-        return RunFolder(
-            path=path,
-            id=str(about["id"]),
-            started=datetime.fromisoformat(about["started"]),
-            command=str(about["command"]),
-            host=str(about["host"]),
-            versions={str(name): number for name, number in about["versions"].items()},
-            asked=dict(about.get("asked", {})),
-        )
+def named(names: Sequence[str]) -> str:
+    """Return names with commas between them; the last ones are counted where there are many."""
+    more = len(names) - MAX_NAMED
+    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def iso(moment: datetime) -> str:

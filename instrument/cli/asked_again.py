@@ -14,8 +14,27 @@ from instrument.cli.job import Job
 from instrument.cli.kept_job import load_job
 from instrument.cli.plan import LAST_STEPS, RunOptions, plan
 from instrument.errors import UsageError
+from instrument.history import claim_of, find_folder
 from instrument.run_files import JOB_FILE
 from instrument.runs import CLAIM_FILE, RunFolder
+
+
+def folder_of(name: str, results: Path) -> RunFolder:
+    """Return the folder of a run that has begun earlier, named by its folder or its id.
+
+    Raises UsageError where nothing is so called.
+    """
+    path = find_folder(name, results)
+    claim = claim_of(path)
+    return RunFolder(
+        path=path,
+        id=claim.id,
+        started=claim.started,
+        command=claim.command,
+        host=claim.host,
+        versions=claim.versions,
+        asked=claim.asked,
+    )
 
 
 def job_of(folder: RunFolder) -> Job:

@@ -26,17 +26,15 @@ from instrument.cli.kept_job import keep_job
 from instrument.digits import Classification, classify
 from instrument.errors import UsageError
 from instrument.files import check_inputs, random_inputs, random_matrix, write_json
-from instrument.journal import DONE, Journal, RecordedBoard, sessions_of
+from instrument.journal import DONE, Journal, RecordedBoard, copied_for_reading, sessions_of
 from instrument.kernels import compiling_beside
 from instrument.opening import open_bench, replay_bench
 from instrument.pipeline import Run, run_pipeline, run_until
 from instrument.progress import say, step
 from instrument.provenance import operand
 from instrument.results import RESULT_FILE, partial_document, result_document
-from instrument.run_files import JOURNAL_FILE
+from instrument.run_files import JOURNAL_FILE, REPORT_FILE
 from instrument.runs import RunFolder, iso
-
-REPORT_FILE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,15 @@ class Replayed:
     done: Done
     differing: tuple[str, ...]
     """Files of the run that come out otherwise than they are in its folder."""
+    asked: int
+    recorded: int
+    """Number of exchanges that it asked for, and that the journal holds."""
 
-    def in_words(self, asked: int, recorded: int) -> str:
-        """Return how the replay compares with the run, of whose exchanges it asked for `asked`."""
-        exchanges = f"replayed {asked:,} exchanges"
-        if asked < recorded:
-            exchanges += f" of {recorded:,} recorded"
+    def in_words(self) -> str:
+        """Return how the replay compares with the run."""
+        exchanges = f"replayed {self.asked:,} exchanges"
+        if self.asked < self.recorded:
+            exchanges += f" of {self.recorded:,} recorded"
         if not self.differing:
             return f"{exchanges}; every result is the same, to the byte"
         return f"{exchanges}; these files come out otherwise: {', '.join(self.differing)}"
@@ -87,20 +88,21 @@ def go_on(job: Job, folder: RunFolder, began: float, trace: Trace | None = None)
         sessions = sessions_of(journal)
         if sessions and sessions[-1].outcome == DONE:
             # All was measured: only what was computed from it may be missing.
-            with _replayed(job, journal) as bench:
+            with _replaying(job, journal) as bench:
                 return _reported(job, folder, _result(job, bench, folder, began), began)
         return _on_bench(job, folder, journal, began, trace)
 
 
-def replay(job: Job, folder: RunFolder, journal: Journal, began: float) -> Replayed:
+def replayed(job: Job, folder: RunFolder, began: float) -> Replayed:
     """Do the job of a run again, answered by its journal alone; nothing is written to its folder.
 
     Raises RunDiffers where it asks for something else than was recorded, RecordingEnds where the
     run was cut short.
     """
     with (
+        copied_for_reading(folder.path / JOURNAL_FILE) as journal,
         tempfile.TemporaryDirectory(prefix="ohmsum-") as scratch,
-        _replayed(job, journal) as bench,
+        _replaying(job, journal) as bench,
     ):
         copy = folder.moved_to(Path(scratch))
         done = _result(job, bench, copy, began)
@@ -114,22 +116,30 @@ def replay(job: Job, folder: RunFolder, journal: Journal, began: float) -> Repla
         kept = _bytes(folder.path / RESULT_FILE)
         if kept is None or not same_result(done.document, kept):
             differing.append(RESULT_FILE)
-        return Replayed(done, tuple(sorted(differing)))
+        return Replayed(done, tuple(sorted(differing)), journal.position, journal.count)
 
 
-def report(job: Job, done: Done, path: Path, began: float) -> None:
-    """Write the report of a job that was carried out.
+def write_report_of(job: Job, folder: RunFolder, path: Path, began: float) -> None:
+    """Write the report of a run again, from a replay.
 
-    Raises UsageError where it has no products.
+    Raises UsageError where the run has no products; as `replayed`; FileNotWritten.
     """
-    if done.run is None:
-        raise UsageError(f"{path}: no report: this run has no products, only its {RESULT_FILE}")
+    if job.last != "validate":
+        raise UsageError(
+            f"{folder.path}: no report: this run has no products, only its {RESULT_FILE}"
+        )
+    again = replayed(job, folder, began).done
+    assert again.run is not None
+    _report(job, again.run, again, path, began)
+
+
+def _report(job: Job, run: Run, done: Done, path: Path, began: float) -> None:
     # Imported late: matplotlib takes longer to load than most errors take to appear.
     from instrument.report import Circumstances, write_report
 
     with step("report"):
         write_report(
-            done.run,
+            run,
             job.specification,
             done.decided,
             Circumstances(
@@ -180,7 +190,7 @@ def _on_bench(
 
 
 @contextmanager
-def _replayed(job: Job, journal: Journal) -> Iterator[Bench]:
+def _replaying(job: Job, journal: Journal) -> Iterator[Bench]:
     with compiling_beside(say), replay_bench(job.bench, journal) as bench:
         yield bench
 
@@ -259,7 +269,7 @@ def _weights(job: Job, bench: Bench) -> Floats:
 def _reported(job: Job, folder: RunFolder, done: Done, began: float) -> dict[str, Any]:
     if done.run is None:
         return done.document
-    report(job, done, folder.path / REPORT_FILE, began)
+    _report(job, done.run, done, folder.path / REPORT_FILE, began)
     _keep(done.document, folder, began)
     return done.document
 

@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import RUNS_FOLDER, Json, Picture, RunsFolder
+from instrument.cli.options import Json, Picture, RunsFolder
+from instrument.run_files import RESULTS
 
 
 def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A run: its folder or its id.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another run, for instance a later one.")],
     *,
-    folder: RunsFolder = RUNS_FOLDER,
+    folder: RunsFolder = RESULTS,
     picture: Picture = None,
     json: Json = False,
 ) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import RUNS_FOLDER, Json, RunName, RunsFolder
+from instrument.cli.options import Json, RunName, RunsFolder
+from instrument.run_files import RESULTS
 
 
 def export(
@@ -18,7 +19,7 @@ def export(
             metavar="PATH", help="New file NAME.nc for netCDF, or a new folder for CSV files."
         ),
     ],
-    folder: RunsFolder = RUNS_FOLDER,
+    folder: RunsFolder = RESULTS,
     json: Json = False,
 ) -> None:
     """Export what a run has measured, with units and provenance, to netCDF or CSV.

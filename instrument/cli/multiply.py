@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from instrument.cli.options import Json, LogFile, Seed, Verbose
+from instrument.cli.options import Json, LogFile, Seed, TakeOver, Verbose
 from instrument.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ def multiply(
             "which.",
         ),
     ],
-    take_over: Annotated[
-        bool,
-        typer.Option("--take-over", help="Use a board that another host holds, as with `run`."),
-    ] = False,
+    take_over: TakeOver = False,
     seed: Seed = 1,
     verbose: Verbose = False,
     log: LogFile = None,

@@ -26,10 +26,6 @@ class SpecScope(StrEnum):
 MAX_SEED = 2**63 - 1
 MAX_HOURS = 1000
 
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of the run.")]
-
-RUNS_FOLDER = Path("ohmsum-results")
-"""Where `instrument.runs` keeps runs; that module loads more than --help needs."""
 RunName = Annotated[
     str,
     typer.Argument(

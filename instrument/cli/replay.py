@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LogFile, RunPath, Verbose
+from instrument.cli.options import Json, LogFile, RunName, RunsFolder, Verbose
+from instrument.run_files import REPORT_FILE, RESULTS
 
 
 def replay(
-    folder: RunPath,
+    run: RunName,
     *,
+    folder: RunsFolder = RESULTS,
     verbose: Verbose = False,
     log: LogFile = None,
     json: Json = False,
@@ -26,31 +28,26 @@ def replay(
     bench is on the desk of whoever reads it.
     """
     began = time.perf_counter()
-    from instrument.cli.asked_again import job_of
-    from instrument.cli.carry_out import replay as replay_run
+    from instrument.cli.asked_again import folder_of, job_of
+    from instrument.cli.carry_out import replayed
     from instrument.cli.logs import start_logging
     from instrument.cli.printed_result import print_result, status_of
-    from instrument.journal import copied_for_reading
-    from instrument.run_files import JOURNAL_FILE
-    from instrument.runs import reopen_folder
 
     start_logging(verbose=verbose, file=log)
-    run = reopen_folder(folder)
-    job = job_of(run)
-    with copied_for_reading(folder / JOURNAL_FILE) as journal:
-        replayed = replay_run(job, run, journal, began)
-        asked, recorded = journal.position, journal.count
-    typer.echo(f"{folder}: {replayed.in_words(asked, recorded)}", err=True)
-    print_result(replayed.done.document, as_json=json)
-    raise typer.Exit(status_of(replayed.done.document))
+    kept = folder_of(run, folder)
+    again = replayed(job_of(kept), kept, began)
+    typer.echo(f"{kept.path}: {again.in_words()}", err=True)
+    print_result(again.done.document, as_json=json)
+    raise typer.Exit(status_of(again.done.document))
 
 
 def report(
-    folder: RunPath,
+    run: RunName,
     *,
+    folder: RunsFolder = RESULTS,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of the report [default: RUN/report.html]"),
+        typer.Option(metavar="FILE", help=f"File of the report [default: RUN/{REPORT_FILE}]"),
     ] = None,
     verbose: Verbose = False,
     log: LogFile = None,
@@ -60,19 +57,12 @@ def report(
     The run is replayed, as by `ohmsum replay`; its other files stay as they are.
     """
     began = time.perf_counter()
-    from instrument.cli.asked_again import job_of
-    from instrument.cli.carry_out import replay as replay_run
-    from instrument.cli.carry_out import report as write_report_of
+    from instrument.cli.asked_again import folder_of, job_of
+    from instrument.cli.carry_out import write_report_of
     from instrument.cli.logs import start_logging
-    from instrument.journal import copied_for_reading
-    from instrument.run_files import JOURNAL_FILE
-    from instrument.runs import reopen_folder
 
     start_logging(verbose=verbose, file=log)
-    run = reopen_folder(folder)
-    job = job_of(run)
-    with copied_for_reading(folder / JOURNAL_FILE) as journal:
-        replayed = replay_run(job, run, journal, began)
-    path = out or folder / "report.html"
-    write_report_of(job, replayed.done, path, began)
+    kept = folder_of(run, folder)
+    path = out or kept.path / REPORT_FILE
+    write_report_of(job_of(kept), kept, path, began)
     typer.echo(f"Report: {path}")

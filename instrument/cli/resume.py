@@ -7,12 +7,23 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import Json, LogFile, RunPath, TraceBlocks, TraceFile, Verbose
+from instrument.cli.options import (
+    Json,
+    LogFile,
+    RunName,
+    RunsFolder,
+    TakeOver,
+    TraceBlocks,
+    TraceFile,
+    Verbose,
+)
+from instrument.run_files import JOURNAL_FILE, RESULTS
 
 
 def resume(
-    folder: RunPath,
+    run: RunName,
     *,
+    folder: RunsFolder = RESULTS,
     bench: Annotated[
         str | None,
         typer.Option(
@@ -20,10 +31,7 @@ def resume(
             "[default: the copy that the run has kept]"
         ),
     ] = None,
-    take_over: Annotated[
-        bool,
-        typer.Option("--take-over", help="Use a board that another host holds, as with `run`."),
-    ] = False,
+    take_over: TakeOver = False,
     verbose: Verbose = False,
     log: LogFile = None,
     trace: TraceFile = None,
@@ -38,26 +46,23 @@ def resume(
     as drift. The result is printed and kept as by the command that began the run.
     """
     began = time.perf_counter()
+    from dataclasses import replace
+
+    from instrument.bus_trace import tracing
+    from instrument.cli.asked_again import folder_of, job_of
+    from instrument.cli.carry_out import carry_out, go_on
     from instrument.cli.logs import start_logging
-    from instrument.run_files import JOURNAL_FILE
-    from instrument.runs import reopen_folder
 
     start_logging(verbose=verbose, file=log)
-    run = reopen_folder(folder)
-    with run.noting_errors():
-        from dataclasses import replace
-
-        from instrument.bus_trace import tracing
-        from instrument.cli.asked_again import job_of
-        from instrument.cli.carry_out import carry_out, go_on
-
-        job = replace(job_of(run), take_over=take_over)
+    kept = folder_of(run, folder)
+    with kept.noting_errors():
+        job = replace(job_of(kept), take_over=take_over)
         if bench is not None:
             job = replace(job, opened_as=bench)
         # A run that was ended before its journal was begun has measured nothing.
-        has_begun = (folder / JOURNAL_FILE).is_file()
+        has_begun = (kept.path / JOURNAL_FILE).is_file()
         with tracing(trace, whole_blocks=trace_blocks) as traced:
-            document = (go_on if has_begun else carry_out)(job, run, began, traced)
+            document = (go_on if has_begun else carry_out)(job, kept, began, traced)
     from instrument.cli.printed_result import print_result, status_of
 
     print_result(document, as_json=json)

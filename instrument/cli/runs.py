@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import RUNS_FOLDER, Json
+from instrument.cli.options import Json
+from instrument.run_files import RESULTS
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def runs(
         typer.Argument(
             metavar="FOLDER", help="Folder that the runs' folders are in, or one run's folder."
         ),
-    ] = RUNS_FOLDER,
+    ] = RESULTS,
     *,
     board: Annotated[
         str | None, typer.Option(help="Only runs of this board: its serial number or its type.")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from instrument.cli.options import RUNS_FOLDER, Json, RunName, RunsFolder
+from instrument.cli.options import Json, RunName, RunsFolder
+from instrument.run_files import RESULTS
 
 
-def show(run: RunName, *, folder: RunsFolder = RUNS_FOLDER, json: Json = False) -> None:
+def show(run: RunName, *, folder: RunsFolder = RESULTS, json: Json = False) -> None:
     """Show what matters of one run: board, matrix, bits, budget, versions, files, its command.
 
     Bits predicted and measured, the worst outputs, each cause of the budget; which versions of

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from instrument.cli.options import RUNS_FOLDER, Json, Picture, RunsFolder
+from instrument.cli.options import Json, Picture, RunsFolder
+from instrument.run_files import RESULTS
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ def trend(
         str, typer.Argument(metavar="BOARD", help="Serial number of the board: B000017.")
     ],
     *,
-    folder: RunsFolder = RUNS_FOLDER,
+    folder: RunsFolder = RESULTS,
     picture: Picture = None,
     json: Json = False,
 ) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from instrument.bench_file import MAX_BENCH_BYTES
 from instrument.files import as_usage_error, read_bytes
 from instrument.history.documents import Result
 from instrument.history.figures import firmware_of
@@ -14,7 +15,6 @@ from instrument.history.folders import KeptRun
 from instrument.history.listing import summary
 from instrument.run_files import BENCH_FILE
 
-MAX_BENCH_BYTES = 1 << 20
 MIN_SHARE = 0.05
 """Change of a cause that words name, over the sum of all changes of squares."""
 MIN_CHANGE = 0.02

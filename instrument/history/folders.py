@@ -17,14 +17,12 @@ from pathlib import Path
 from instrument.errors import UsageError
 from instrument.files import as_usage_error, text_in
 from instrument.history.documents import Claim, Result, read_claim, read_result
-from instrument.run_files import CALIBRATION_FILE, JOURNAL_FILE, RESULT_FILE
-from instrument.runs import CLAIM_FILE, RESULTS
+from instrument.run_files import CALIBRATION_FILE, JOURNAL_FILE, RESULT_FILE, RESULTS
+from instrument.runs import CLAIM_FILE, named
 
 MAX_ABOUT_BYTES = 1 << 20
 DESIGN = "ohmsum design"
 """A command that keeps its files in the same way, and is no run."""
-MAX_NAMED = 3
-"""Things that a message names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +77,8 @@ class Found:
     """A line for each folder that is no run, or is damaged: its name, and why."""
 
 
-def read_run(folder: Path) -> KeptRun:
-    """Return the run that a folder holds.
+def claim_of(folder: Path) -> Claim:
+    """Return the claim of the run that a folder holds.
 
     Raises UsageError, which names the file, where it holds none or a damaged one.
     """
@@ -94,6 +92,15 @@ def read_run(folder: Path) -> KeptRun:
     claim = read_claim(folder)
     if claim.command.startswith(DESIGN):
         raise UsageError(f"{folder}: of `{DESIGN}`, which runs no board")
+    return claim
+
+
+def read_run(folder: Path) -> KeptRun:
+    """Return the run that a folder holds.
+
+    Raises UsageError, which names the file, where it holds none or a damaged one.
+    """
+    claim = claim_of(folder)
     result = read_result(folder) if _holds(folder, RESULT_FILE) else None
     if result is not None:
         return KeptRun(folder, claim, result, result.board.preset, result.board.serial)
@@ -120,8 +127,13 @@ def find_run(name: str, results: Path = RESULTS) -> KeptRun:
 
     Raises UsageError where nothing is so called, or more than one run is.
     """
+    return read_run(find_folder(name, results))
+
+
+def find_folder(name: str, results: Path = RESULTS) -> Path:
+    """Return the folder of a run, named as in `find_run`; raises as `find_run`."""
     if os.path.isdir(name):
-        return read_run(Path(name))
+        return Path(name)
     if os.path.exists(name):
         raise UsageError(
             f"{name}: a run is named by its folder or its id, and this is a file; `ohmsum runs` "
@@ -142,7 +154,7 @@ def find_run(name: str, results: Path = RESULTS) -> KeptRun:
             if whole
             else f"{name}: the ids of {len(matching)} runs begin so: {folders}; give more of it"
         )
-    return read_run(matching[0])
+    return matching[0]
 
 
 @dataclass(frozen=True)
@@ -163,12 +175,6 @@ def files_of(folder: Path) -> list[KeptFile]:
         return [KeptFile(path.name, path.stat().st_size) for path in paths]
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read ({error.strerror or error})") from error
-
-
-def named(names: list[str]) -> str:
-    """Return names with commas between them; the last ones are counted where there are many."""
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _holds(folder: Path, name: str) -> bool:

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from instrument.errors import UsageError
-from instrument.history.folders import KeptRun, named
+from instrument.history.folders import KeptRun
 from instrument.history.listing import summary
 from instrument.history.trend_records import Changes, MovedBranch
-from instrument.runs import iso
+from instrument.runs import iso, named
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from calibration.budget import Budget
 from calibration.statistics import as_bits
 from instrument.errors import UsageError
 from instrument.files import as_usage_error, read_bytes
-from instrument.run_files import MAX_RESULT_BYTES, RESULT_FILE
-from instrument.runs import CLAIM_FILE, RESULTS
+from instrument.run_files import MAX_RESULT_BYTES, RESULT_FILE, RESULTS
+from instrument.runs import CLAIM_FILE
 
 
 def budget_document(budget: Budget, relative_error: float) -> dict[str, Any]:

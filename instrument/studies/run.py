@@ -20,7 +20,7 @@ from instrument.drawing import draw
 from instrument.files import write_json, write_text
 from instrument.printable import printable
 from instrument.progress import step
-from instrument.runs import RESULTS
+from instrument.run_files import RESULTS
 from instrument.studies.files import study_document, write_table
 from instrument.studies.kept import digest_of, keeping
 from instrument.studies.schedulers import dask_cluster, threads

@@ -136,7 +136,8 @@ def test_a_finished_run_is_replayed_to_the_byte(ohmsum, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
     # Moved elsewhere, as in a report of a fault.
     shutil.move(tmp_path / "kept", tmp_path / "from a laboratory")
-    assert ohmsum("replay", "from a laboratory").status == 0
+    # Named by its id, among the runs of a folder.
+    assert ohmsum("replay", json.loads(first.out)["run"]["id"], "--in", tmp_path).status == 0
     # The report is written again; a finished run that is resumed touches no bench.
     report = tmp_path / "from a laboratory" / "report.html"
     report.unlink()
@@ -187,10 +188,10 @@ def test_what_is_no_run_is_refused_in_one_line(ohmsum, tmp_path, command):
     about = {"id": "x", "started": "2026-01-01T00:00:00+00:00", "command": "ohmsum design"}
     (tmp_path / "design" / "run.json").write_text(json.dumps(about | {"host": "h", "versions": {}}))
     for name, said in (
-        ("none", "none: not the folder of a run: it has no run.json"),
-        ("empty", "empty: not the folder of a run: it has no run.json"),
+        ("none", "none: no such folder, and no run in ohmsum-results has this id"),
+        ("empty", "empty: no run: there is no run.json in it"),
         ("torn", "not the first file of a run"),
-        ("design", "design: not the run of a matrix"),
+        ("design", "design: of `ohmsum design`, which runs no board"),
     ):
         refused = ohmsum(command, name)
         assert (refused.status, refused.out) == (2, "")
