@@ -8,8 +8,11 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,14 +30,19 @@ def ohmsum_version() -> str:
     return _version("ohmsum")
 
 
-def versions() -> dict[str, str | None]:
-    """Return the versions of all that computes a result; `commit` is None outside a checkout."""
-    return {
+@cache
+def versions() -> Mapping[str, str | None]:
+    """Return the versions of all that computes a result; `commit` is None outside a checkout.
+
+    Git is asked once in a process: a run notes them in its folder, and in its journal.
+    """
+    found = {
         "ohmsum": ohmsum_version(),
         "commit": commit_of(Path(__file__).parents[1]),
         "python": platform.python_version(),
         **{name: _version(name) for name in LIBRARIES},
     }
+    return MappingProxyType(found)
 
 
 def commit_of(checkout: Path) -> str | None:

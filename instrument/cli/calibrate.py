@@ -47,10 +47,10 @@ def calibrate(
 
     options = {
         "bench": bench,
-        "earlier": [str(path) for path in earlier or ()],
+        "earlier": earlier or [],
         "take_over": take_over,
         "seed": seed,
-        "link": None if link is None else link.value,
+        "link": link,
         "title": title,
         "note": note,
     }

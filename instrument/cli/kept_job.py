@@ -10,12 +10,20 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from calibration.programming import check_matrix
 from instrument.bench_file import MAX_BENCH_BYTES
 from instrument.bench_names import SIMULATED
 from instrument.board_calibration import load_calibration, save_calibration
 from instrument.cli.job import Job
 from instrument.errors import UsageError
-from instrument.files import arrays_of, as_usage_error, read_bytes, write_bytes, write_json
+from instrument.files import (
+    arrays_of,
+    as_usage_error,
+    check_inputs,
+    read_bytes,
+    write_bytes,
+    write_json,
+)
 from instrument.opening import LinkKind
 from instrument.pipeline import LastStep, PipelineOptions
 from instrument.results import Specification
@@ -34,24 +42,8 @@ FORMAT = "ohmsum job 1"
 MAX_JOB_BYTES, MAX_OPERANDS_BYTES = 1 << 20, 1 << 31
 
 
-class _Kept(BaseModel):
+class _Job(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class _Specification(_Kept):
-    bits: float
-    agreement: float | None
-    scope: Literal["output", "matrix"]
-
-
-class _Scope(_Kept):
-    seed: int
-    own_inputs: bool
-    thorough: bool
-    hours: float
-
-
-class _Job(_Kept):
     format: Literal["ohmsum job 1"]
     last: LastStep = "validate"
     title: str
@@ -65,8 +57,8 @@ class _Job(_Kept):
     inputs_sha256: str | None
     allow_expired: bool
     wanted_bits: float
-    specification: _Specification
-    scope: _Scope
+    specification: Specification
+    scope: Scope
     calibration: bool
     earlier: int
     bench_file: Literal["bench.toml", "preset.toml"] | None
@@ -124,11 +116,10 @@ def load_job(folder: Path) -> Job:
     operands_path = folder / OPERANDS_FILE
     with as_usage_error(operands_path, "not the matrix and inputs of a run"):
         operands = arrays_of(read_bytes(operands_path, MAX_OPERANDS_BYTES), MAX_OPERANDS_BYTES)
-        weights, inputs = (
-            None if name not in operands else _matrix(operands[name])
-            for name in ("weights", "inputs")
-        )
-        labels = operands.get("labels")
+        weights, inputs, labels = map(operands.get, ("weights", "inputs", "labels"))
+        weights = None if weights is None else check_matrix(weights)
+    if inputs is not None:
+        inputs = check_inputs(inputs, None, str(operands_path))
     calibration = load_calibration(folder / GIVEN_CALIBRATION_FILE) if kept.calibration else None
     earlier = (
         load_calibration(folder / GIVEN_EARLIER_FILE.format(number))
@@ -149,13 +140,13 @@ def load_job(folder: Path) -> Job:
         inputs_name=kept.inputs_name,
         matrix_sha256=kept.matrix_sha256,
         inputs_sha256=kept.inputs_sha256,
-        specification=Specification(**kept.specification.model_dump()),
+        specification=kept.specification,
         options=PipelineOptions(
             calibration=calibration,
             earlier=tuple(earlier),
             allow_expired=kept.allow_expired,
             wanted_bits=kept.wanted_bits,
-            scope=Scope(**kept.scope.model_dump()),
+            scope=kept.scope,
         ),
     )
 
@@ -181,9 +172,3 @@ def _opened_as(kept: _Job, folder: Path) -> str:
         return kept.bench
     copy = str(folder / kept.bench_file)
     return f"{SIMULATED}{copy}" if kept.bench_file == PRESET_FILE else copy
-
-
-def _matrix(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiub" or array.ndim != 2 or not np.isfinite(array).all():
-        raise ValueError(f"an array of {array.dtype}, {array.shape}")
-    return array.astype(np.float64)

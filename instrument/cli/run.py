@@ -90,17 +90,17 @@ def run(
     options = {
         "bench": bench,
         "matrix": matrix,
-        "inputs": _text(inputs),
-        "calibration": _text(calibration),
-        "earlier": [str(path) for path in earlier or ()],
+        "inputs": inputs,
+        "calibration": calibration,
+        "earlier": earlier or [],
         "allow_expired": allow_expired,
         "take_over": take_over,
         "spec_bits": spec_bits,
-        "spec_scope": spec_scope.value,
+        "spec_scope": spec_scope,
         "thorough": thorough,
         "hours": hours,
         "seed": seed,
-        "link": None if link is None else link.value,
+        "link": link,
         "title": title,
         "note": note,
     }
@@ -115,7 +115,3 @@ def run(
         trace_blocks=trace_blocks,
         json=json,
     )
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from drivers import CrossbarBoard
 from instrument.bench_file import BenchConfig
@@ -21,15 +21,7 @@ DONE = "done"
 """Outcome of a session that no error has ended."""
 
 
-class _StateFacts(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-    range_amperes: float
-    aperture_seconds: float
-    delay_seconds: float
-    pattern_crc: int | None
-    bytes_moved: int
-    board_seconds: float
-    board_kelvin: float | None
+_STATE = TypeAdapter(State)
 
 
 @dataclass(frozen=True)
@@ -83,7 +75,7 @@ def record_exchanges(
         {
             "host": host_name(),
             "process": os.getpid(),
-            "versions": versions(),
+            "versions": dict(versions()),
             "config": config.model_dump(mode="json"),
             "board": facts.document(),
             "state": asdict(state),
@@ -142,7 +134,7 @@ def _session(journal: Journal, noted: dict[str, Any]) -> Session:
             versions=dict(noted["versions"]),
             config=BenchConfig.model_validate(noted["config"]),
             board=BoardFacts.of_document(noted["board"]),
-            state=State(**_StateFacts.model_validate(noted["state"]).model_dump()),
+            state=_STATE.validate_python(noted["state"]),
             began=noted["began"],
             ended=noted["ended"],
             outcome=noted["outcome"],
