@@ -6,9 +6,7 @@ the range of its amplifier is NaN in every array.
 
 import math
 import threading
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import astuple
 from functools import partial
 from types import TracebackType
 from typing import Self
@@ -23,24 +21,15 @@ from drivers.board_memory import Settings
 from drivers.board_settings import Asked, configure, settings_in
 from drivers.board_state import BoardState
 from drivers.board_time import SpentSeconds
-from drivers.errors import (
-    LinkGarbled,
-    LinkLost,
-    LinkTimeout,
-    PowerCycled,
-    WatchdogExpired,
-    WrongInstrument,
-)
+from drivers.errors import PowerCycled, WatchdogExpired
 from drivers.exchange_sizes import POINT, allowed_seconds, scan_parts, vector_parts
 from drivers.host_session import HostSession
 from drivers.link import Link, Trace
 from drivers.patterns import pack_pattern, pattern_crc, unpack_pattern
+from drivers.recognition import recognized, recognizer, type_of
 from drivers.recovery import Kind
 
-_MANUFACTURER = "OHMSUM"
-_MODEL_START = "CROSSBAR "
 _MAX_WATCHDOG_SECONDS = 3600
-_FIRST_CONTACT_SECONDS = 3.0
 _MAX_READINGS = 10_000
 _OVERLOAD_AMPERES = np.float32(9.9e37)
 # The converter ends at 1.05 ranges; binary32 may round that up.
@@ -86,7 +75,7 @@ class CrossbarBoard:
         self._memory = self._session.memory
         self._closed = False
         self.identity = identity
-        self.type = identity.model.removeprefix(_MODEL_START)
+        self.type = type_of(identity)
         self.protocol = self._session.protocol
         description = self._run(":SYST:BOAR:SHAP?", lambda _: read_description(self._session))
         self.dac_bits, self.adc_bits = description.dac_bits, description.adc_bits
@@ -143,13 +132,8 @@ class CrossbarBoard:
             )
         link = Link(resource, timeout_seconds=timeout_seconds, trace=trace, check=check)
         try:
-            identity = _recognized(link, retries)
-
-            def recognize(said: str) -> None:
-                if scpi.identity_in(link, said) != identity:
-                    raise WrongInstrument(resource, said, ",".join(astuple(identity)))
-
-            link.recognize = recognize
+            identity = recognized(link, retries)
+            link.recognize = recognizer(link, identity)
             board = cls(
                 link,
                 identity,
@@ -471,24 +455,3 @@ class CrossbarBoard:
             "aperture_seconds": self.aperture_seconds,
             "watchdog_seconds": self._session.watchdog_seconds,
         }
-
-
-def _recognized(link: Link, retries: int) -> scpi.Identity:
-    """Return the identity of a crossbar board.
-
-    A fault is met by one repetition, and by up to `retries` of them within _FIRST_CONTACT_SECONDS:
-    nobody shall wait long to hear that a name is not a board's. Raises WrongInstrument.
-    """
-    deadline = time.monotonic() + _FIRST_CONTACT_SECONDS
-    for tried in range(retries + 1):
-        try:
-            identity = scpi.identity(link)
-            break
-        except (LinkTimeout, LinkLost, LinkGarbled):
-            if tried == retries or (tried and time.monotonic() > deadline):
-                raise
-    kind = identity.model.removeprefix(_MODEL_START)
-    if identity.manufacturer != _MANUFACTURER or kind in ("", identity.model):
-        said = f"{identity.manufacturer},{identity.model}"
-        raise WrongInstrument(link.resource, said, f"{_MANUFACTURER},{_MODEL_START}<type>")
-    return identity

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -81,6 +82,8 @@ class RecordedExchanges:
     def __init__(
         self, journal: Journal, initial: State, source: CrossbarBoard | None, *, begun_anew: bool
     ) -> None:
+        self.lock = threading.RLock() if source is None else source.lock
+        """Held by one exchange at a time; that of the board, where there is one."""
         self.state = initial
         """The board as it stands."""
         self.gaps: list[Gap] = []
@@ -102,8 +105,9 @@ class RecordedExchanges:
 
     def rest(self) -> None:
         """Stop driving the rows. Nothing that is recorded depends on it."""
-        if self._source is not None and (self._is_live or self._begun_anew):
-            self._source.rest()
+        with self.lock:
+            if self._source is not None and (self._is_live or self._begun_anew):
+                self._source.rest()
 
     def exchange(
         self,
@@ -119,15 +123,16 @@ class RecordedExchanges:
         `points` is the number of times that the board waits and measures, `readings` of each.
         """
         request = pack(values)
-        settling = points * self.state.delay_seconds
-        integrating = points * readings * self.state.aperture_seconds
-        recorded = self._next_recorded()
-        if recorded is not None:
-            answer = self._recorded_answer(recorded, kind, request, perform)
-        else:
-            answer = self._live_answer(kind, request, perform, settling + integrating)
-        self.spent = self.spent.plus(SpentSeconds(settling, integrating, 0.0))
-        return answer
+        with self.lock:
+            settling = points * self.state.delay_seconds
+            integrating = points * readings * self.state.aperture_seconds
+            recorded = self._next_recorded()
+            if recorded is not None:
+                answer = self._recorded_answer(recorded, kind, request, perform)
+            else:
+                answer = self._live_answer(kind, request, perform, settling + integrating)
+            self.spent = self.spent.plus(SpentSeconds(settling, integrating, 0.0))
+            return answer
 
     def _next_recorded(self) -> Exchange | None:
         while (recorded := self._journal.next()) is not None:
@@ -187,7 +192,7 @@ class RecordedExchanges:
         began, recovered = time.monotonic(), Counter(self._source.recovery)
         # What crossed the wire and what is kept must be the same numbers.
         answer = unpack(packed := pack(perform(self._source), deflated=False))
-        self._note(answer, measuring_seconds)
+        self.state = self._state_after(self._source, answer, measuring_seconds)
         self._host_time = time.time()
         recovery = Counter(self._source.recovery) - recovered
         self.recovery.update(recovery)
@@ -204,21 +209,21 @@ class RecordedExchanges:
         )
         return answer
 
-    def _note(self, answer: Values, measuring_seconds: float) -> None:
-        """Note how the board stands after an exchange."""
-        source, state = self._source, self.state
-        assert source is not None
-        seconds, kelvin = answer.get("seconds"), answer.get("kelvin")
-        self.state = State(
+    def _state_after(
+        self, source: CrossbarBoard, answer: Values, measuring_seconds: float
+    ) -> State:
+        """Return how the board stands after an exchange."""
+        before = self.state
+        return State(
             range_amperes=source.range_amperes,
             aperture_seconds=source.aperture_seconds,
             delay_seconds=source.delay_seconds,
             pattern_crc=source.held_crc,
             bytes_moved=self._moved_before + source.bytes_moved,
-            board_seconds=state.board_seconds + measuring_seconds
-            if seconds is None
-            else number_in(answer, "seconds"),
-            board_kelvin=state.board_kelvin if kelvin is None else number_in(answer, "kelvin"),
+            board_seconds=number_in(answer, "seconds")
+            if "seconds" in answer
+            else before.board_seconds + measuring_seconds,
+            board_kelvin=number_in(answer, "kelvin") if "kelvin" in answer else before.board_kelvin,
         )
 
     def _go_live(self, source: CrossbarBoard) -> None:

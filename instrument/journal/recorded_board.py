@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -44,7 +44,6 @@ class RecordedBoard:
     ) -> None:
         self._exchanges = RecordedExchanges(journal, initial, source, begun_anew=begun_anew)
         self._watchdog_seconds = watchdog_seconds
-        self._lock = threading.RLock() if source is None else source.lock
         # As Crossbar and Board have them.
         self.identity: Identity = facts.identity
         self.type = facts.type
@@ -58,7 +57,7 @@ class RecordedBoard:
     @property
     def lock(self) -> threading.RLock:
         """Lock of the board: while a thread holds it, other threads wait for the board."""
-        return self._lock
+        return self._exchanges.lock
 
     @property
     def range_amperes(self) -> float:
@@ -113,7 +112,7 @@ class RecordedBoard:
             board.configure(**settings)
             return {}
 
-        self._exchange("configure", settings, perform)
+        self._exchanges.exchange("configure", settings, perform)
 
     def apply(self, pattern: Bools) -> None:
         """Set every switch from a pattern (rows, columns, branches)."""
@@ -122,7 +121,7 @@ class RecordedBoard:
             board.apply(pattern)
             return {}
 
-        self._exchange("apply", {"pattern": np.asarray(pattern)}, perform)
+        self._exchanges.exchange("apply", {"pattern": np.asarray(pattern)}, perform)
         self._exchanges.pattern = np.array(pattern, dtype=bool)
 
     def column_currents(self, row_volts: ArrayLike) -> Floats:
@@ -137,7 +136,7 @@ class RecordedBoard:
         return amperes
 
     def _column_currents(self, volts: Floats) -> Floats:
-        answer = self._exchange(
+        answer = self._exchanges.exchange(
             "column_currents",
             {"row_volts": _as_sent(volts)},
             lambda board: {"amperes": board.column_currents(volts)},
@@ -163,7 +162,7 @@ class RecordedBoard:
     def _scan(
         self, rows: NDArray[np.int_], branches: NDArray[np.int_], volts: Floats, readings: int
     ) -> Floats:
-        answer = self._exchange(
+        answer = self._exchanges.exchange(
             "scan",
             {
                 "rows": rows,
@@ -185,7 +184,7 @@ class RecordedBoard:
             seconds, kelvin = board.moment()
             return {"seconds": seconds + self._exchanges.clock_offset_seconds, "kelvin": kelvin}
 
-        answer = self._exchange("moment", {}, perform)
+        answer = self._exchanges.exchange("moment", {}, perform)
         return number_in(answer, "seconds"), number_in(answer, "kelvin")
 
     def seconds(self) -> float:
@@ -194,7 +193,7 @@ class RecordedBoard:
         def perform(board: CrossbarBoard) -> Values:
             return {"seconds": board.seconds() + self._exchanges.clock_offset_seconds}
 
-        return number_in(self._exchange("seconds", {}, perform), "seconds")
+        return number_in(self._exchanges.exchange("seconds", {}, perform), "seconds")
 
     def temperature_kelvin(self) -> float:
         """Return the reading of the board's temperature sensor, K."""
@@ -202,7 +201,7 @@ class RecordedBoard:
         def perform(board: CrossbarBoard) -> Values:
             return {"kelvin": board.temperature_kelvin()}
 
-        return number_in(self._exchange("temperature_kelvin", {}, perform), "kelvin")
+        return number_in(self._exchanges.exchange("temperature_kelvin", {}, perform), "kelvin")
 
     def spent_seconds(self) -> SpentSeconds:
         """Return the time the board has spent since power-on, s, by purpose."""
@@ -210,7 +209,7 @@ class RecordedBoard:
         def perform(board: CrossbarBoard) -> Values:
             return board.spent_seconds().plus(self._exchanges.spent_offset)._asdict()
 
-        answer = self._exchange(SPENT, {}, perform)
+        answer = self._exchanges.exchange(SPENT, {}, perform)
         spent = SpentSeconds(*(number_in(answer, name) for name in SpentSeconds._fields))
         self._exchanges.spent = spent
         return spent
@@ -222,7 +221,7 @@ class RecordedBoard:
             now = ClockReading.now(board_seconds)
             return {"date": now.date.isoformat(), "host_seconds": now.host_seconds}
 
-        answer = self._exchange(CLOCKS, {"board_seconds": board_seconds}, perform)
+        answer = self._exchanges.exchange(CLOCKS, {"board_seconds": board_seconds}, perform)
         try:
             date = datetime.fromisoformat(str(answer.get("date")))
         except ValueError as error:
@@ -239,20 +238,7 @@ class RecordedBoard:
 
     def rest(self) -> None:
         """Stop driving the rows. Nothing that is recorded depends on it."""
-        with self._lock:
-            self._exchanges.rest()
-
-    def _exchange(
-        self,
-        kind: str,
-        values: Values,
-        perform: Callable[[CrossbarBoard], Values],
-        *,
-        points: int = 0,
-        readings: int = 1,
-    ) -> Values:
-        with self._lock:
-            return self._exchanges.exchange(kind, values, perform, points=points, readings=readings)
+        self._exchanges.rest()
 
 
 def _plain(value: float | None) -> float | None:
