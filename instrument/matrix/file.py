@@ -32,7 +32,7 @@ from instrument.files import (
 )
 from instrument.matrix.programmed import ProgrammedMatrix
 from instrument.matrix.tiled import ProgrammedTile, TiledMatrix
-from instrument.run_files import PRODUCTS_FILE, RESULT_FILE
+from instrument.run_files import MAX_RESULT_BYTES, PRODUCTS_FILE, RESULT_FILE
 
 FORMAT = "ohmsum program 1"
 MAX_PROGRAM_BYTES = 4 << 30
@@ -111,11 +111,26 @@ def load_program(path: Path, board: Board) -> TiledMatrix:
     parts = [_load_file(file, board) for file in files]
     if len({part.weights.shape for part in parts}) > 1:
         raise UsageError(f"{path}: its program files are of different matrices")
+    tiles = tuple(tile for part in parts for tile in part.tiles)
+    there = {(part.tile.first_row, part.tile.first_output) for part in tiles}
+    if missing := _tiles_of_result(path) - there:
+        row, output = min(missing)
+        raise UsageError(
+            f"{path}: {len(missing)} of its program files are missing, such as "
+            f"program-{row}-{output}.npz"
+        )
     # Each file has zeros where other tiles are.
-    return TiledMatrix(
-        sum((part.weights for part in parts[1:]), parts[0].weights),
-        tuple(tile for part in parts for tile in part.tiles),
-    )
+    return TiledMatrix(sum((part.weights for part in parts[1:]), parts[0].weights), tiles)
+
+
+def _tiles_of_result(folder: Path) -> set[tuple[int, int]]:
+    """Return first row and first output of the tiles that a run's result names; none without it."""
+    path = folder / RESULT_FILE
+    if not path.is_file():
+        return set()
+    with as_usage_error(path, "not the result of a run"):
+        tiles = json.loads(read_bytes(path, MAX_RESULT_BYTES))["program"]["tiles"]
+        return {(int(tile["first_row"]), int(tile["first_output"])) for tile in tiles}
 
 
 def _load_file(path: Path, board: Board) -> TiledMatrix:

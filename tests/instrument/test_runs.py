@@ -231,6 +231,9 @@ def test_a_folder_stands_for_its_calibration_and_its_program(ohmsum, tmp_path):
         program = bench.load_program(tmp_path / "first")
         assert len(program.tiles) == 2
         np.testing.assert_allclose(inputs @ program, inputs @ program.weights, atol=2e-3)
+        (tmp_path / "first" / "program-6-0.npz").unlink()
+        with pytest.raises(UsageError, match=r"1 of its program files are missing, such as progra"):
+            bench.load_program(tmp_path / "first")
         (tmp_path / "none").mkdir()
         with pytest.raises(UsageError, match="none: not the folder of a run that has programmed"):
             bench.load_program(tmp_path / "none")
